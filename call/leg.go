@@ -29,6 +29,7 @@ type Info struct {
 	Dialled   string // the dialled number or star code, as it arrived
 	SIPCallID string
 	Remote    netip.AddrPort // where the signalling came from or goes to
+	Unfit     int            // not 0: this INVITE cannot be answered, refuse it with this SIP status (488, 503)
 }
 
 // A Leg is one telephone taking part in a call. Built by sip (and desk, for browsers).
