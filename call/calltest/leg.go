@@ -1,0 +1,97 @@
+// Package calltest is a leg with no network: for tests of what a call decides, in virtual time.
+package calltest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"hotline/call"
+)
+
+// A Leg is a telephone whose peer is the test. Its sound takes as long as real sound would, on
+// the clock of the bubble it runs in (testing/synctest).
+type Leg struct {
+	info   call.Info
+	events chan call.LegEvent
+	audio  *Audio
+
+	mu       sync.Mutex
+	rang     bool
+	answered time.Time
+	hungUp   *call.Reason
+	ended    bool
+}
+
+// NewLeg makes a leg that nobody has answered yet.
+func NewLeg(info call.Info) *Leg {
+	return &Leg{info: info, events: make(chan call.LegEvent, 16), audio: NewAudio()}
+}
+
+// Info implements call.Leg.
+func (l *Leg) Info() call.Info { return l.info }
+
+// Ring implements call.Leg.
+func (l *Leg) Ring() { l.mu.Lock(); l.rang = true; l.mu.Unlock() }
+
+// Answer implements call.Leg.
+func (l *Leg) Answer(context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return call.ErrGone
+	}
+	l.answered = time.Now()
+	l.audio.connect()
+	return nil
+}
+
+// Hangup implements call.Leg.
+func (l *Leg) Hangup(r call.Reason) {
+	l.mu.Lock()
+	if l.hungUp == nil && !l.ended {
+		l.hungUp = &r
+	}
+	l.mu.Unlock()
+	l.End(call.CauseOurs)
+}
+
+// Events implements call.Leg.
+func (l *Leg) Events() <-chan call.LegEvent { return l.events }
+
+// Audio implements call.Leg.
+func (l *Leg) Audio() call.Audio { return l.audio }
+
+// Sound is the leg's sound with what a test may ask of it.
+func (l *Leg) Sound() *Audio { return l.audio }
+
+// End makes the peer leave.
+func (l *Leg) End(cause call.Cause) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return
+	}
+	l.ended = true
+	l.audio.close()
+	l.events <- call.LegEvent{Kind: call.LegEnded, Cause: cause}
+	close(l.events)
+}
+
+// Tell makes the peer put us on hold or take us back.
+func (l *Leg) Tell(kind call.LegEventKind) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended {
+		l.events <- call.LegEvent{Kind: kind}
+	}
+}
+
+// Answered is when our side answered; zero if it did not.
+func (l *Leg) Answered() time.Time { l.mu.Lock(); defer l.mu.Unlock(); return l.answered }
+
+// HungUp is the reason our side gave, nil if the peer left first or nobody did.
+func (l *Leg) HungUp() *call.Reason { l.mu.Lock(); defer l.mu.Unlock(); return l.hungUp }
+
+// Over reports whether the leg has ended.
+func (l *Leg) Over() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.ended }
