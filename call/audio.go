@@ -114,6 +114,7 @@ type Sink interface {
 
 // AudioStats are the counters of one leg since it was made.
 type AudioStats struct {
+	Codec           Codec // agreed with the peer
 	PacketsSent     uint64
 	PacketsReceived uint64
 	PacketsLost     uint64        // gaps in the received sequence

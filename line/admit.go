@@ -1,0 +1,60 @@
+package line
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/recording"
+)
+
+// admit decides whether the caller is answered at all, and answers. The recording opens at
+// the answer: its time is the call's time.
+func (l *Line) admit(v *visit) bool {
+	info := v.leg.Info()
+	switch {
+	case info.Unfit != 0:
+		return l.refuse(v, info.Unfit, "the INVITE cannot be answered")
+	case v.line.Queue == "":
+		return l.refuse(v, 404, "the line was taken away by a reload")
+	case l.active.Load() > int64(v.settings.Limit):
+		return l.refuse(v, 486, "limits.calls is reached")
+	case v.settings.Policy == RefuseWithout && l.o.Recorder.Healthy() != nil:
+		return l.refuse(v, 503, "the disk cannot take a recording")
+	}
+	if err := v.leg.Answer(v.ctx); err != nil {
+		return false // gone before the answer: close tells from the cause
+	}
+	v.rec.Answered = time.Now()
+	l.event(v, "call.answered", "by", "menu")
+	l.record(v)
+	l.move(v, call.Greeting)
+	return true
+}
+
+// refuse turns the caller away with a SIP status.
+func (l *Line) refuse(v *visit, code int, why string) bool {
+	v.rec.Code, v.outcome, v.endedBy = code, call.Refused, call.ByUs
+	v.leg.Hangup(call.Reason{Code: code, Why: why})
+	return false
+}
+
+// record opens the call's recording. Without one the call goes on, marked: whether it may is
+// the policy's word, and it has been asked already.
+func (l *Line) record(v *visit) {
+	if v.settings.Policy == RecordOff {
+		return
+	}
+	sound, err := l.o.Recorder.Open(recording.Meta{
+		Call: v.id, Line: v.line.Number, Arrived: v.rec.Arrived, Answered: v.rec.Answered, Codec: v.leg.Audio().Stats().Codec,
+	})
+	if err != nil {
+		l.metrics.missing.Inc()
+		l.event(v, "recording.missing", "reason", "disk")
+		v.log.Error("this call is not recorded", zap.Error(err))
+		return
+	}
+	v.sound, v.rec.Recording = sound, sound.Path()
+	v.leg.Audio().Tap(sound)
+}

@@ -1,0 +1,118 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// sealWait is how long the record waits for the recording's seal: the record must close within
+// a second of the hang-up even if the disk hangs; the seal is then told later.
+const sealWait = 800 * time.Millisecond
+
+// goodbyeTime bounds the words said to a caller whom a stop sends away.
+const goodbyeTime = 6 * time.Second
+
+// close ends whatever is still open of a call and closes its record, once, whatever happened.
+// It is deferred directly by Serve, so that it catches a panic of the call's goroutine.
+func (l *Line) close(v *visit) {
+	if p := recover(); p != nil {
+		l.panicked(v, p)
+		v.outcome, v.endedBy = call.Failed, call.ByUs
+	}
+	v.judge()
+	if op := v.operator; op != nil {
+		op.Hangup(call.Reason{Why: "the caller has left"})
+	}
+	if v.outcome == call.Stopped && v.state != call.Ringing {
+		l.goodbye(v)
+	}
+	v.leg.Hangup(call.Reason{Why: string(v.outcome)})
+	v.leg.Audio().Tap(nil)
+	v.end(errors.New("the call is closed"))
+	v.rec.Ended = time.Now()
+	v.rec.Outcome, v.rec.EndedBy = v.outcome, v.endedBy
+	if v.outcome == call.Abandoned {
+		v.rec.Phase = v.state
+	}
+	l.seal(v)
+	l.told(v)
+	l.move(v, call.Ended)
+}
+
+// judge decides how the call ended, where the way did not say so already.
+func (v *visit) judge() {
+	cause := context.Cause(v.ctx)
+	var ended *endedError
+	switch {
+	case v.outcome != "":
+	case errors.Is(cause, errStopping):
+		v.outcome, v.endedBy = call.Stopped, call.ByUs
+	case errors.Is(cause, errTooLong):
+		v.outcome, v.endedBy = call.TimedOut, call.ByUs
+	case errors.As(cause, &ended):
+		v.outcome, v.endedBy = v.verdict(ended.cause)
+	default:
+		v.outcome, v.endedBy = call.Failed, call.ByUs
+	}
+}
+
+// verdict is the outcome of a call whose caller's leg ended first.
+func (v *visit) verdict(c call.Cause) (call.Outcome, call.Party) {
+	by := call.ByPeer
+	switch c {
+	case call.CauseHangup, call.CauseCancelled:
+		by = call.ByCaller
+	case call.CauseMediaLost:
+		return call.MediaLost, by
+	case call.CauseOurs:
+		by = call.ByUs
+	}
+	if v.rec.Operator != "" {
+		return call.Completed, by
+	}
+	return call.Abandoned, by
+}
+
+// goodbye tells a caller whom a stop sends away why, while the second SIGTERM's ten seconds run.
+func (l *Line) goodbye(v *visit) {
+	lang := v.rec.Language
+	if lang == "" {
+		lang = v.settings.Languages[0]
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTime)
+	defer cancel()
+	v.leg.Audio().Play(ctx, l.o.Prompts.Clip("fault.technical", lang))
+}
+
+// seal closes the recording. A disk that hangs keeps it open in the background.
+func (l *Line) seal(v *visit) {
+	if v.sound == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), sealWait)
+	defer cancel()
+	if _, err := v.sound.Seal(ctx, v.rec.Ended); err != nil {
+		v.log.Error("the recording is not sealed yet", zap.Error(err))
+	}
+}
+
+// told writes the closed record, the last event, the metrics and the log line.
+func (l *Line) told(v *visit) {
+	if v.outcome == call.Abandoned {
+		l.event(v, "call.abandoned", "phase", string(v.rec.Phase))
+	}
+	l.event(v, "call.ended", "outcome", string(v.outcome), "ended_by", string(v.endedBy))
+	if err := l.o.Journal.Closed(v.rec); err != nil {
+		v.log.Error("the record could not be closed", zap.Error(err))
+	}
+	l.metrics.calls.WithLabelValues(v.line.Number, string(v.outcome)).Inc()
+	v.log.Info("call ended", zap.String("line", v.line.Number), zap.String("outcome", string(v.outcome)),
+		zap.String("ended_by", string(v.endedBy)), zap.Int("code", v.rec.Code),
+		zap.Duration("waited", v.rec.Waited), zap.Duration("talked", v.rec.Talked),
+		zap.Duration("took", since(v.rec.Arrived)))
+}

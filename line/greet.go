@@ -1,0 +1,69 @@
+package line
+
+import (
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/ivr"
+)
+
+// greet asks for the language and says in it that the call is recorded. It returns false when
+// the caller has left.
+func (l *Line) greet(v *visit) bool {
+	langs := v.settings.Languages
+	if v.line.Open != nil && !v.line.Open(v.rec.Arrived) {
+		return l.closed(v)
+	}
+	lang, chosen := ivr.ChooseLanguage(v.ctx, v.leg.Audio(), l.o.Prompts, langs)
+	if v.ctx.Err() != nil {
+		return false
+	}
+	v.rec.Language = lang
+	l.event(v, "call.language_chosen", "language", string(lang), "chosen", yesNo(chosen))
+	if v.sound != nil {
+		v.sound.SetLanguage(lang)
+	}
+	if v.settings.Policy != RecordOff {
+		in := []call.Language{lang}
+		if !chosen {
+			in = langs
+		}
+		l.notify(v, in)
+	}
+	return v.ctx.Err() == nil
+}
+
+// notify gives the notice of the recording. Where it could not be given whole, nobody's voice
+// is recorded in this call.
+func (l *Line) notify(v *visit, in []call.Language) {
+	n := ivr.Notice(v.ctx, v.leg.Audio(), l.o.Prompts, in...)
+	if n == nil {
+		if v.ctx.Err() == nil {
+			v.log.Error("the notice could not be played whole; voices will not be recorded",
+				zap.String("language", string(in[0])))
+		}
+		return
+	}
+	v.rec.Notice = n
+	if v.sound != nil {
+		v.sound.SetNotice(*n)
+	}
+}
+
+// closed tells a caller who comes outside the hours so, in every language, and lets go.
+func (l *Line) closed(v *visit) bool {
+	for _, lang := range v.settings.Languages {
+		v.leg.Audio().Play(v.ctx, l.o.Prompts.Clip("closed.intro", lang), l.o.Prompts.Clip("closed.hours", lang))
+	}
+	if v.ctx.Err() == nil {
+		v.outcome, v.endedBy = call.Closed, call.ByUs
+	}
+	return false
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

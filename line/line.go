@@ -1,0 +1,187 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/ivr"
+	"hotline/queue"
+	"hotline/recording"
+)
+
+// A Floor decides who takes which caller; floor.Floor is one.
+type Floor interface {
+	Enter(t queue.Ticket) (<-chan queue.Order, error)
+	Report(id call.ID, operator string, r queue.Result) bool
+	Leave(id call.ID)
+}
+
+// Operators is what an operator's own telephone may change; floor.Floor is one.
+type Operators interface {
+	Pause(operator, reason string) error
+	Resume(operator string) error
+	OwnCall(operator string, on bool)
+}
+
+// A Dialer rings an operator's telephones; sip.Server is one.
+type Dialer interface {
+	Dial(ctx context.Context, d call.Dial) (call.Leg, error)
+}
+
+// A Journal keeps what happened; store.Store is one. It never waits for a disk.
+type Journal interface {
+	Arrived(r call.Record) error
+	Event(e call.Event)
+	Closed(r call.Record) error
+}
+
+// A Recorder opens recordings; recording.Recorder is one.
+type Recorder interface {
+	Open(m recording.Meta) (*recording.Recording, error)
+	Healthy() error
+}
+
+// Prompts finds clips; prompts.Library is one.
+type Prompts interface {
+	ivr.Prompts
+	Music() *call.Clip
+}
+
+// A Policy says what becomes of a call whose sound cannot be recorded.
+type Policy string
+
+// The policies of recording.policy.
+const (
+	RecordAlways  Policy = "always"         // go on unrecorded only if the disk fails, marked
+	RefuseWithout Policy = "refuse-without" // refuse instead
+	RecordOff     Policy = "off"            // no notice, no file
+)
+
+// A Number is one line: what the public dials and where it leads.
+type Number struct {
+	Number string
+	Also   []string // other spellings carriers send
+	Queue  string   // where its start menu leads
+	Open   func(t time.Time) bool
+}
+
+// Settings are what a reload may change. Calls already inside keep those they began with.
+type Settings struct {
+	Lines     []Number
+	Languages []call.Language // order of the language menu; the first is the default
+	Policy    Policy
+	Limit     int  // calls at once; above it 486
+	Whisper   bool // the operator hears the caller's language before being joined
+}
+
+// Check names the first setting that cannot work, by its path in the configuration.
+func (s Settings) Check() error {
+	switch {
+	case len(s.Languages) == 0:
+		return errors.New("languages: none is given, one at least is needed")
+	case s.Limit <= 0:
+		return fmt.Errorf("limits.calls: %d, must be above 0", s.Limit)
+	}
+	for i, n := range s.Lines {
+		if n.Number == "" || n.Queue == "" {
+			return fmt.Errorf("lines[%d]: has no number or leads to no queue", i)
+		}
+	}
+	return nil
+}
+
+// Options are what a Line is built from. All but OnState are required.
+type Options struct {
+	Settings  Settings
+	Floor     Floor
+	Operators Operators
+	Dialer    Dialer
+	Journal   Journal
+	Recorder  Recorder
+	Prompts   Prompts
+	Log       *zap.Logger
+	Metrics   prometheus.Registerer
+
+	// OnState, where set, is called by the call's own goroutine when it enters a state: for
+	// tests that plant a panic or a kill there.
+	OnState func(id call.ID, s call.State)
+}
+
+// A Line takes the calls of all numbers of the hotline.
+type Line struct {
+	o        Options
+	log      *zap.Logger
+	settings atomic.Pointer[Settings]
+	metrics  *metrics
+	active   atomic.Int64
+
+	stopping context.Context // its cause ends every call that is still here
+	stop     context.CancelCauseFunc
+	visits   sync.WaitGroup
+	seals    sync.WaitGroup
+}
+
+// New builds a Line. Errors name the setting that is wrong.
+func New(o Options) (*Line, error) {
+	if err := o.Settings.Check(); err != nil {
+		return nil, err
+	}
+	l := &Line{o: o, log: o.Log}
+	l.metrics = newMetrics(o.Metrics)
+	l.stopping, l.stop = context.WithCancelCause(context.Background())
+	l.Configure(o.Settings)
+	return l, nil
+}
+
+// Configure swaps the settings at once. They must have passed Check.
+func (l *Line) Configure(s Settings) {
+	l.settings.Store(&s)
+	for _, n := range s.Lines {
+		l.metrics.preset(n.Number)
+	}
+}
+
+// Is reports whether the dialled number is one of our lines.
+func (l *Line) Is(dialled string) bool { return find(l.settings.Load(), dialled) != nil }
+
+func find(s *Settings, dialled string) *Number {
+	for i := range s.Lines {
+		n := &s.Lines[i]
+		if n.Number == dialled {
+			return n
+		}
+		for _, also := range n.Also {
+			if also == dialled {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
+// Active is how many calls are here now.
+func (l *Line) Active() int { return int(l.active.Load()) }
+
+// Wait returns when no call is left, or ctx has ended (then its error).
+func (l *Line) Wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { l.visits.Wait(); l.seals.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Stop says goodbye to every call that is here, hangs up and closes its record as stopped. It
+// does not wait: Wait does.
+func (l *Line) Stop() { l.stop(errStopping) }

@@ -1,0 +1,59 @@
+package line
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"hotline/call"
+)
+
+// metrics are the series of this package.
+type metrics struct {
+	calls   *prometheus.CounterVec // hotline_line_calls_total{line,outcome}
+	here    *prometheus.GaugeVec   // hotline_line_calls_active{line,state}
+	panics  prometheus.Counter     // hotline_panics_recovered_total, shared with sip
+	missing prometheus.Counter     // hotline_recording_missing_total, shared with recording
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	return &metrics{
+		calls: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_line_calls_total", Help: "Calls that have ended, by line and outcome.",
+		}, []string{"line", "outcome"})),
+		here: shared(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "hotline_line_calls_active", Help: "Calls that are here now, by line and state.",
+		}, []string{"line", "state"})),
+		panics: shared(r, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_panics_recovered_total", Help: "Panics caught at a door; each ended one call or one message.",
+		})),
+		missing: shared(r, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_recording_missing_total", Help: "Answered calls that have no recording although the policy wants one.",
+		})),
+	}
+}
+
+// shared registers c, or returns the collector another room has registered under its name.
+func shared[C prometheus.Collector](r prometheus.Registerer, c C) C {
+	var already prometheus.AlreadyRegisteredError
+	if err := r.Register(c); errors.As(err, &already) {
+		if existing, ok := already.ExistingCollector.(C); ok {
+			return existing
+		}
+	}
+	return c
+}
+
+// preset makes the series of a line visible from the start, at zero.
+func (m *metrics) preset(line string) {
+	for _, o := range call.Outcomes {
+		m.calls.WithLabelValues(line, string(o))
+	}
+	for _, s := range []call.State{call.Ringing, call.Greeting, call.Waiting, call.Talking} {
+		m.here.WithLabelValues(line, string(s))
+	}
+}
+
+func (m *metrics) active(line string, s call.State, by float64) {
+	m.here.WithLabelValues(line, string(s)).Add(by)
+}

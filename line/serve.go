@@ -1,0 +1,179 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/recording"
+)
+
+// longest is how long a call may last, in all: past it somebody has forgotten to hang up.
+const longest = 4 * time.Hour
+
+// Why the context of a call ended.
+var (
+	errTooLong  = errors.New("the call lasted too long")
+	errStopping = errors.New("the server stops")
+)
+
+// An endedError says that the caller's leg has ended, and why.
+type endedError struct{ cause call.Cause }
+
+func (e *endedError) Error() string { return "the caller's leg ended: " + string(e.cause) }
+
+// A visit is one call while it is here. Its goroutine alone touches it; hold is the exception,
+// fed by the goroutine that reads the caller's leg.
+type visit struct {
+	id       call.ID
+	leg      call.Leg
+	line     *Number
+	settings *Settings
+	state    call.State
+	rec      call.Record
+	sound    *recording.Recording // nil: not recorded
+	log      *zap.Logger
+	hold     chan bool // the caller put us on hold, or took us back
+	operator call.Leg  // while one is joined or being told the language
+	endedBy  call.Party
+	outcome  call.Outcome // set where the way it ends is known before the leg does
+
+	ctx context.Context // ends with the caller's leg, the longest time or a stop; its cause says which
+	end context.CancelCauseFunc
+}
+
+// Serve takes one caller from the first ring to the last byte on disk. It returns when the
+// caller is gone and the record is closed. There is no error: whatever went wrong is the
+// call's Outcome, which the log, the record and the metrics share.
+func (l *Line) Serve(ctx context.Context, caller call.Leg) {
+	l.visits.Add(1)
+	defer l.visits.Done()
+	l.active.Add(1)
+	defer l.active.Add(-1)
+
+	v := l.open(ctx, caller)
+	defer l.close(v) // also after a panic: one call's bug ends one call
+
+	if !l.admit(v) { // closed, full, or unfit: told so, then released
+		return
+	}
+	if !l.greet(v) { // language and notice
+		return
+	}
+	l.attend(v) // wait for an operator and talk, and again if the operator vanishes
+}
+
+// open gives the caller an id's worth of memory and a row, and starts to listen to the leg.
+func (l *Line) open(ctx context.Context, caller call.Leg) *visit {
+	info, s := caller.Info(), l.settings.Load()
+	v := &visit{
+		id: info.Call, leg: caller, settings: s, line: find(s, info.Dialled), state: call.Ringing,
+		log: l.log.With(zap.String("call", string(info.Call))), hold: make(chan bool, 8),
+	}
+	if v.line == nil {
+		// A reload took the line away between sip's look and ours.
+		v.line = &Number{Number: info.Dialled}
+	}
+	v.rec = call.Record{
+		ID: v.id, Line: v.line.Number, Trunk: info.Trunk, From: info.From, Withheld: info.Withheld,
+		Arrived: time.Now(),
+	}
+	v.ctx, v.end = context.WithCancelCause(ctx)
+	l.metrics.active(v.line.Number, v.state, 1)
+	if err := l.o.Journal.Arrived(v.rec); err != nil {
+		v.log.Error("the row of this call could not be opened", zap.Error(err))
+	}
+	l.event(v, "call.arrived", "line", v.line.Number, "trunk", info.Trunk)
+	v.log.Info("call opened", zap.String("line", v.line.Number), zap.String("trunk", info.Trunk),
+		zap.String("leg", info.ID), zap.String("sip_call_id", info.SIPCallID))
+	go v.listen(l.stopping)
+	l.entered(v)
+	return v
+}
+
+// listen turns what the caller's leg says, the longest time and a stop into the end of v.ctx.
+func (v *visit) listen(stopping context.Context) {
+	tooLong := time.NewTimer(longest)
+	defer tooLong.Stop()
+	for {
+		select {
+		case e, ok := <-v.leg.Events():
+			switch {
+			case !ok:
+				v.end(&endedError{call.CauseFailed})
+				return
+			case e.Kind == call.LegEnded:
+				v.end(&endedError{e.Cause})
+				return
+			case e.Kind == call.LegHeld || e.Kind == call.LegResumed:
+				select {
+				case v.hold <- e.Kind == call.LegHeld:
+				default: // eight changes of mind unread: the ninth says nothing new
+				}
+			}
+		case <-tooLong.C:
+			v.end(errTooLong)
+		case <-stopping.Done():
+			v.end(errStopping)
+			stopping = context.Background() // its Done never fires again; the leg's end still does
+		}
+	}
+}
+
+// move takes the call to its next state. A move that the table forbids is our bug: it is
+// logged and the call keeps its state.
+func (l *Line) move(v *visit, next call.State) {
+	if !v.state.May(next) {
+		v.log.Error("a move between states that must not be", zap.String("state", string(v.state)),
+			zap.String("next", string(next)), zap.Stack("stack"))
+		return
+	}
+	l.metrics.active(v.line.Number, v.state, -1)
+	v.state = next
+	if next != call.Ended {
+		l.metrics.active(v.line.Number, v.state, 1)
+		l.entered(v)
+	}
+}
+
+func (l *Line) entered(v *visit) {
+	if l.o.OnState != nil {
+		l.o.OnState(v.id, v.state)
+	}
+}
+
+// event appends to the journal; pairs are key, value, key, value.
+func (l *Line) event(v *visit, name string, pairs ...string) {
+	data := make(map[string]string, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			data[pairs[i]] = pairs[i+1]
+		}
+	}
+	l.o.Journal.Event(call.Event{At: time.Now(), Call: v.id, Name: name, Data: data})
+}
+
+// guard runs f in a goroutine of the call's own. A panic there ends this call only.
+func (l *Line) guard(v *visit, wg *sync.WaitGroup, f func()) {
+	wg.Go(func() {
+		defer func() {
+			if p := recover(); p != nil {
+				l.panicked(v, p)
+				v.end(fmt.Errorf("panic: %v", p))
+			}
+		}()
+		f()
+	})
+}
+
+func (l *Line) panicked(v *visit, p any) {
+	l.metrics.panics.Inc()
+	v.log.Error("a call's goroutine panicked; the call ends, the others go on",
+		zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+}

@@ -1,0 +1,66 @@
+package line
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// The star codes an operator dials from the phone. A reason's digit may follow starPause.
+const (
+	starReady  = "*45" // ready again: ends a pause and a wrap-up
+	starPause  = "*46" // pause; *461 … *469 with a numbered reason
+	starWrapUp = "*47" // stay in wrap-up until *45: notes that take longer
+)
+
+// ServePhone takes a call that an operator's own phone makes: a star code, or one of our lines
+// to hear what callers hear. Meanwhile the operator is not offered anybody.
+func (l *Line) ServePhone(ctx context.Context, phone call.Leg) {
+	info := phone.Info()
+	l.o.Operators.OwnCall(info.User, true)
+	defer l.o.Operators.OwnCall(info.User, false)
+	switch code := info.Dialled; {
+	case strings.HasPrefix(code, "*"):
+		l.star(ctx, phone, code)
+	case l.Is(code):
+		l.Serve(ctx, phone)
+	default:
+		phone.Hangup(call.Reason{Code: 404, Why: "an operator's phone dialled what is neither a star code nor a line"})
+	}
+}
+
+// star carries out a code and answers with one tone for done and another for not.
+func (l *Line) star(ctx context.Context, phone call.Leg, code string) {
+	operator := phone.Info().User
+	log := l.log.With(zap.String("operator", operator), zap.String("leg", phone.Info().ID))
+	var err error
+	switch {
+	case code == starReady:
+		err = l.o.Operators.Resume(operator)
+	case code == starWrapUp:
+		err = l.o.Operators.Pause(operator, "wrap_up")
+	case code == starPause:
+		err = l.o.Operators.Pause(operator, "pause")
+	case strings.HasPrefix(code, starPause) && len(code) == len(starPause)+1:
+		err = l.o.Operators.Pause(operator, "pause "+code[len(starPause):])
+	default:
+		phone.Hangup(call.Reason{Code: 404, Why: "no such star code"})
+		return
+	}
+	tone := "tone.ok"
+	if err != nil {
+		tone = "tone.error"
+		log.Warn("a star code was refused", zap.Error(err))
+	}
+	if phone.Answer(ctx) != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	phone.Audio().Play(ctx, l.o.Prompts.Clip(tone, l.settings.Load().Languages[0]))
+	phone.Hangup(call.Reason{Why: "the star code is done"})
+}

@@ -1,0 +1,195 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/queue"
+)
+
+// word is how often a waiting caller hears a voice: often enough to know that the line lives.
+const word = 30 * time.Second
+
+// words are what is said then, in turn.
+var words = [...]string{"queue.allBusy", "queue.thanks"}
+
+// attend puts the caller in the queue and through to an operator; again if one vanishes.
+func (l *Line) attend(v *visit) {
+	l.move(v, call.Waiting)
+	v.rec.Queue = v.line.Queue
+	orders, err := l.o.Floor.Enter(queue.Ticket{
+		Call: v.id, Queue: v.line.Queue, Language: v.rec.Language, Arrived: v.rec.Arrived,
+	})
+	if err != nil {
+		v.log.Error("the floor does not take this call", zap.String("queue", v.line.Queue), zap.Error(err))
+		v.outcome, v.endedBy = call.Failed, call.ByUs
+		return
+	}
+	defer l.o.Floor.Leave(v.id)
+	first := "queue.enter"
+	for {
+		name, op := l.wait(v, orders, first)
+		if op == nil || !l.talk(v, name, op) {
+			return
+		}
+		l.move(v, call.Waiting) // the operator vanished: the caller keeps the first arrival time
+		first = "operator.lost"
+	}
+}
+
+// A ringing is what became of one dial.
+type ringing struct {
+	operator string
+	leg      call.Leg
+	err      error
+}
+
+// wait carries out the floor's orders until an operator has answered and knows the caller's
+// language. It returns no leg when the caller has left.
+func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (string, call.Leg) {
+	began := time.Now()
+	defer func() { v.rec.Waited += time.Since(began) }()
+	var wg sync.WaitGroup
+	waiting, over := context.WithCancel(v.ctx)
+	defer wg.Wait()
+	defer over()
+	l.guard(v, &wg, func() { l.comfort(waiting, v, first) })
+
+	answers := make(chan ringing)
+	stop := map[string]context.CancelFunc{} // by operator: ends the ringing
+	for {
+		select {
+		case <-v.ctx.Done():
+			return "", nil
+		case o, ok := <-orders:
+			switch {
+			case !ok:
+				v.end(errors.New("the floor has closed"))
+			case o.Kind == queue.Withdraw:
+				if cancel := stop[o.Operator]; cancel != nil {
+					cancel()
+				}
+			case o.Kind == queue.Ring:
+				ring, cancel := context.WithCancel(waiting)
+				stop[o.Operator] = cancel
+				l.event(v, "call.offered", "operator", o.Operator, "queue", v.rec.Queue)
+				l.guard(v, &wg, func() { l.ring(ring, v, o, answers) })
+			}
+		case r := <-answers:
+			if l.took(v, r) {
+				return r.operator, r.leg
+			}
+		}
+	}
+}
+
+// ring dials one operator until the order's deadline. A leg that nobody waits for any more is
+// hung up: an operator never talks into nothing.
+func (l *Line) ring(ctx context.Context, v *visit, o queue.Order, answers chan<- ringing) {
+	ringCtx, cancel := context.WithDeadline(ctx, o.Deadline)
+	defer cancel()
+	leg, err := l.o.Dialer.Dial(ringCtx, call.Dial{
+		Call: v.id, User: o.Operator, From: v.rec.From, Withheld: v.rec.Withheld,
+		Display: v.rec.Line + " " + display(v.rec.Language),
+	})
+	select {
+	case answers <- ringing{o.Operator, leg, err}:
+	case <-ctx.Done():
+		if err == nil {
+			leg.Hangup(call.Reason{Why: "the offer was withdrawn as the phone answered"})
+		}
+	}
+}
+
+// took tells the floor what became of an offer. It is true when an operator is there, has
+// heard the caller's language and may be joined.
+func (l *Line) took(v *visit, r ringing) bool {
+	var failed *call.DialError
+	switch {
+	case errors.As(r.err, &failed) && failed.Failure == call.Withdrawn:
+		return false
+	case r.err != nil:
+		result := result(r.err)
+		l.event(v, "call.not_answered", "operator", r.operator, "reason", string(result))
+		l.o.Floor.Report(v.id, r.operator, result)
+		return false
+	case !l.o.Floor.Report(v.id, r.operator, queue.Answered):
+		r.leg.Hangup(call.Reason{Why: "answered after the offer had ended"})
+		return false
+	}
+	v.operator = r.leg
+	if v.settings.Whisper {
+		// The caller still hears music: the language alone tells the operator how to greet.
+		r.leg.Audio().Play(v.ctx, l.o.Prompts.Clip("whisper."+string(v.rec.Language), v.rec.Language))
+	}
+	select {
+	case e := <-r.leg.Events():
+		if e.Kind == call.LegEnded { // hung up during the whisper: as good as not answered
+			v.operator = nil
+			l.o.Floor.Report(v.id, r.operator, lost(e.Cause))
+			return false
+		}
+	default:
+	}
+	return true
+}
+
+// lost is what to tell the floor of an operator whose leg ended before the talk did.
+func lost(c call.Cause) queue.Result {
+	if c == call.CauseHangup {
+		return queue.Busy
+	}
+	return queue.Lost
+}
+
+// result translates a failed dial into the floor's words.
+func result(err error) queue.Result {
+	var failed *call.DialError
+	if !errors.As(err, &failed) {
+		return queue.Unreachable
+	}
+	switch failed.Failure {
+	case call.NoAnswer:
+		return queue.NoAnswer
+	case call.Busy, call.Declined:
+		return queue.Busy
+	default:
+		return queue.Unreachable
+	}
+}
+
+// comfort is what a waiting caller hears: a first word, then music, and a voice now and then.
+func (l *Line) comfort(ctx context.Context, v *visit, first string) {
+	sound := v.leg.Audio()
+	sound.Play(ctx, l.o.Prompts.Clip(first, v.rec.Language))
+	ticker := time.NewTicker(word)
+	defer ticker.Stop()
+	for i := 0; ctx.Err() == nil; i++ {
+		sound.Loop(l.o.Prompts.Music())
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		sound.Play(ctx, l.o.Prompts.Clip(words[i%len(words)], v.rec.Language))
+	}
+}
+
+// display names a language in itself, as the operator's phone shows it.
+func display(l call.Language) string {
+	switch l {
+	case "az":
+		return "Azərbaycan"
+	case "en":
+		return "English"
+	case "ru":
+		return "Русский"
+	default:
+		return string(l)
+	}
+}
