@@ -1,0 +1,264 @@
+package queue
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// An OperatorState is what an operator is doing, as everybody sees it. The list is closed.
+type OperatorState string
+
+// The states of an operator. Only one who is ready is offered a caller.
+const (
+	OperatorOffline     OperatorState = "offline"     // no phone, disabled, or not yet said to be ready
+	OperatorReady       OperatorState = "ready"       // free, or resting after a missed offer
+	OperatorOffered     OperatorState = "offered"     // being rung for a caller
+	OperatorTalking     OperatorState = "talking"     // with a caller, or in a call of one's own
+	OperatorWrapUp      OperatorState = "wrap_up"     // writing notes after a talk
+	OperatorPaused      OperatorState = "paused"      // asked not to be rung
+	OperatorUnreachable OperatorState = "unreachable" // the phone did not react; tried again after Rest
+)
+
+// OperatorStates is the closed list, in the order of the documentation.
+var OperatorStates = []OperatorState{
+	OperatorOffline, OperatorReady, OperatorOffered, OperatorTalking,
+	OperatorWrapUp, OperatorPaused, OperatorUnreachable,
+}
+
+// operator is one operator and all that decides whether they may be rung.
+type operator struct {
+	Operator
+	removed    bool // no longer employed; kept until the talk is over
+	registered bool // the phone can be reached
+	signedOn   bool // became registered where that is enough, or said to be ready
+	paused     bool
+	reason     string // of the pause, as given
+	ownCall    bool   // in a call of their own
+
+	state OperatorState
+	since time.Time // when state began
+	idle  time.Time // when the operator last became ready; decides who is next
+
+	caller   *caller   // offered or talking to; nil: none
+	deadline time.Time // of the offer; zero: none
+
+	wrapUntil  time.Time // end of the wrap-up; zero: none
+	restUntil  time.Time // end of the rest after a missed offer; zero: none
+	quietUntil time.Time // end of the pause between two rings; zero: none
+	silent     bool      // the rest is because the phone did not react
+}
+
+// status derives the state from the facts; the first line that fits decides.
+func (o *operator) status() OperatorState {
+	switch {
+	case o.caller != nil && o.caller.talking:
+		return OperatorTalking
+	case o.caller != nil:
+		return OperatorOffered
+	case o.Disabled || o.removed:
+		return OperatorOffline
+	case o.ownCall:
+		return OperatorTalking
+	case !o.registered:
+		return OperatorOffline
+	case o.paused:
+		return OperatorPaused
+	case !o.signedOn:
+		return OperatorOffline
+	case o.silent:
+		return OperatorUnreachable
+	case !o.wrapUntil.IsZero():
+		return OperatorWrapUp
+	default:
+		return OperatorReady
+	}
+}
+
+// willing reports whether the operator may be rung at all, offers aside.
+func (o *operator) willing() bool {
+	return o.registered && o.signedOn && !o.paused && !o.ownCall && !o.Disabled && !o.removed
+}
+
+// free reports whether the operator may be offered a caller now.
+func (o *operator) free() bool {
+	return o.state == OperatorReady && o.restUntil.IsZero() && o.quietUntil.IsZero()
+}
+
+// serves reports whether the operator takes calls of the queue.
+func (o *operator) serves(queue string) bool {
+	return len(o.Queues) == 0 || slices.Contains(o.Queues, queue)
+}
+
+// fits reports whether the operator can take this caller. A caller with no language makes no
+// demand.
+func (o *operator) fits(c *caller) bool {
+	return o.serves(c.Queue) && (c.Language == "" || slices.Contains(o.Languages, c.Language))
+}
+
+// due is the operator's next timer; zero: none runs.
+func (o *operator) due() time.Time {
+	var at time.Time
+	if !o.deadline.IsZero() {
+		at = o.deadline.Add(Grace)
+	}
+	for _, t := range [...]time.Time{o.wrapUntil, o.restUntil, o.quietUntil} {
+		at = earlier(at, t)
+	}
+	return at
+}
+
+// earlier is the earlier of two times; zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// find is the operator of that name, or nil and the place where they would stand.
+func (s *State) find(name string) (*operator, int) {
+	i, found := slices.BinarySearchFunc(s.operators, name, func(o *operator, name string) int {
+		return strings.Compare(o.Name, name)
+	})
+	if !found {
+		return nil, i
+	}
+	return s.operators[i], i
+}
+
+// settle gives the operator the state that the facts now say, and tells it if that is another.
+func (s *State) settle(o *operator, why Why, at time.Time) {
+	from, to := o.state, o.status()
+	if from == to {
+		return
+	}
+	o.state, o.since = to, at
+	// An offer that ended without the operator's doing takes no place away: longest idle counts
+	// from before it. A missed one has set idle itself.
+	if to == OperatorReady && from != OperatorOffered {
+		o.idle = at
+	}
+	changed := OperatorChanged{Operator: o.Name, From: from, To: to, Why: why, At: at}
+	if o.caller != nil {
+		changed.Call = o.caller.Call
+	}
+	if to == OperatorPaused {
+		changed.Reason = o.reason
+	}
+	s.emit(changed)
+}
+
+// review follows a change of facts about an operator: an offer that may no longer stand is taken
+// back, the state told, and one who is no longer employed forgotten.
+func (s *State) review(o *operator, why Why) {
+	if c := o.caller; c != nil && !c.talking && !(o.willing() && o.fits(c)) {
+		s.withdraw(o, why)
+	}
+	s.settle(o, why, s.now)
+	if o.removed && o.caller == nil {
+		_, i := s.find(o.Name)
+		s.operators = slices.Delete(s.operators, i, i+1)
+	}
+}
+
+// setOperators makes the list the set of operators. Of two with one name the first counts.
+func (s *State) setOperators(list []Operator) {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b Operator) int { return strings.Compare(a.Name, b.Name) })
+	list = slices.CompactFunc(list, func(a, b Operator) bool { return a.Name == b.Name })
+
+	for _, o := range slices.Clone(s.operators) {
+		_, stays := slices.BinarySearchFunc(list, o.Name, func(l Operator, name string) int {
+			return strings.Compare(l.Name, name)
+		})
+		if !stays {
+			o.removed = true
+			s.review(o, WhyRemoved)
+		}
+	}
+	for _, l := range list {
+		s.setOperator(l)
+	}
+}
+
+// setOperator adds or changes one operator. One who comes in (new, back, or enabled again) with
+// a registered phone counts as becoming registered: the phone may have been quicker than the edit.
+func (s *State) setOperator(l Operator) {
+	l.Languages, l.Queues = slices.Clone(l.Languages), slices.Clone(l.Queues)
+	o, i := s.find(l.Name)
+	if o == nil {
+		o = &operator{state: OperatorOffline, since: s.now}
+		o.Operator = l
+		o.Disabled = true // until below, where enabling counts as coming in
+		s.operators = slices.Insert(s.operators, i, o)
+	}
+	out := o.Disabled || o.removed
+	o.Operator, o.removed = l, false
+	o.registered = s.phones[l.Name]
+	if l.Disabled {
+		o.signedOn = false
+	} else if out {
+		o.signedOn = o.registered && s.readyOnRegister(o)
+	}
+	s.review(o, WhyEdited)
+}
+
+// phone takes what the registrar says about an operator's phone.
+func (s *State) phone(ev PhoneChanged) {
+	if ev.Registered {
+		s.phones[ev.Operator] = true
+	} else {
+		delete(s.phones, ev.Operator)
+	}
+	o, _ := s.find(ev.Operator)
+	if o == nil {
+		return // a phone of nobody who takes calls, or of an operator told of later
+	}
+	o.registered = ev.Registered
+	why := WhyRegistered
+	switch {
+	case !ev.Registered:
+		why = WhyUnregistered
+		o.signedOn = false
+	case ev.Fresh:
+		if s.readyOnRegister(o) {
+			o.signedOn = true
+		}
+		if o.silent {
+			o.silent, o.restUntil = false, time.Time{}
+		}
+	}
+	s.review(o, why)
+}
+
+// readyOnRegister reports whether becoming registered is enough to be ready: it is when one of
+// the queues the operator serves says so.
+func (s *State) readyOnRegister(o *operator) bool {
+	return slices.ContainsFunc(s.rules, func(r ruled) bool {
+		return r.ReadyOnRegister && !r.retired && o.serves(r.Name)
+	})
+}
+
+// pause takes the operator out. A wrap-up that runs is over with it.
+func (s *State) pause(o *operator, reason string) {
+	o.paused, o.reason = true, reason
+	o.wrapUntil = time.Time{}
+	s.review(o, WhyPaused)
+}
+
+// resume makes the operator ready as far as it is theirs to say: it ends a pause, a wrap-up and
+// a rest, and says "ready" where registering alone does not.
+func (s *State) resume(o *operator) {
+	o.paused, o.reason = false, ""
+	o.signedOn = true
+	o.wrapUntil, o.restUntil, o.silent = time.Time{}, time.Time{}, false
+	s.review(o, WhyResumed)
+}
+
+// rest sends an operator who let an offer pass to the end of the line for a while.
+func (o *operator) rest(at time.Time, silent bool) {
+	o.idle = at
+	o.restUntil = at.Add(Rest)
+	o.silent = silent
+}
