@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# All tests, one suite after another, each in a network namespace of its own; a table at the
+# end. A missing tool is installed; one that cannot be had fails the run. Nothing is skipped.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+results=test-results
+rm -rf "$results" && mkdir -p "$results"
+names=() states=() times=()
+
+# suite NAME COMMAND...: runs it, keeps its output, remembers how it went and how long it took.
+suite() {
+  local name=$1 began=$SECONDS state=ok
+  shift
+  echo "=== $name"
+  "$@" 2>&1 | tee "$results/$name.log"
+  [ "${PIPESTATUS[0]}" -eq 0 ] || state=FAILED
+  names+=("$name") states+=("$state") times+=($((SECONDS - began)))
+}
+
+
+suite tools scripts/tools.sh gcc libc6-dev iproute2 sip-tester baresip-core baresip-ffmpeg sox libsox-fmt-all ffmpeg \
+  espeak-ng tshark prometheus sqlite3 procps
+if [ "${states[0]}" = ok ]; then
+  suite modules go mod download
+  suite lint scripts/lint.sh
+  suite build make -s build
+  suite unit acceptance/netns.sh scripts/unit.sh
+  suite acceptance acceptance/netns.sh scripts/acceptance.sh
+fi
+
+failed=0
+printf '\n%-12s %-8s %8s\n' suite result seconds
+for i in "${!names[@]}"; do
+  printf '%-12s %-8s %8d\n' "${names[$i]}" "${states[$i]}" "${times[$i]}"
+  [ "${states[$i]}" = ok ] || failed=$((failed + 1))
+done
+printf '%-12s %-8s %8d\n\n' all "" "$SECONDS"
+echo "$((${#names[@]} - failed)) passed, $failed failed"
+[ "$failed" -eq 0 ]
