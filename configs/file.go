@@ -1,0 +1,265 @@
+package configs
+
+import (
+	"net/netip"
+	"time"
+	_ "time/tzdata" // containers without /usr/share/zoneinfo must know Asia/Baku too
+
+	"hotline/call"
+)
+
+// A File is a configuration that passed every check. Its zero value is not one: take Default,
+// Parse or Load.
+type File struct {
+	// Data is the folder of all state, joined with the folder of the configuration file.
+	Data string `yaml:"data"`
+
+	// Timezone is an IANA name; Zone gives what it stands for.
+	Timezone string `yaml:"timezone"`
+
+	// Languages is what callers may choose, in the order of the menu; the first is the default.
+	Languages []call.Language `yaml:"languages"`
+
+	SIP       SIP                 `yaml:"sip"`
+	Media     Media               `yaml:"media"`
+	HTTP      Web                 `yaml:"http"`
+	Metrics   Web                 `yaml:"metrics"`
+	Lines     []Line              `yaml:"lines"`
+	Calendars map[string]Calendar `yaml:"calendars"`
+	Menus     map[string]Menu     `yaml:"menus"`
+	Queues    []Queue             `yaml:"queues"`
+	Prompts   Prompts             `yaml:"prompts"`
+	Limits    Limits              `yaml:"limits"`
+	Stop      Stop                `yaml:"stop"`
+	Recording Recording           `yaml:"recording"`
+
+	source *source
+}
+
+// SIP is the signalling, a side at a time.
+type SIP struct {
+	Trunks Trunks `yaml:"trunks"`
+	Phones Phones `yaml:"phones"`
+}
+
+// Trunks is the public side.
+type Trunks struct {
+	Listen    []Endpoint `yaml:"listen"`
+	Carriers  []Carrier  `yaml:"carriers"`
+	Advertise string     `yaml:"advertise"` // host without port; empty: the address that reaches the peer
+}
+
+// A Carrier is a network that brings calls.
+type Carrier struct {
+	Name   string         `yaml:"name"`
+	From   []netip.Prefix `yaml:"from"`   // masked; whose INVITEs are calls
+	Media  []netip.Prefix `yaml:"media"`  // masked; empty: those of From
+	Called Called         `yaml:"called"` // where the dialled number stands
+}
+
+// Sound gives the networks the carrier's sound may come from.
+func (c Carrier) Sound() []netip.Prefix {
+	if len(c.Media) > 0 {
+		return c.Media
+	}
+	return c.From
+}
+
+// Called says which part of an INVITE holds the dialled number.
+type Called string
+
+// Where the dialled number may stand.
+const (
+	CalledRequestURI Called = "request-uri"
+	CalledTo         Called = "to"
+)
+
+// Phones is the operators' side.
+type Phones struct {
+	Listen    []Endpoint `yaml:"listen"`
+	Realm     string     `yaml:"realm"`
+	Advertise string     `yaml:"advertise"`
+}
+
+// Media is where sound enters and leaves.
+type Media struct {
+	Listen netip.Addr `yaml:"listen"`
+	Ports  Ports      `yaml:"ports"`
+	Engine Engine     `yaml:"engine"`
+}
+
+// An Engine is a way of sound to the network.
+type Engine string
+
+// The engines.
+const (
+	EngineAuto     Engine = "auto" // epoll on Linux, else portable
+	EngineEpoll    Engine = "epoll"
+	EnginePortable Engine = "portable"
+)
+
+// Web is a listener for HTTP: host:port, where the host is empty, localhost or an IP address.
+type Web struct {
+	Listen string `yaml:"listen"`
+}
+
+// A Line is a number the public dials.
+type Line struct {
+	Number string   `yaml:"number"`
+	Also   []string `yaml:"also"`  // other spellings carriers send
+	Hours  string   `yaml:"hours"` // Always or the name of a calendar
+	Start  string   `yaml:"start"` // the name of a menu
+}
+
+// Always as the hours of a line means day and night.
+const Always = "always"
+
+// A Menu is one node of what a caller goes through. This release knows queues only.
+type Menu struct {
+	Queue string `yaml:"queue"`
+}
+
+// A Queue is where callers wait.
+type Queue struct {
+	Name      string    `yaml:"name"`
+	Target    Duration  `yaml:"target"`  // service level threshold
+	Offer     Duration  `yaml:"offer"`   // how long one operator is rung
+	WrapUp    Duration  `yaml:"wrap_up"` // after each call; 0 for none
+	Operators Operators `yaml:"operators"`
+}
+
+// Operators is how a queue treats those who serve it.
+type Operators struct {
+	// ReadyOnRegister: a telephone that becomes registered makes its operator ready.
+	ReadyOnRegister bool `yaml:"ready_on_register"`
+}
+
+// Prompts is what is played besides what must be.
+type Prompts struct {
+	Whisper bool `yaml:"whisper"` // the operator hears the caller's language before being joined
+}
+
+// Limits bound what the server takes on.
+type Limits struct {
+	Calls int `yaml:"calls"` // as written; File.Calls gives the number that counts
+}
+
+// Stop is how the server ends.
+type Stop struct {
+	Grace Duration `yaml:"grace"` // how long running calls may go on after SIGTERM
+}
+
+// Recording is what becomes of the sound.
+type Recording struct {
+	Policy Policy `yaml:"policy"`
+	Format Format `yaml:"format"`
+	Keep   Months `yaml:"keep"`
+}
+
+// A Policy says what a call without a recording is worth.
+type Policy string
+
+// The policies.
+const (
+	RecordAlways        Policy = "always"         // go on unrecorded only where the disk fails, marked
+	RecordRefuseWithout Policy = "refuse-without" // refuse the call instead
+	RecordOff           Policy = "off"            // no notice, no file
+)
+
+// A Format is how samples lie in a recording.
+type Format string
+
+// The formats.
+const (
+	FormatPCM16 Format = "pcm16"
+	FormatG711  Format = "g711" // the law of the caller's codec
+)
+
+// DefaultPath is where Default and Sample are said to stand.
+const DefaultPath = "hotline.yaml"
+
+// Default gives what holds where a file says nothing. Its data folder is relative to the
+// working directory.
+func Default() *File {
+	any4 := netip.IPv4Unspecified()
+	both := func(port uint16) []Endpoint {
+		at := netip.AddrPortFrom(any4, port)
+		return []Endpoint{{Transport: UDP, Addr: at}, {Transport: TCP, Addr: at}}
+	}
+	return &File{
+		Data:      "hotline-data",
+		Timezone:  "Asia/Baku",
+		Languages: []call.Language{"az", "en", "ru"},
+		SIP: SIP{
+			Trunks: Trunks{Listen: both(5060), Carriers: []Carrier{}},
+			Phones: Phones{Listen: both(5070), Realm: "hotline"},
+		},
+		Media:     Media{Listen: any4, Ports: Ports{First: 20000, Last: 29999}, Engine: EngineAuto},
+		HTTP:      Web{Listen: "127.0.0.1:8080"},
+		Metrics:   Web{Listen: "127.0.0.1:9919"},
+		Lines:     []Line{},
+		Calendars: map[string]Calendar{},
+		Menus:     map[string]Menu{},
+		Queues:    []Queue{},
+		Prompts:   Prompts{Whisper: true},
+		Stop:      Stop{Grace: Duration(10 * time.Minute)},
+		Recording: Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12},
+	}
+}
+
+// The entries of lists and maps have defaults of their own, which decode.go puts in before it
+// reads an entry. The sample shows them in its examples.
+
+func (c *Carrier) defaults() { c.Called = CalledRequestURI; c.Media = []netip.Prefix{} }
+
+func (l *Line) defaults() { l.Hours = Always; l.Also = []string{} }
+
+func (c *Calendar) defaults() { c.Holidays = HolidaysNone; c.Week = Week{}; c.Dates = map[Date]Hours{} }
+
+func (q *Queue) defaults() {
+	q.Target = Duration(20 * time.Second)
+	q.Offer = Duration(15 * time.Second)
+	q.WrapUp = Duration(60 * time.Second)
+	q.Operators.ReadyOnRegister = true
+}
+
+// Zone is the time zone of opening hours, folders and reports.
+func (f *File) Zone() *time.Location {
+	zone, err := time.LoadLocation(f.Timezone)
+	if err != nil { // only in a File that no check has seen
+		return time.UTC
+	}
+	return zone
+}
+
+// Calls is how many calls there may be at once: limits.calls, or where that is 0, one for each
+// four ports, since a call of two legs takes four.
+func (f *File) Calls() int {
+	if f.Limits.Calls > 0 {
+		return f.Limits.Calls
+	}
+	return f.Media.Ports.Count() / 4
+}
+
+// Open reports whether the line takes calls at t.
+func (f *File) Open(l Line, t time.Time) bool {
+	if l.Hours == Always {
+		return true
+	}
+	return f.Calendars[l.Hours].Open(t, f.Zone())
+}
+
+// Line gives the line a dialled number belongs to, by its number or one of its other spellings.
+func (f *File) Line(dialled string) (Line, bool) {
+	for _, l := range f.Lines {
+		if l.Number == dialled {
+			return l, true
+		}
+		for _, other := range l.Also {
+			if other == dialled {
+				return l, true
+			}
+		}
+	}
+	return Line{}, false
+}

@@ -1,0 +1,77 @@
+package configs
+
+import (
+	"bytes"
+	"cmp"
+	_ "embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+//go:embed hotline.yaml
+var sample []byte
+
+// Sample is the commented default file.
+func Sample() []byte { return bytes.Clone(sample) }
+
+// maxFile bounds a configuration file. The sample has 6 kB.
+const maxFile = 1 << 20
+
+// Load reads and checks a file. A file that is wrong gives Faults; one that cannot be read, any
+// other error.
+func Load(path string) (*File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("read the configuration: %s is larger than %d kB", path, maxFile>>10)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse checks the text of a file. The name is for messages and for the folder that paths in
+// the text are relative to. The error is Faults, everything that is wrong at once.
+func Parse(name string, data []byte) (*File, error) {
+	d := &decoder{source: newSource(name, data), folder: filepath.Dir(name)}
+	if !utf8.Valid(data) {
+		for i, line := range d.lines {
+			if !utf8.ValidString(line) {
+				d.fault(spot{i + 1, 1}, "", "this line is not UTF-8", "save the file as UTF-8")
+				return nil, d.faults
+			}
+		}
+	}
+	f := Default()
+	f.source = d.source
+	if root := d.parse(data); root != nil {
+		d.node(root, reflect.ValueOf(f).Elem(), "", spot{1, 1})
+	}
+	if len(d.faults) == 0 || len(d.spots) > 0 {
+		f.check(d)
+	}
+	if len(d.faults) > 0 {
+		slices.SortStableFunc(d.faults, func(a, b Fault) int {
+			return cmp.Or(a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Key, b.Key), strings.Compare(a.Problem, b.Problem))
+		})
+		return nil, d.faults
+	}
+	if !filepath.IsAbs(f.Data) {
+		f.Data = filepath.Join(d.folder, f.Data)
+	}
+	return f, nil
+}
