@@ -24,7 +24,9 @@ func (l *Line) admit(v *visit) bool {
 		return l.refuse(v, 503, "the disk cannot take a recording")
 	}
 	if err := v.leg.Answer(v.ctx); err != nil {
-		return false // gone before the answer: close tells from the cause
+		v.leg.Hangup(call.Reason{Why: "could not be answered"})
+		<-v.ctx.Done() // Ended always follows; its cause says whose doing it was
+		return false
 	}
 	v.rec.Answered = time.Now()
 	l.event(v, "call.answered", "by", "menu")

@@ -114,5 +114,5 @@ func (l *Line) told(v *visit) {
 	v.log.Info("call ended", zap.String("line", v.line.Number), zap.String("outcome", string(v.outcome)),
 		zap.String("ended_by", string(v.endedBy)), zap.Int("code", v.rec.Code),
 		zap.Duration("waited", v.rec.Waited), zap.Duration("talked", v.rec.Talked),
-		zap.Duration("took", since(v.rec.Arrived)))
+		zap.Duration("took", v.rec.Ended.Sub(v.rec.Arrived)))
 }

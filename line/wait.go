@@ -127,6 +127,9 @@ func (l *Line) took(v *visit, r ringing) bool {
 		// The caller still hears music: the language alone tells the operator how to greet.
 		r.leg.Audio().Play(v.ctx, l.o.Prompts.Clip("whisper."+string(v.rec.Language), v.rec.Language))
 	}
+	if v.ctx.Err() != nil {
+		return false // the caller left during the whisper: close lets the operator go
+	}
 	select {
 	case e := <-r.leg.Events():
 		if e.Kind == call.LegEnded { // hung up during the whisper: as good as not answered

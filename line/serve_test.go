@@ -1,0 +1,622 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest"
+
+	"hotline/call"
+	"hotline/call/calltest"
+	"hotline/queue"
+	"hotline/recording"
+)
+
+// A hall is a line with doubles for everything around it.
+type hall struct {
+	t       *testing.T
+	line    *Line
+	journal *journal
+	floor   *orders
+	phones  *phones
+	metrics *prometheus.Registry
+}
+
+func newHall(t *testing.T, change ...func(*Options)) *hall {
+	h := &hall{
+		t: t, journal: &journal{}, metrics: prometheus.NewRegistry(),
+		floor:  &orders{seats: map[call.ID]chan queue.Order{}, stands: true},
+		phones: &phones{answerAfter: 2 * time.Second, legs: map[string]*calltest.Leg{}},
+	}
+	o := Options{
+		Settings: Settings{
+			Lines:     []Number{{Number: "919", Also: []string{"012919"}, Queue: "general"}},
+			Languages: []call.Language{"az", "en", "ru"}, Policy: RecordAlways, Limit: 10, Whisper: true,
+		},
+		Floor: h.floor, Operators: h.floor, Dialer: h.phones, Journal: h.journal, Recorder: brokenDisk{},
+		Prompts: clips{}, Log: zaptest.NewLogger(t, zaptest.Level(zapError)), Metrics: h.metrics,
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	l, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.line = l
+	return h
+}
+
+const zapError = zapcore.FatalLevel // expected errors stay quiet
+
+// caller makes a caller's leg and serves it; done closes when Serve has returned.
+func (h *hall) caller(change ...func(*call.Info)) (leg *calltest.Leg, done chan struct{}) {
+	info := call.Info{ID: "leg", Call: call.NewID(), Role: call.RoleCaller, Trunk: "carrier", From: "+000123456789", Dialled: "919"}
+	for _, c := range change {
+		c(&info)
+	}
+	leg, done = calltest.NewLeg(info), make(chan struct{})
+	go func() { defer close(done); h.line.Serve(context.Background(), leg) }()
+	synctest.Wait()
+	return leg, done
+}
+
+func TestCallerHearsLanguageNoticeMusicAndOperator(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t, func(o *Options) { o.Dialer.(*phones).answerAfter = 62 * time.Second })
+		caller, done := h.caller()
+		if caller.Answered().IsZero() {
+			t.Fatal("the caller was not answered at once")
+		}
+		time.Sleep(3 * time.Second)
+		caller.Sound().Press('2')
+		time.Sleep(100 * time.Millisecond)
+		caller.Sound().Press('7') // during the notice: discarded
+		time.Sleep(5 * time.Second)
+		h.floor.ring(caller, "aysel")
+		time.Sleep(70 * time.Second) // the phone is slow: two words and music meanwhile
+		op := h.phones.leg("aysel")
+		if op == nil || caller.Sound().JoinedTo() != op.Sound() {
+			t.Fatal("caller and operator are not joined")
+		}
+		time.Sleep(time.Minute)
+		op.End(call.CauseHangup)
+		<-done
+		if caller.HungUp() == nil {
+			t.Error("the operator hung up and the caller was left hanging")
+		}
+		r := h.journal.closed(t)
+		if r.Outcome != call.Completed || r.EndedBy != call.ByOperator || r.Language != "en" || r.Operator != "aysel" {
+			t.Errorf("record: %+v", r)
+		}
+		if r.Notice == nil || r.Notice.Language != "en" || r.Notice.Key != "notice.recording" {
+			t.Errorf("notice: %+v", r.Notice)
+		}
+		keys := heard(caller)
+		want := []string{"open.greeting/az", "open.lang/az", "notice.recording/en", "queue.enter/en", "music/", "queue.allBusy/en", "music/", "queue.thanks/en", "music/"}
+		if !slices.Equal(keys, want) {
+			t.Errorf("the caller heard %v, want %v", keys, want)
+		}
+		if got := heard(op); !slices.Equal(got, []string{"whisper.en/en"}) {
+			t.Errorf("the operator heard %v", got)
+		}
+	})
+}
+
+func TestNobodyChoosesALanguage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t)
+		caller, done := h.caller()
+		time.Sleep(2 * time.Minute)
+		caller.End(call.CauseHangup)
+		<-done
+		r := h.journal.closed(t)
+		if r.Language != "az" || r.Notice == nil || !slices.Equal(r.Notice.Languages, []call.Language{"az", "en", "ru"}) {
+			t.Errorf("language %q, notice %+v", r.Language, r.Notice)
+		}
+		lines := 0
+		for _, k := range heard(caller) {
+			if k == "open.lang/az" {
+				lines++
+			}
+		}
+		if lines != 3 {
+			t.Errorf("the language lines were read %d times, want 3", lines)
+		}
+		if r.Outcome != call.Abandoned || r.Phase != call.Waiting || r.EndedBy != call.ByCaller {
+			t.Errorf("record: %+v", r)
+		}
+	})
+}
+
+func TestWrongKeysAreToldAndCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t)
+		caller, done := h.caller()
+		for range 3 {
+			time.Sleep(500 * time.Millisecond)
+			caller.Sound().Press('9')
+		}
+		time.Sleep(time.Second)
+		if got := count(heard(caller), "menu.invalid/az"); got != 2 {
+			t.Errorf("told %d times that the key was wrong before the rounds ran out, want 2", got)
+		}
+		if got := count(heard(caller), "notice.recording/az"); got != 1 {
+			t.Errorf("after three wrong keys the notice was begun %d times, want once", got)
+		}
+		caller.End(call.CauseHangup)
+		<-done
+	})
+}
+
+// Every way a caller can go, in every state, leaves exactly one record with the right outcome.
+func TestEveryWayACallCanEnd(t *testing.T) {
+	type end struct {
+		cause   call.Cause
+		outcome call.Outcome // before an operator
+		talked  call.Outcome // after one
+		by      call.Party
+	}
+	ends := []end{
+		{call.CauseHangup, call.Abandoned, call.Completed, call.ByCaller},
+		{call.CauseMediaLost, call.MediaLost, call.MediaLost, call.ByPeer},
+		{call.CauseNoACK, call.Abandoned, call.Completed, call.ByPeer},
+		{call.CauseFailed, call.Abandoned, call.Completed, call.ByPeer},
+	}
+	states := map[string]func(h *hall, l *calltest.Leg){
+		"greeting": func(*hall, *calltest.Leg) { time.Sleep(time.Second) },
+		"notice":   func(_ *hall, l *calltest.Leg) { l.Sound().Press('1'); time.Sleep(time.Second) },
+		"waiting":  func(_ *hall, l *calltest.Leg) { l.Sound().Press('1'); time.Sleep(10 * time.Second) },
+		"offered": func(h *hall, l *calltest.Leg) {
+			l.Sound().Press('1')
+			time.Sleep(10 * time.Second)
+			h.floor.ring(l, "aysel")
+			time.Sleep(time.Second)
+		},
+		"whisper": func(h *hall, l *calltest.Leg) {
+			l.Sound().Press('1')
+			time.Sleep(10 * time.Second)
+			h.floor.ring(l, "aysel")
+			time.Sleep(2500 * time.Millisecond)
+		},
+		"talking": func(h *hall, l *calltest.Leg) {
+			l.Sound().Press('1')
+			time.Sleep(10 * time.Second)
+			h.floor.ring(l, "aysel")
+			time.Sleep(10 * time.Second)
+		},
+	}
+	for name, reach := range states {
+		for _, e := range ends {
+			t.Run(name+"/"+string(e.cause), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					h := newHall(t, func(o *Options) { o.Dialer.(*phones).answerAfter = 2 * time.Second })
+					caller, done := h.caller()
+					reach(h, caller)
+					caller.End(e.cause)
+					<-done
+					want := e.outcome
+					if name == "talking" {
+						want = e.talked
+					}
+					r := h.journal.closed(t)
+					if r.Outcome != want || r.EndedBy != e.by {
+						t.Errorf("outcome %s by %s, want %s by %s", r.Outcome, r.EndedBy, want, e.by)
+					}
+					h.nobodyLeft(t)
+				})
+			})
+		}
+	}
+}
+
+func TestCancelBeforeTheAnswerIsAbandonedWhileRinging(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t)
+		leg := calltest.NewLeg(call.Info{Call: call.NewID(), Dialled: "919"})
+		leg.End(call.CauseCancelled)
+		h.line.Serve(context.Background(), leg)
+		r := h.journal.closed(t)
+		if r.Outcome != call.Abandoned || r.Phase != call.Ringing || r.EndedBy != call.ByCaller || !r.Answered.IsZero() {
+			t.Errorf("record: %+v", r)
+		}
+	})
+}
+
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Options)
+		info   func(*call.Info)
+		code   int
+	}{
+		{"no common codec", nil, func(i *call.Info) { i.Unfit = 488 }, 488},
+		{"draining", nil, func(i *call.Info) { i.Unfit = 503 }, 503},
+		{"the disk is broken and the policy wants a recording", func(o *Options) { o.Settings.Policy = RefuseWithout }, nil, 503},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHall(t, func(o *Options) {
+					if c.change != nil {
+						c.change(o)
+					}
+				})
+				leg, done := h.caller(func(i *call.Info) {
+					if c.info != nil {
+						c.info(i)
+					}
+				})
+				<-done
+				r := h.journal.closed(t)
+				if r.Outcome != call.Refused || r.Code != c.code || leg.HungUp() == nil || leg.HungUp().Code != c.code {
+					t.Errorf("record: %+v, hung up %+v", r, leg.HungUp())
+				}
+			})
+		})
+	}
+}
+
+func TestTheCallAboveTheLimitHearsBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t, func(o *Options) { o.Settings.Limit = 1 })
+		first, firstDone := h.caller()
+		second, secondDone := h.caller()
+		<-secondDone
+		if r := second.HungUp(); r == nil || r.Code != 486 {
+			t.Errorf("the second caller got %+v, want 486", r)
+		}
+		first.End(call.CauseHangup)
+		<-firstDone
+	})
+}
+
+func TestAnOperatorWhoVanishesSendsTheCallerBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t)
+		caller, done := h.caller()
+		caller.Sound().Press('3')
+		time.Sleep(10 * time.Second)
+		h.floor.ring(caller, "aysel")
+		time.Sleep(10 * time.Second)
+		h.phones.leg("aysel").End(call.CauseMediaLost)
+		time.Sleep(time.Second)
+		if got := h.floor.reported("aysel"); !slices.Contains(got, queue.Lost) {
+			t.Errorf("the floor was told %v of a lost operator", got)
+		}
+		if got := count(heard(caller), "operator.lost/ru"); got != 1 {
+			t.Errorf("the caller was told %d times, want once", got)
+		}
+		h.floor.ring(caller, "samir")
+		time.Sleep(10 * time.Second)
+		caller.End(call.CauseHangup)
+		<-done
+		r := h.journal.closed(t)
+		if r.Operator != "samir" || r.Outcome != call.Completed {
+			t.Errorf("record: %+v", r)
+		}
+		h.nobodyLeft(t)
+	})
+}
+
+func TestAnAnswerThatComesTooLateIsHungUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t)
+		h.floor.stands = false
+		caller, done := h.caller()
+		caller.Sound().Press('1')
+		time.Sleep(10 * time.Second)
+		h.floor.ring(caller, "aysel")
+		time.Sleep(5 * time.Second)
+		if op := h.phones.leg("aysel"); op == nil || op.HungUp() == nil {
+			t.Error("an operator whose offer had ended was left talking into nothing")
+		}
+		caller.End(call.CauseHangup)
+		<-done
+		h.nobodyLeft(t)
+	})
+}
+
+func TestHoldGivesTheCallerMusicAndBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t)
+		caller, done := h.caller()
+		caller.Sound().Press('1')
+		time.Sleep(10 * time.Second)
+		h.floor.ring(caller, "aysel")
+		time.Sleep(10 * time.Second)
+		op := h.phones.leg("aysel")
+		op.Tell(call.LegHeld)
+		time.Sleep(time.Second)
+		if got := heard(caller); got[len(got)-1] != "music/" || caller.Sound().JoinedTo() != nil {
+			t.Errorf("on hold the caller hears %v, joined %v", got, caller.Sound().JoinedTo() != nil)
+		}
+		op.Tell(call.LegResumed)
+		time.Sleep(time.Second)
+		if caller.Sound().JoinedTo() != op.Sound() {
+			t.Error("after hold the two are not joined again")
+		}
+		caller.End(call.CauseHangup)
+		<-done
+	})
+}
+
+func TestACallMayLastFourHours(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t)
+		caller, done := h.caller()
+		<-done
+		if r := h.journal.closed(t); r.Outcome != call.TimedOut || r.EndedBy != call.ByUs || r.Ended.Sub(r.Arrived) < longest {
+			t.Errorf("record: %+v", r)
+		}
+		if caller.HungUp() == nil {
+			t.Error("the caller was left hanging")
+		}
+	})
+}
+
+func TestAStopSaysGoodbye(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t)
+		caller, done := h.caller()
+		caller.Sound().Press('2')
+		time.Sleep(20 * time.Second)
+		h.line.Stop()
+		<-done
+		r := h.journal.closed(t)
+		if r.Outcome != call.Stopped || r.EndedBy != call.ByUs {
+			t.Errorf("record: %+v", r)
+		}
+		if got := heard(caller); got[len(got)-1] != "fault.technical/en" {
+			t.Errorf("the last thing heard is %s", got[len(got)-1])
+		}
+		if err := h.line.Wait(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// One call's bug ends one call: the record is closed as failed, everybody is let go.
+func TestAPlantedPanicEndsOneCall(t *testing.T) {
+	for _, state := range []call.State{call.Greeting, call.Waiting, call.Talking} {
+		t.Run(string(state), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var bad call.ID
+				h := newHall(t, func(o *Options) {
+					o.OnState = func(id call.ID, s call.State) {
+						if id == bad && s == state {
+							panic("planted")
+						}
+					}
+				})
+				bystander, bystanderDone := h.caller()
+				bad = call.NewID()
+				caller, done := h.caller(func(i *call.Info) { i.Call = bad })
+				caller.Sound().Press('1')
+				time.Sleep(10 * time.Second)
+				if state == call.Talking {
+					h.floor.ring(caller, "aysel")
+					time.Sleep(5 * time.Second)
+				}
+				<-done
+				r := h.journal.closed(t)
+				if r.ID != bad || r.Outcome != call.Failed || r.EndedBy != call.ByUs {
+					t.Errorf("record: %+v", r)
+				}
+				if caller.HungUp() == nil {
+					t.Error("the caller was left hanging")
+				}
+				if op := h.phones.leg("aysel"); op != nil && op.HungUp() == nil {
+					t.Error("the operator was left hanging")
+				}
+				if got := testutil.ToFloat64(h.line.metrics.panics); got != 1 {
+					t.Errorf("counted %v panics, want 1", got)
+				}
+				if bystander.Over() {
+					t.Error("another call ended with it")
+				}
+				bystander.End(call.CauseHangup)
+				<-bystanderDone
+			})
+		})
+	}
+}
+
+func TestStarCodes(t *testing.T) {
+	for _, c := range []struct{ code, want string }{
+		{"*45", "resume"}, {"*46", "pause pause"}, {"*463", "pause pause 3"}, {"*47", "pause wrap_up"},
+	} {
+		t.Run(c.code, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHall(t)
+				leg := calltest.NewLeg(call.Info{User: "aysel", Dialled: c.code})
+				h.line.ServePhone(context.Background(), leg)
+				if got := h.floor.asked; !slices.Equal(got, []string{"own call", c.want, "own call over"}) {
+					t.Errorf("the floor was asked %q", got)
+				}
+				if got := heard(leg); !slices.Equal(got, []string{"tone.ok/az"}) {
+					t.Errorf("the operator heard %v", got)
+				}
+			})
+		})
+	}
+}
+
+// nobodyLeft checks that no call, no leg and no active series is left.
+func (h *hall) nobodyLeft(t *testing.T) {
+	t.Helper()
+	if h.line.Active() != 0 {
+		t.Errorf("%d calls are still active", h.line.Active())
+	}
+	h.phones.mu.Lock()
+	defer h.phones.mu.Unlock()
+	for name, leg := range h.phones.legs {
+		if !leg.Over() {
+			t.Errorf("the leg of %s is left hanging", name)
+		}
+	}
+	for _, s := range []call.State{call.Ringing, call.Greeting, call.Waiting, call.Talking} {
+		if v := testutil.ToFloat64(h.line.metrics.here.WithLabelValues("919", string(s))); v != 0 {
+			t.Errorf("hotline_line_calls_active{state=%q} is %v after the last call", s, v)
+		}
+	}
+}
+
+// heard lists what a leg was sent as key/language; the two other language lines are left out.
+func heard(l *calltest.Leg) (keys []string) {
+	for _, s := range l.Sound().Sent() {
+		if s.Key == "open.lang" && s.Language != "az" {
+			continue
+		}
+		keys = append(keys, s.Key+"/"+string(s.Language))
+	}
+	return keys
+}
+
+func count(all []string, what string) (n int) {
+	for _, s := range all {
+		if s == what {
+			n++
+		}
+	}
+	return n
+}
+
+type journal struct {
+	mu      sync.Mutex
+	arrived []call.Record
+	ended   []call.Record
+	events  []call.Event
+}
+
+func (j *journal) Arrived(r call.Record) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.arrived = append(j.arrived, r)
+	return nil
+}
+func (j *journal) Event(e call.Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.events = append(j.events, e)
+}
+func (j *journal) Closed(r call.Record) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ended = append(j.ended, r)
+	return nil
+}
+
+// closed is the one record that was closed.
+func (j *journal) closed(t *testing.T) call.Record {
+	t.Helper()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.ended) != 1 {
+		t.Fatalf("%d records were closed, want exactly one", len(j.ended))
+	}
+	return j.ended[0]
+}
+
+// orders is a floor whose decisions the test makes.
+type orders struct {
+	mu      sync.Mutex
+	seats   map[call.ID]chan queue.Order
+	stands  bool // an answer finds its offer still standing
+	results map[string][]queue.Result
+	asked   []string
+}
+
+func (f *orders) Enter(t queue.Ticket) (<-chan queue.Order, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seats[t.Call] = make(chan queue.Order, 8)
+	return f.seats[t.Call], nil
+}
+
+func (f *orders) ring(l *calltest.Leg, operator string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seats[l.Info().Call] <- queue.Order{Kind: queue.Ring, Operator: operator, Deadline: time.Now().Add(2 * time.Minute)}
+}
+
+func (f *orders) Report(_ call.ID, operator string, r queue.Result) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.results == nil {
+		f.results = map[string][]queue.Result{}
+	}
+	f.results[operator] = append(f.results[operator], r)
+	return f.stands
+}
+
+func (f *orders) reported(operator string) []queue.Result {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.results[operator])
+}
+
+func (f *orders) Leave(call.ID) {}
+func (f *orders) Pause(_, reason string) error {
+	f.asked = append(f.asked, "pause "+reason)
+	return nil
+}
+func (f *orders) Resume(string) error { f.asked = append(f.asked, "resume"); return nil }
+func (f *orders) OwnCall(_ string, on bool) {
+	f.asked = append(f.asked, map[bool]string{true: "own call", false: "own call over"}[on])
+}
+
+// phones answer after a while.
+type phones struct {
+	answerAfter time.Duration
+	mu          sync.Mutex
+	legs        map[string]*calltest.Leg
+}
+
+func (p *phones) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
+	select {
+	case <-time.After(p.answerAfter):
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, &call.DialError{Failure: call.NoAnswer}
+		}
+		return nil, &call.DialError{Failure: call.Withdrawn}
+	}
+	leg := calltest.NewLeg(call.Info{ID: d.User, Call: d.Call, Role: call.RoleOperator, User: d.User})
+	leg.Answer(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.legs[d.User] = leg
+	return leg, nil
+}
+
+func (p *phones) leg(user string) *calltest.Leg {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.legs[user]
+}
+
+// brokenDisk takes no recording.
+type brokenDisk struct{}
+
+func (brokenDisk) Open(recording.Meta) (*recording.Recording, error) {
+	return nil, errors.New("no disk")
+}
+func (brokenDisk) Healthy() error { return errors.New("no disk") }
+
+// clips makes every clip two seconds long.
+type clips struct{}
+
+func (clips) Clip(key string, l call.Language) *call.Clip {
+	return &call.Clip{Key: key, Language: l, Version: "v", PCM: make([]int16, 2*call.ClockRate)}
+}
+func (clips) Music() *call.Clip {
+	return &call.Clip{Key: "music", PCM: make([]int16, 10*call.ClockRate)}
+}
