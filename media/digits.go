@@ -1,0 +1,137 @@
+package media
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"hotline/call"
+)
+
+// mergeTime is how far apart the two reports of one press may be, one as telephone-event and one
+// as INFO.
+const mergeTime = 500 * millisecond
+
+// digits are the events 0 to 15 of RFC 4733 §3.2.
+const digits = "0123456789*#ABCD"
+
+// A keyEvent is the payload of a telephone-event packet (RFC 4733 §2.3).
+type keyEvent struct {
+	digit    byte
+	end      bool
+	duration uint16 // samples since the begin
+}
+
+// parseKey reads a payload. It is not ok for other events than keys, such as a fax tone.
+func parseKey(b []byte) (k keyEvent, ok bool) {
+	if len(b) < 4 || int(b[0]) >= len(digits) {
+		return k, false
+	}
+	return keyEvent{digits[b[0]], b[1]&0x80 != 0, binary.BigEndian.Uint16(b[2:])}, true
+}
+
+// presses tells one press from its many packets and from its other report.
+type presses struct {
+	any    bool
+	ssrc   uint32
+	begin  uint32 // timestamp of the event that is going on or was the last
+	latest keyEvent
+	recent [8]press
+	next   int
+}
+
+// A press is one that was delivered lately.
+type press struct {
+	digit  byte
+	byInfo bool
+	seen   int64 // when it began, or its last packet came
+	paired bool  // its other report has come
+}
+
+// takeKey is the way of a telephone-event packet: one Key for each press, at its first packet
+// that arrives, be it the last one sent.
+func (l *Leg) takeKey(b []byte, p packet) {
+	k, ok := parseKey(b[p.from:p.to])
+	if !ok {
+		l.leaveOut(p)
+		return
+	}
+	if l.peer != nil {
+		l.peer.forwardKey(b, p)
+	}
+	s, now := &l.presses, l.loop().now
+	if s.any && s.ssrc == p.ssrc {
+		since := int32(p.ts - s.begin)
+		// A press longer than 16 bits of samples goes on in a new event that begins where the
+		// old one ended (RFC 4733 §2.5.1.3).
+		goesOn := since > 0 && !s.latest.end && k.digit == s.latest.digit &&
+			s.latest.duration >= 0xF000 && uint32(since) <= uint32(s.latest.duration)+frameLength
+		if since == 0 || goesOn {
+			s.begin, s.latest = p.ts, keyEvent{k.digit, k.end || s.latest.end && since == 0, max(k.duration, s.latest.duration)}
+			if goesOn {
+				s.latest.duration = k.duration
+			}
+			s.stillDown(k.digit, now)
+			return
+		}
+		if since < 0 {
+			return // a repeated end of an earlier press, overtaken by this one
+		}
+	}
+	s.any, s.ssrc, s.begin, s.latest = true, p.ssrc, p.ts, k
+	l.pressed(k.digit, false)
+}
+
+// Press is a key that came by INFO. 0-9, *, # and A-D; anything else is nothing.
+func (l *Leg) Press(digit byte) {
+	if digit >= 'a' && digit <= 'd' {
+		digit -= 'a' - 'A'
+	}
+	if strings.IndexByte(digits, digit) < 0 {
+		return
+	}
+	l.do(func() {
+		if !l.ended {
+			l.pressed(digit, true)
+		}
+	})
+}
+
+// pressed delivers a press, unless it is the other report of one that has been.
+func (l *Leg) pressed(digit byte, byInfo bool) {
+	now := l.loop().now
+	if l.presses.pair(digit, byInfo, now) {
+		return
+	}
+	s := &l.presses
+	s.recent[s.next] = press{digit: digit, byInfo: byInfo, seen: now}
+	s.next = (s.next + 1) % len(s.recent)
+	select {
+	case l.keys <- call.Key{Digit: digit, At: l.e.at(now)}:
+	default:
+		l.e.metrics.keysDropped.Inc()
+	}
+}
+
+// pair finds the oldest press that this may be the other report of.
+func (s *presses) pair(digit byte, byInfo bool, now int64) bool {
+	for i := range s.recent {
+		r := &s.recent[(s.next+i)%len(s.recent)]
+		if r.digit == digit && r.byInfo != byInfo && !r.paired && now-r.seen < mergeTime {
+			r.paired = true
+			return true
+		}
+	}
+	return false
+}
+
+// stillDown moves the time of a press on while its packets come, since INFO is sent by some
+// telephones when the key is let go.
+func (s *presses) stillDown(digit byte, now int64) {
+	for i := range s.recent {
+		r := &s.recent[(s.next+len(s.recent)-1-i)%len(s.recent)]
+		if r.digit == digit && !r.byInfo {
+			r.seen = now
+			return
+		}
+	}
+}
