@@ -19,8 +19,9 @@ var sample []byte
 // Sample is the commented default file.
 func Sample() []byte { return bytes.Clone(sample) }
 
-// maxFile bounds a configuration file. The sample has 6 kB.
-const maxFile = 1 << 20
+// maxFile bounds a configuration file. The sample has 6 kB; the time of
+// the parser grows with the square of nested brackets.
+const maxFile = 256 << 10
 
 // Load reads and checks a file. A file that is wrong gives Faults; one that cannot be read, any
 // other error.

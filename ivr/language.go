@@ -2,6 +2,7 @@ package ivr
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"hotline/call"
@@ -86,11 +87,13 @@ const noticeKey = "notice.recording"
 // and every packet of it was sent: then there is no proof, and nobody's voice may be recorded.
 func Notice(ctx context.Context, a call.Audio, p Prompts, langs ...call.Language) *call.Notice {
 	clips := make([]*call.Clip, len(langs))
+	versions := make([]string, len(langs))
 	for i, l := range langs {
 		clips[i] = p.Clip(noticeKey, l)
 		if clips[i] == nil {
 			return nil
 		}
+		versions[i] = clips[i].Version
 	}
 	played := a.Play(ctx, clips...)
 	discard(a.Keys())
@@ -98,7 +101,7 @@ func Notice(ctx context.Context, a call.Audio, p Prompts, langs ...call.Language
 		return nil
 	}
 	n := &call.Notice{
-		Key: noticeKey, Language: clips[0].Language, Version: clips[0].Version,
+		Key: noticeKey, Language: clips[0].Language, Version: strings.Join(versions, "+"),
 		From: played.From, To: played.To,
 	}
 	if len(langs) > 1 {

@@ -204,12 +204,15 @@ func (m *sdpMedia) keys() uint8 {
 // rtcp is where the peer wants RTCP: by a=rtcp (RFC 3605), else one port above RTP. We answer
 // no rtcp-mux, so an offer of it changes nothing (RFC 5761 §5.1.1).
 func (m *sdpMedia) rtcp(addr netip.Addr) netip.AddrPort {
-	if m.rtcpAddr.IsValid() && m.rtcpAddr.Is4() == addr.Is4() && !m.rtcpAddr.IsUnspecified() && !m.rtcpAddr.IsMulticast() {
-		addr = m.rtcpAddr
-	}
-	port := m.rtcpPort
-	if port == 0 {
-		port = m.port + 1
+	port := m.port + 1
+	switch a := m.rtcpAddr; {
+	case m.rtcpPort == 0:
+	case !a.IsValid():
+		port = m.rtcpPort
+	case a.IsUnspecified() || a.IsMulticast() || a.Is4() != addr.Is4():
+		// Quirk: browsers write "9 IN IP4 0.0.0.0" for "not known yet".
+	default:
+		addr, port = a, m.rtcpPort
 	}
 	if port > 65535 {
 		return netip.AddrPort{}

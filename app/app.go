@@ -1,0 +1,307 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/configs"
+	"hotline/desk"
+	"hotline/floor"
+	"hotline/line"
+	"hotline/media"
+	"hotline/prompts"
+	"hotline/recording"
+	"hotline/sip"
+	"hotline/store"
+)
+
+// Options are what a server is started with.
+type Options struct {
+	File *configs.File
+	Path string // of the file, for reload; empty: reload is refused
+	Log  *zap.Logger
+
+	// Version is shown by `hotline version` and the API, never to telephones.
+	Version Version
+
+	// OnState, where set, is told of every call's every state: for tests that plant a panic or
+	// a kill there.
+	OnState func(id call.ID, s call.State)
+}
+
+// A Version says what was built.
+type Version struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+	Go      string `json:"go"`
+}
+
+// An App is a running server.
+type App struct {
+	o       Options
+	log     *zap.Logger
+	began   time.Time
+	steps   steps
+	metrics *prometheus.Registry
+
+	store    *store.Store
+	media    *media.Engine
+	recorder *recording.Recorder
+	floor    *floor.Floor
+	line     *line.Line
+	sip      *sip.Server
+	desk     *desk.Desk
+	orphans  []call.Dialog // of a process that died
+	recovery sync.WaitGroup
+
+	misbehave  map[string]misbehaviour // by number; only in a trial
+	registered func(user string, on, fresh bool)
+
+	mu      sync.Mutex
+	file    *configs.File // as last loaded
+	run     Run
+	stopper stopper
+}
+
+// A Run is DATA/run.json: where the running server is.
+type Run struct {
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	Trunks  []string  `json:"trunks"`
+	Phones  []string  `json:"phones"`
+	Media   string    `json:"media"`
+	Engine  string    `json:"engine"`
+	HTTP    string    `json:"http"`
+	Metrics string    `json:"metrics"`
+}
+
+// Start builds and starts everything. When it returns without error, calls are taken. An
+// error has unwound what was built; *store.LockedError says that another server runs here.
+func Start(ctx context.Context, o Options) (*App, error) { return start(ctx, o, func(*App) {}) }
+
+// start is Start with a word before the parts are built: for a trial's differences.
+func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
+	a := &App{o: o, log: o.Log, began: time.Now(), metrics: prometheus.NewRegistry(), file: o.File}
+	a.steps.log = o.Log.Named("app")
+	a.stopper.init()
+	a.registered = func(user string, on, fresh bool) { a.floor.Registered(user, on, fresh) }
+	prepare(a)
+	adaptLibraries(o.Log)
+	if err := a.start(ctx); err != nil {
+		return nil, errors.Join(err, a.steps.unwind())
+	}
+	return a, nil
+}
+
+func (a *App) start(ctx context.Context) error {
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, part := range []func(context.Context) error{
+		a.openFolder, a.openSound, a.openFloor, a.openSignalling, a.recover, a.listen, a.openDesk, a.openControl, a.announce,
+	} {
+		if err := part(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openFolder takes the data folder for this process alone and opens the rows in it.
+func (a *App) openFolder(context.Context) error {
+	if err := os.MkdirAll(a.file.Data, 0o700); err != nil {
+		return fmt.Errorf("data: make the folder: %w", err)
+	}
+	lock, err := store.Lock(a.file.Data)
+	if err != nil {
+		return err
+	}
+	a.steps.closer("lock", lock.Unlock)
+	a.store, err = store.Open(store.Options{Dir: a.file.Data, Log: a.log.Named("store"), Metrics: a.metrics})
+	if err != nil {
+		return err
+	}
+	a.steps.closer("store", a.store.Close)
+	return nil
+}
+
+// openSound opens the engine and the recorder.
+func (a *App) openSound(context.Context) (err error) {
+	a.media, err = media.New(media.Options{
+		Listen: a.file.Media.Listen, Ports: ports(a.file), Engine: engine(a.file),
+		Log: a.log.Named("media"), Metrics: a.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	a.steps.closer("media", a.media.Close)
+	a.recorder, err = recording.New(recording.Options{
+		Dir: a.recordings(), Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
+		Log: a.log.Named("recording"), Metrics: a.metrics, Events: a.store.Event,
+		Sealed: func(id call.ID, r recording.Result) { a.store.RecordingSealed(id, r.Path, r.State) },
+	})
+	if err != nil {
+		return err
+	}
+	a.steps.closer("recording", func() error { a.recorder.Close(); return nil })
+	return nil
+}
+
+func (a *App) recordings() string { return filepath.Join(a.file.Data, "recordings") }
+
+// node names this machine in manifests.
+func node() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
+
+// openFloor opens the queues and the line. The line rings operators through the signalling,
+// which is built on the line: a dialer that is filled in later stands between them.
+func (a *App) openFloor(ctx context.Context) error {
+	clips, err := prompts.Load(filepath.Join(a.file.Data, "prompts"), a.file.Languages, a.log.Named("prompts"))
+	if err != nil {
+		return err
+	}
+	a.floor, err = floor.New(floor.Options{Rules: rules(a.file), Journal: a.store, Log: a.log.Named("floor"), Metrics: a.metrics})
+	if err != nil {
+		return err
+	}
+	a.steps.closer("floor", func() error { a.floor.Close(); return nil })
+	if err := a.loadOperators(ctx); err != nil {
+		return err
+	}
+	a.line, err = line.New(line.Options{
+		Settings: settings(a.file), Floor: a.floor, Operators: a.floor, Dialer: a,
+		Journal: a.store, Recorder: a.recorder, Prompts: clips, Log: a.log.Named("line"), Metrics: a.metrics,
+		OnState: a.o.OnState,
+	})
+	return err
+}
+
+// Dial implements line.Dialer: the operator's telephones.
+func (a *App) Dial(ctx context.Context, d call.Dial) (call.Leg, error) { return a.sip.Dial(ctx, d) }
+
+// loadOperators tells the floor who works here.
+func (a *App) loadOperators(ctx context.Context) error {
+	users, err := a.store.Users(ctx)
+	if err != nil {
+		return err
+	}
+	a.floor.SetOperators(operators(users))
+	return nil
+}
+
+func (a *App) openSignalling(context.Context) (err error) {
+	a.sip, err = sip.New(sip.Options{
+		Trunks: sip.TrunkOptions{
+			Listen: endpoints(a.file.SIP.Trunks.Listen), Advertise: a.file.SIP.Trunks.Advertise, Carriers: carriers(a.file),
+		},
+		Phones: sip.PhoneOptions{
+			Listen: endpoints(a.file.SIP.Phones.Listen), Advertise: a.file.SIP.Phones.Advertise, Realm: a.file.SIP.Phones.Realm,
+		},
+		Media: a.media, Users: a.store, Bindings: a.store.Bindings(), Dialogs: dialogs{a.store},
+		Log: a.log.Named("sip"), Metrics: a.metrics,
+		Line: a.isNumber, Serve: a.serve, ServePhone: a.line.ServePhone, Registered: a.registered,
+	})
+	return err
+}
+
+// isNumber reports whether anybody answers a dialled number.
+func (a *App) isNumber(dialled string) bool {
+	_, odd := a.misbehave[dialled]
+	return odd || a.line.Is(dialled)
+}
+
+// serve hands a caller to the line, or in a trial to a number that misbehaves.
+func (a *App) serve(ctx context.Context, leg call.Leg) {
+	if odd, ok := a.misbehave[leg.Info().Dialled]; ok {
+		odd.do(ctx, leg)
+		return
+	}
+	a.line.Serve(ctx, leg)
+}
+
+// dialogs keeps what is needed to say BYE after a crash.
+type dialogs struct{ s *store.Store }
+
+func (d dialogs) Put(g call.Dialog) error { return d.s.PutDialog(g) }
+func (d dialogs) Remove(leg string) error { return d.s.RemoveDialog(leg) }
+
+func (a *App) listen(context.Context) error {
+	if err := a.sip.Listen(); err != nil {
+		return err
+	}
+	a.steps.closer("sip", a.sip.Close)
+	a.goodbyeOrphans()
+	return nil
+}
+
+// serveHTTP listens at address and serves until the server stops; it returns the address as bound.
+func (a *App) serveHTTP(name string, l net.Listener, h http.Handler) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	go func() {
+		if err := server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("a listener ended", zap.String("listener", name), zap.Error(err))
+		}
+	}()
+	a.steps.push(name, 5*time.Second, server.Shutdown)
+}
+
+// announce writes run.json and the line of the log that says where everything is.
+func (a *App) announce(context.Context) error {
+	trunks, phones := a.sip.Addrs()
+	a.mu.Lock()
+	a.run.PID, a.run.Started = os.Getpid(), time.Now().UTC()
+	a.run.Trunks, a.run.Phones = trunks, phones
+	a.run.Media = fmt.Sprintf("%s:%d-%d", a.file.Media.Listen, a.file.Media.Ports.First, a.file.Media.Ports.Last)
+	a.run.Engine = a.media.Name()
+	run := a.run
+	a.mu.Unlock()
+	path := filepath.Join(a.file.Data, "run.json")
+	body, err := json.MarshalIndent(run, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write run.json: %w", err)
+	}
+	if err := replaceFile(path, append(body, '\n')); err != nil {
+		return fmt.Errorf("write run.json: %w", err)
+	}
+	a.steps.closer("run.json", func() error { return os.Remove(path) })
+	a.log.Info("hotline takes calls", zap.Strings("trunks", trunks), zap.Strings("phones", phones),
+		zap.String("media", run.Media), zap.String("engine", run.Engine), zap.String("http", run.HTTP),
+		zap.String("metrics", run.Metrics), zap.Duration("took", time.Since(a.began)))
+	return nil
+}
+
+// Run says where the server is.
+func (a *App) Run() Run {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.run
+}
+
+// replaceFile writes a file whole or not at all.
+func replaceFile(path string, body []byte) error {
+	tmp := path + "." + uuid.NewString() + ".tmp"
+	if err := os.WriteFile(tmp, body, 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return nil
+}

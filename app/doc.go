@@ -1,0 +1,8 @@
+// Package app builds the parts, connects them, starts them in order and stops them in reverse.
+// It takes no decision about calls.
+//
+// Files: app.go the parts and their order, settings.go the file's words in the parts' words,
+// recover.go what a dead process left behind, stop.go draining and stopping, reload.go,
+// try.go the server without a carrier, trycall.go one real call through it, offline.go the
+// commands' work where no server runs.
+package app

@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/recording"
+)
+
+// orphanWait bounds the BYEs to the telephones that a dead process left in a call.
+const orphanWait = 8 * time.Second
+
+// recover mends what a process that died left behind, before the first new call: every open
+// recording is repaired and sealed as interrupted, every open record is closed. The orphaned
+// telephones get their BYE as soon as the sockets are open.
+func (a *App) recover(ctx context.Context) error {
+	began := time.Now()
+	open, err := a.store.OpenCalls(ctx)
+	if err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	orphans, err := a.store.Dialogs(ctx)
+	if err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	byID := make(map[call.ID]call.Record, len(open))
+	for _, r := range open {
+		byID[r.ID] = r
+	}
+	repaired, err := recording.Repair(ctx, a.recordings(), func(id call.ID) recording.Meta { return meta(byID[id]) })
+	if err != nil {
+		a.log.Error("recordings that a dead process left open could not be repaired", zap.Error(err))
+	}
+	ends := make(map[call.ID]recording.Repaired, len(repaired))
+	for _, r := range repaired {
+		ends[r.Call] = r
+		a.store.RecordingSealed(r.Call, r.Path, "interrupted")
+	}
+	for _, r := range open {
+		if err := a.store.Closed(interrupted(r, ends)); err != nil {
+			return fmt.Errorf("recover: close the record of call %s: %w", r.ID, err)
+		}
+	}
+	if len(open)+len(orphans)+len(repaired) > 0 {
+		a.log.Warn("a process died here; its calls are closed as interrupted", zap.Int("calls", len(open)),
+			zap.Int("recordings", len(repaired)), zap.Int("dialogs", len(orphans)), zap.Duration("took", time.Since(began)))
+	}
+	a.steps.closer("recovery", func() error { a.recovery.Wait(); return nil })
+	a.orphans = orphans
+	return nil
+}
+
+// meta is what the manifest of an interrupted recording can still know.
+func meta(r call.Record) recording.Meta {
+	return recording.Meta{Call: r.ID, Line: r.Line, Arrived: r.Arrived, Answered: r.Answered, Language: r.Language, Notice: r.Notice}
+}
+
+// interrupted closes the record of a call whose process died. Its end is where its sound
+// ends: nothing later is known of it.
+func interrupted(r call.Record, ends map[call.ID]recording.Repaired) call.Record {
+	r.Outcome, r.EndedBy, r.Ended = call.Interrupted, call.ByUs, time.Now()
+	if file, ok := ends[r.ID]; ok {
+		r.Recording = file.Path
+		if !file.Ended.IsZero() {
+			r.Ended = file.Ended
+		}
+	}
+	return r
+}
+
+// goodbyeOrphans says BYE in every dialog of the dead process, so that nobody keeps talking
+// into nothing.
+func (a *App) goodbyeOrphans() {
+	if len(a.orphans) == 0 {
+		return
+	}
+	a.recovery.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), orphanWait)
+		defer cancel()
+		n := a.sip.ByeOrphans(ctx, a.orphans)
+		a.log.Info("said BYE to telephones left in a call", zap.Int("dialogs", n))
+		for _, d := range a.orphans {
+			if err := a.store.RemoveDialog(d.Leg); err != nil {
+				a.log.Error("a dialog that has ended could not be forgotten", zap.Error(err))
+			}
+		}
+	})
+}

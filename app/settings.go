@@ -1,0 +1,79 @@
+package app
+
+import (
+	"time"
+
+	"hotline/configs"
+	"hotline/line"
+	"hotline/media"
+	"hotline/queue"
+	"hotline/sip"
+	"hotline/store"
+)
+
+// The functions here say in each part's own words what the configuration file says.
+
+func carriers(f *configs.File) []sip.Carrier {
+	cs := make([]sip.Carrier, len(f.SIP.Trunks.Carriers))
+	for i, c := range f.SIP.Trunks.Carriers {
+		cs[i] = sip.Carrier{Name: c.Name, From: c.From, Media: c.Sound(), Called: string(c.Called)}
+	}
+	return cs
+}
+
+func endpoints(es []configs.Endpoint) []string {
+	listen := make([]string, len(es))
+	for i, e := range es {
+		listen[i] = e.String()
+	}
+	return listen
+}
+
+func rules(f *configs.File) []queue.Rules {
+	rs := make([]queue.Rules, len(f.Queues))
+	for i, q := range f.Queues {
+		rs[i] = queue.Rules{
+			Name: q.Name, Target: q.Target.D(), Offer: q.Offer.D(), WrapUp: q.WrapUp.D(),
+			ReadyOnRegister: q.Operators.ReadyOnRegister,
+		}
+	}
+	return rs
+}
+
+func settings(f *configs.File) line.Settings {
+	s := line.Settings{
+		Languages: f.Languages, Policy: line.Policy(f.Recording.Policy),
+		Limit: f.Calls(), Whisper: f.Prompts.Whisper,
+	}
+	for _, l := range f.Lines {
+		n := line.Number{Number: l.Number, Also: l.Also, Queue: f.Menus[l.Start].Queue}
+		if l.Hours != configs.Always {
+			n.Open = func(t time.Time) bool { return f.Open(l, t) }
+		}
+		s.Lines = append(s.Lines, n)
+	}
+	return s
+}
+
+func engine(f *configs.File) string {
+	if f.Media.Engine == configs.EngineAuto {
+		return ""
+	}
+	return string(f.Media.Engine)
+}
+
+func ports(f *configs.File) media.PortRange {
+	return media.PortRange{First: int(f.Media.Ports.First), Last: int(f.Media.Ports.Last)}
+}
+
+// operators are the users who take calls.
+func operators(users []store.User) []queue.Operator {
+	var ops []queue.Operator
+	for _, u := range users {
+		if !u.Phone && u.Role != "operator" {
+			continue
+		}
+		ops = append(ops, queue.Operator{Name: u.Name, Languages: u.Languages, Queues: u.Queues, Disabled: u.Disabled})
+	}
+	return ops
+}

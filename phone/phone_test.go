@@ -1,0 +1,520 @@
+package phone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// within is the time a test gives a step that takes well under a second on an idle machine.
+const within = 10 * time.Second
+
+func limit(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func open(t *testing.T, o Options) *Phone {
+	t.Helper()
+	if o.Trace == nil && testing.Verbose() {
+		begin := time.Now()
+		o.Trace = func(line string) {
+			t.Logf("%6d ms %-8s %s", time.Since(begin).Milliseconds(), o.User, line)
+		}
+	}
+	p, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return p
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wait(t *testing.T, ch <-chan struct{}, what string) {
+	t.Helper()
+	select {
+	case <-ch:
+	case <-limit(t).Done():
+		t.Fatalf("%s did not happen", what)
+	}
+}
+
+func incoming(t *testing.T, p *Phone) *Call {
+	t.Helper()
+	select {
+	case c := <-p.Incoming():
+		return c
+	case <-limit(t).Done():
+		t.Fatal("no call came in")
+		return nil
+	}
+}
+
+func toward(p *Phone) string {
+	to := "sip:919@" + p.Addr()
+	if p.o.Transport == "tcp" {
+		to += ";transport=tcp"
+	}
+	return to
+}
+
+// talk has one phone call another, which picks up.
+func talk(t *testing.T, from, to Options, o DialOptions) (a, b *Call) {
+	t.Helper()
+	if from.User == "" {
+		from.User = "alice"
+	}
+	to.User = "bob"
+	pa, pb := open(t, from), open(t, to)
+	o.To = toward(pb)
+	a, err := pa.DialAsync(o)
+	ok(t, err)
+	b = incoming(t, pb)
+	ok(t, b.Answer())
+	ok(t, a.WaitAnswered(limit(t)))
+	if !from.Manners.NoAck {
+		wait(t, b.Acked(), "ACK")
+	}
+	return a, b
+}
+
+func TestTwoPhonesTalk(t *testing.T) {
+	for _, transport := range []string{"udp", "tcp"} {
+		for _, codec := range []string{"PCMA", "PCMU"} {
+			t.Run(transport+" "+codec, func(t *testing.T) {
+				t.Parallel()
+				a, b := talk(t, Options{Transport: transport, Codec: codec, Display: `A "quoted" name`}, Options{Transport: transport}, DialOptions{
+					Headers: []Header{{"X-Hotline-Call", "some-call"}},
+				})
+				a.Media().Say(0.3, 440)
+				b.Media().Say(0.3, 1000)
+				ok(t, b.Media().WaitTone(limit(t), 440))
+				ok(t, a.Media().WaitTone(limit(t), 1000))
+				if a.Media().HeardTone(440) {
+					t.Error("the caller hears itself")
+				}
+				if level := a.Media().Heard(200 * time.Millisecond).Tone(1000); math.Abs(level-0.3) > 0.02 {
+					t.Errorf("level heard %.3f, said 0.3", level)
+				}
+				if got := b.From(); got.User() != "alice" || got.Display != `A "quoted" name` {
+					t.Errorf("caller shown as %+v", got)
+				}
+				if got := b.Header("x-hotline-call"); got != "some-call" {
+					t.Errorf("X-Hotline-Call %q", got)
+				}
+				ok(t, a.Hangup(limit(t)))
+				wait(t, b.Done(), "the end at the callee")
+				if a.EndedBy() != EndedByUs || b.EndedBy() != EndedByPeer {
+					t.Errorf("ended by %q and %q", a.EndedBy(), b.EndedBy())
+				}
+				r := b.Media().Received()
+				if !r.Continuous() || r.Lost != 0 || r.Reordered != 0 || r.Other != 0 {
+					t.Errorf("not one clean stream: %+v", r)
+				}
+				if want := a.Media().Codec(); len(r.Types) != 1 || r.Types[0] != want {
+					t.Errorf("payload types %v, want %d", r.Types, want)
+				}
+			})
+		}
+	}
+}
+
+func TestCalleeHangsUp(t *testing.T) {
+	a, b := talk(t, Options{}, Options{}, DialOptions{})
+	ok(t, b.Hangup(limit(t)))
+	wait(t, a.Done(), "the end at the caller")
+	if a.EndedBy() != EndedByPeer || a.LastStatus() != 200 {
+		t.Errorf("ended by %q, status %d", a.EndedBy(), a.LastStatus())
+	}
+}
+
+func TestDelayedOffer(t *testing.T) {
+	a, b := talk(t, Options{}, Options{}, DialOptions{NoSDP: true})
+	a.Media().Say(0.3, 500)
+	b.Media().Say(0.3, 700)
+	ok(t, b.Media().WaitTone(limit(t), 500))
+	ok(t, a.Media().WaitTone(limit(t), 700))
+}
+
+func TestKeys(t *testing.T) {
+	a, b := talk(t, Options{}, Options{EventType: 96}, DialOptions{})
+	m := a.Media()
+	const long = 60 * time.Millisecond
+	for i, o := range []KeyOptions{{}, {NoEnd: true}, {EndOnly: true}, {Twice: true}} {
+		digit := "19*D"[i]
+		ok(t, m.PressKey(limit(t), digit, long, o))
+		got, err := b.Media().WaitKey(limit(t))
+		ok(t, err)
+		if got != digit {
+			t.Errorf("%+v: pressed %c, got %c", o, digit, got)
+		}
+	}
+	a.Media().Say(0.3, 440)
+	ok(t, b.Media().WaitTone(limit(t), 440))
+	if n := len(b.Media().Keys()); n != 0 {
+		t.Errorf("%d keys too many", n)
+	}
+	ok(t, m.PressKey(limit(t), '5', 500*time.Millisecond, KeyOptions{InBand: true}))
+	pcm, _ := b.Media().HeardPCM()
+	if s := Sound(pcm[max(0, len(pcm)-3200):]); s.Tone(770) < 0.1 || s.Tone(1336) < 0.1 || s.Tone(697) > 0.02 {
+		t.Errorf("in-band 5: 770 Hz %.3f, 1336 Hz %.3f, 697 Hz %.3f", s.Tone(770), s.Tone(1336), s.Tone(697))
+	}
+	ok(t, a.Info(limit(t), '7'))
+	if b.Received("INFO") != 1 {
+		t.Error("INFO did not arrive")
+	}
+	if m.PressKey(limit(t), 'x', long, KeyOptions{}) == nil {
+		t.Error("there is no key x")
+	}
+}
+
+func TestNoKeysWithoutTelephoneEvent(t *testing.T) {
+	a, _ := talk(t, Options{}, Options{EventType: -1}, DialOptions{})
+	if a.Media().PressKey(limit(t), '1', 40*time.Millisecond, KeyOptions{}) == nil {
+		t.Error("an event was sent that the peer had not agreed to")
+	}
+}
+
+func TestHoldAndResume(t *testing.T) {
+	for _, zero := range []bool{false, true} {
+		t.Run(fmt.Sprintf("zero address %v", zero), func(t *testing.T) {
+			t.Parallel()
+			a, b := talk(t, Options{Manners: Manners{HoldByZero: zero}}, Options{}, DialOptions{})
+			a.Media().Say(0.3, 440)
+			b.Media().Say(0.3, 1000)
+			ok(t, a.Media().WaitTone(limit(t), 1000))
+			ok(t, a.Hold(limit(t)))
+			ok(t, a.Media().WaitSilence(limit(t), 100*time.Millisecond))
+			ok(t, b.Media().WaitSilence(limit(t), 100*time.Millisecond))
+			ok(t, a.Resume(limit(t)))
+			ok(t, a.Media().WaitTone(limit(t), 1000))
+			ok(t, b.Media().WaitTone(limit(t), 440))
+			if r := b.Media().Received(); r.Jumps != 0 || len(r.SSRCs) != 1 {
+				t.Errorf("hold broke the stream: %+v", r)
+			}
+			if b.Received("INVITE") != 2 {
+				t.Errorf("%d re-INVITEs", b.Received("INVITE"))
+			}
+		})
+	}
+}
+
+func TestUnusableReinviteLeavesTheCall(t *testing.T) {
+	a, b := talk(t, Options{}, Options{}, DialOptions{})
+	var r *Rejected
+	if err := a.ReinviteImage(limit(t)); !errors.As(err, &r) || r.Code != 488 {
+		t.Fatalf("fax offered: %v", err)
+	}
+	code, err := a.Options(limit(t))
+	ok(t, err)
+	if code != 200 {
+		t.Errorf("OPTIONS in the call: %d", code)
+	}
+	ok(t, a.Reinvite(limit(t), nil)) // no SDP: the offer comes in the 200, the answer goes in the ACK
+	b.Media().Say(0.3, 600)
+	ok(t, a.Media().WaitTone(limit(t), 600))
+}
+
+func TestNewPortSameStream(t *testing.T) {
+	a, b := talk(t, Options{}, Options{}, DialOptions{})
+	a.Media().Say(0.3, 440)
+	b.Media().Say(0.3, 1000)
+	ok(t, b.Media().WaitTone(limit(t), 440))
+	old := a.Media().LocalPort()
+	ok(t, a.Media().ChangePort())
+	b.Media().Forget()
+	ok(t, b.Media().WaitTone(limit(t), 440))
+	r := b.Media().Received()
+	if len(r.Sources) != 2 || r.Jumps != 0 || len(r.SSRCs) != 1 || a.Media().LocalPort() == old {
+		t.Errorf("after the change of port: %+v", r)
+	}
+	// Bob does not learn addresses: he goes on to the old port, where nobody listens.
+	deadline := limit(t)
+	for a.Media().Received().Strayed == 0 {
+		if deadline.Err() != nil {
+			t.Fatal("nothing strayed to the old port")
+		}
+		runtime.Gosched()
+	}
+	b.Media().SendTo(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(a.Media().LocalPort())))
+	a.Media().Forget()
+	ok(t, a.Media().WaitTone(limit(t), 1000))
+}
+
+func TestSendFromAStranger(t *testing.T) {
+	a, b := talk(t, Options{}, Options{}, DialOptions{})
+	s, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)})
+	ok(t, err)
+	defer s.Close()
+	a.Media().SendFrom(s)
+	a.Media().Say(0.3, 440)
+	ok(t, b.Media().WaitTone(limit(t), 440))
+	sources := b.Media().Received().Sources
+	if last := sources[len(sources)-1]; last.Addr().String() != "127.0.0.2" {
+		t.Errorf("heard from %v", sources)
+	}
+	a.Media().SendFrom(nil)
+	a.Media().ChangeStream()
+	deadline := limit(t)
+	for len(b.Media().Received().SSRCs) != 2 {
+		if deadline.Err() != nil {
+			t.Fatal("the new stream did not arrive")
+		}
+		runtime.Gosched()
+	}
+}
+
+func TestPretendedAddress(t *testing.T) {
+	a, b := talk(t, Options{PretendAddr: "10.9.8.7:5999", PretendMediaPort: 4000}, Options{}, DialOptions{})
+	if !strings.Contains(b.Header("Contact"), "@10.9.8.7:5999") || !strings.Contains(b.Header("Via"), "10.9.8.7:5999") {
+		t.Errorf("Contact %q, Via %q", b.Header("Contact"), b.Header("Via"))
+	}
+	if got := b.Media().Remote().String(); got != "10.9.8.7:4000" {
+		t.Errorf("sound goes to %s", got)
+	}
+	ok(t, a.Hangup(limit(t)))
+	wait(t, b.Done(), "BYE")
+}
+
+func TestMuteAndLoss(t *testing.T) {
+	a, b := talk(t, Options{}, Options{}, DialOptions{})
+	a.Media().Say(0.3, 440)
+	ok(t, b.Media().WaitTone(limit(t), 440))
+	a.Media().Mute()
+	ok(t, b.Media().WaitSilence(limit(t), 200*time.Millisecond))
+	a.Media().Unmute()
+	ok(t, b.Media().WaitTone(limit(t), 440))
+	if r := b.Media().Received(); r.Lost != 0 || r.LongestGap < 200*time.Millisecond {
+		t.Errorf("muting: %d lost, longest gap %v", r.Lost, r.LongestGap)
+	}
+	a.p.Behave(Manners{Loss: 0.25})
+	before, sent := b.Media().Received(), a.Media().Sent().Packets
+	deadline := limit(t)
+	for a.Media().Sent().Packets < sent+40 {
+		if deadline.Err() != nil {
+			t.Fatal("no packets")
+		}
+		runtime.Gosched()
+	}
+	if lost := b.Media().Received().Lost - before.Lost; lost < 8 || lost > 11 {
+		t.Errorf("%d of 40 packets lost, wanted a quarter", lost)
+	}
+}
+
+// registrar is a small server of its own: it challenges, checks and counts.
+type registrar struct {
+	t      *testing.T
+	conn   *net.UDPConn
+	offers []string // algorithms
+	secret string
+
+	mu    sync.Mutex
+	seen  []string // algorithm and expires of each accepted REGISTER
+	nonce int
+	stale bool // call the next nonce stale once
+}
+
+func newRegistrar(t *testing.T, offers ...string) *registrar {
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	ok(t, err)
+	r := &registrar{t: t, conn: conn, offers: offers, secret: "right"}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.serve()
+	}()
+	t.Cleanup(func() { conn.Close(); <-done })
+	return r
+}
+
+func (r *registrar) serve() {
+	buf := make([]byte, 65535)
+	for {
+		n, from, err := r.conn.ReadFromUDP(buf)
+		if err != nil {
+			return
+		}
+		m, err := parseDatagram(buf[:n])
+		if err != nil {
+			r.t.Errorf("registrar: %v", err)
+			continue
+		}
+		r.conn.WriteToUDP(r.answer(m).Bytes(), from)
+	}
+}
+
+func (r *registrar) answer(m *Message) *Message {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	tx := &serverTx{req: m, wire: datagram{r.conn, r.conn.LocalAddr().(*net.UDPAddr)}, tag: "reg"}
+	h := strings.TrimPrefix(m.Get("Authorization"), "Digest ")
+	get := func(name string) string {
+		for _, part := range splitList(h) {
+			if k, v, _ := strings.Cut(part, "="); k == name {
+				return unquote(v)
+			}
+		}
+		return ""
+	}
+	nonce := fmt.Sprintf("nonce-%d", r.nonce)
+	c := challenge{algorithm: get("algorithm")}
+	ha1 := c.hash("op1:testers:" + r.secret)
+	want := c.hash(strings.Join([]string{ha1, nonce, get("nc"), get("cnonce"), "auth", c.hash("REGISTER:" + m.URI)}, ":"))
+	if h != "" && get("nonce") == nonce && get("response") == want && !r.stale {
+		r.seen = append(r.seen, get("algorithm")+" "+m.Get("Expires"))
+		okay := tx.response(200, "OK")
+		okay.add("Contact", m.Get("Contact")+";expires="+m.Get("Expires"))
+		return okay
+	}
+	refusal := tx.response(401, "Unauthorized")
+	stale := ""
+	if r.stale {
+		stale, r.stale = ", stale=true", false
+		r.nonce++
+	}
+	for _, a := range r.offers {
+		refusal.add("WWW-Authenticate", fmt.Sprintf(`Digest realm="testers", nonce="nonce-%d", qop="auth", algorithm=%s%s`, r.nonce, a, stale))
+	}
+	return refusal
+}
+
+func (r *registrar) accepted() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.seen...)
+}
+
+func TestRegister(t *testing.T) {
+	cases := []struct {
+		name      string
+		offers    []string
+		algorithm string
+		want      string
+	}{
+		{"the strongest is taken", []string{"SHA-256", "MD5"}, "", "SHA-256 300"},
+		{"an old registrar", []string{"MD5"}, "", "MD5 300"},
+		{"an old phone", []string{"SHA-256", "MD5"}, "MD5", "MD5 300"},
+		{"an algorithm of tomorrow", []string{"SHA-512-256", "MD5"}, "", "MD5 300"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRegistrar(t, c.offers...)
+			p := open(t, Options{User: "op1", Secret: "right", Server: r.conn.LocalAddr().String(), Algorithm: c.algorithm})
+			ok(t, p.Register(limit(t), 300*time.Second))
+			if got := r.accepted(); len(got) != 1 || got[0] != c.want {
+				t.Errorf("accepted %q, want %q", got, c.want)
+			}
+			r.mu.Lock()
+			r.stale = true
+			r.mu.Unlock()
+			ok(t, p.Unregister(limit(t)))
+			if got := r.accepted(); len(got) != 2 || !strings.HasSuffix(got[1], " 0") {
+				t.Errorf("after taking back: %q", got)
+			}
+		})
+	}
+}
+
+func TestRegisterIsRefreshed(t *testing.T) {
+	r := newRegistrar(t, "SHA-256")
+	p := open(t, Options{User: "op1", Secret: "right", Server: r.conn.LocalAddr().String()})
+	ok(t, p.Register(limit(t), time.Second))
+	deadline := limit(t)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for len(r.accepted()) < 3 {
+		select {
+		case <-tick.C:
+		case <-deadline.Done():
+			t.Fatal("not refreshed")
+		}
+	}
+}
+
+func TestWrongSecret(t *testing.T) {
+	r := newRegistrar(t, "SHA-256", "MD5")
+	p := open(t, Options{User: "op1", Secret: "wrong", Server: r.conn.LocalAddr().String()})
+	var refused *Rejected
+	if err := p.Register(limit(t), time.Minute); !errors.As(err, &refused) || refused.Code != 401 {
+		t.Errorf("wrong secret: %v", err)
+	}
+}
+
+// RFC 7616 §3.9.1 gives both responses for one request.
+func TestDigestOfTheRFC(t *testing.T) {
+	for algorithm, want := range map[string]string{
+		"MD5":     "8ca523f5e9506fed4657c9700eebdbec",
+		"SHA-256": "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
+	} {
+		c := challenge{algorithm: algorithm}
+		ha1 := c.hash("Mufasa:http-auth@example.org:Circle of Life")
+		got := c.hash(strings.Join([]string{ha1, "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFsH4GiTo0v", "00000001",
+			"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", "auth", c.hash("GET:/dir/index.html")}, ":"))
+		if got != want {
+			t.Errorf("%s: %s, want %s", algorithm, got, want)
+		}
+	}
+}
+
+func TestRobot(t *testing.T) {
+	r := newRegistrar(t, "SHA-256")
+	robot, err := StartRobot(limit(t), Options{User: "op1", Secret: "right", Server: r.conn.LocalAddr().String()})
+	ok(t, err)
+	defer robot.Close()
+	p := open(t, Options{})
+	c, err := p.Dial(limit(t), DialOptions{To: toward(robot)})
+	ok(t, err)
+	ok(t, c.Media().WaitTone(limit(t), 659))
+	c.Media().Say(0.3, 2000)
+	ok(t, c.Media().WaitTone(limit(t), 2000))
+	ok(t, c.Hangup(limit(t)))
+}
+
+// TestNothingIsLeft counts goroutines: a phone in a test must not outlive it.
+func TestNothingIsLeft(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for _, transport := range []string{"udp", "tcp"} {
+		a, err := New(Options{Transport: transport})
+		ok(t, err)
+		b, err := New(Options{Transport: transport})
+		ok(t, err)
+		c, err := a.DialAsync(DialOptions{To: toward(b)})
+		ok(t, err)
+		in := incoming(t, b)
+		ok(t, in.Answer())
+		ok(t, c.WaitAnswered(limit(t)))
+		ok(t, a.Close())
+		ok(t, b.Close())
+		if c.EndedBy() != EndedByClose {
+			t.Errorf("ended by %q", c.EndedBy())
+		}
+	}
+	deadline := limit(t)
+	for runtime.NumGoroutine() > before {
+		if deadline.Err() != nil {
+			t.Fatalf("%d goroutines before, %d after", before, runtime.NumGoroutine())
+		}
+		runtime.Gosched()
+	}
+}

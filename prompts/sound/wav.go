@@ -1,0 +1,158 @@
+package sound
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"hotline/media"
+)
+
+// A Sound is one channel of samples, ±1 being full scale.
+type Sound struct {
+	Rate    int // in Hz
+	Samples []float64
+}
+
+// Seconds is how long the sound lasts.
+func (s Sound) Seconds() float64 { return float64(len(s.Samples)) / float64(s.Rate) }
+
+// rates are the sampling rates that are read, in Hz.
+var rates = []int{8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000}
+
+// The codings of a WAV file that are read (RFC 2361 and the format tags of Windows).
+const (
+	tagPCM        = 1
+	tagALaw       = 6
+	tagMuLaw      = 7
+	tagExtensible = 0xfffe // the true tag stands in the first two bytes of the GUID
+)
+
+// format is the fmt chunk.
+type format struct {
+	tag, channels, bits int
+	rate                int
+}
+
+// ReadWAV reads a WAV file of 16-bit PCM, A-law or μ-law, mono or stereo (which is mixed down),
+// at a rate between 8 and 48 kHz. A data chunk whose size was never filled in, as by a program
+// that wrote into a pipe, reaches to the end.
+func ReadWAV(file []byte) (Sound, error) {
+	if len(file) < 12 || string(file[:4]) != "RIFF" || string(file[8:12]) != "WAVE" {
+		return Sound{}, errors.New("this is no WAV file")
+	}
+	var f *format
+	for rest := file[12:]; len(rest) >= 8; {
+		id, size := string(rest[:4]), uint64(binary.LittleEndian.Uint32(rest[4:]))
+		body := rest[8:]
+		if id == "data" {
+			if f == nil {
+				return Sound{}, errors.New("the WAV file has its data before its format")
+			}
+			return f.decode(body[:min(size, uint64(len(body)))])
+		}
+		if size > uint64(len(body)) {
+			return Sound{}, fmt.Errorf("the WAV file ends inside its %q chunk", id)
+		}
+		if id == "fmt " {
+			got, err := readFormat(body[:size])
+			if err != nil {
+				return Sound{}, err
+			}
+			f = &got
+		}
+		rest = body[min(size+size%2, uint64(len(body))):] // chunks begin at even places
+	}
+	return Sound{}, errors.New("the WAV file has no data")
+}
+
+func readFormat(b []byte) (format, error) {
+	if len(b) < 16 {
+		return format{}, errors.New("the WAV file has a broken format")
+	}
+	u16 := func(at int) int { return int(binary.LittleEndian.Uint16(b[at:])) }
+	f := format{tag: u16(0), channels: u16(2), bits: u16(14)}
+	rate := binary.LittleEndian.Uint32(b[4:])
+	if f.tag == tagExtensible && len(b) >= 26 {
+		f.tag = u16(24)
+	}
+	switch {
+	case f.tag == tagPCM && f.bits == 16, f.tag == tagALaw && f.bits == 8, f.tag == tagMuLaw && f.bits == 8:
+	case f.tag == tagPCM:
+		return format{}, fmt.Errorf("the WAV file has %d bits a sample, not 16", f.bits)
+	default:
+		return format{}, fmt.Errorf("the WAV file has coding %d, not PCM, A-law or μ-law", f.tag)
+	}
+	if f.channels != 1 && f.channels != 2 {
+		return format{}, fmt.Errorf("the WAV file has %d channels, not 1 or 2", f.channels)
+	}
+	if !slices.Contains(rates, int(rate)) {
+		return format{}, fmt.Errorf("the WAV file has a rate of %d Hz, not one of %v", rate, rates)
+	}
+	f.rate = int(rate)
+	return f, nil
+}
+
+// decode makes samples of the data chunk. Half a sample at the end is left.
+func (f *format) decode(data []byte) (Sound, error) {
+	width := f.bits / 8
+	n := len(data) / (width * f.channels)
+	if n == 0 {
+		return Sound{}, errors.New("the WAV file has no samples")
+	}
+	out := Sound{Rate: f.rate, Samples: make([]float64, n)}
+	for i := range out.Samples {
+		sum := 0
+		for c := range f.channels {
+			sum += int(f.sample(data[(i*f.channels+c)*width:]))
+		}
+		out.Samples[i] = float64(sum) / float64(f.channels) / fullScale
+	}
+	return out, nil
+}
+
+func (f *format) sample(b []byte) int16 {
+	switch f.tag {
+	case tagALaw:
+		return media.DecodeALaw(b[0])
+	case tagMuLaw:
+		return media.DecodeMuLaw(b[0])
+	}
+	return int16(binary.LittleEndian.Uint16(b))
+}
+
+const fullScale = 32768
+
+// PCM rounds the samples to 16 bits. What is over full scale is cut off.
+func (s Sound) PCM() []int16 {
+	out := make([]int16, len(s.Samples))
+	for i, v := range s.Samples {
+		out[i] = int16(max(-fullScale, min(fullScale-1, math.RoundToEven(v*fullScale))))
+	}
+	return out
+}
+
+// WriteWAV makes a WAV file of 16-bit PCM, mono.
+func WriteWAV(rate int, pcm []int16) []byte {
+	size := 2 * len(pcm)
+	b := make([]byte, 0, 44+size)
+	le := binary.LittleEndian
+	b = append(b, "RIFF"...)
+	b = le.AppendUint32(b, uint32(36+size))
+	b = append(b, "WAVEfmt "...)
+	b = le.AppendUint32(b, 16)
+	b = le.AppendUint16(b, tagPCM)
+	b = le.AppendUint16(b, 1)
+	b = le.AppendUint32(b, uint32(rate))
+	b = le.AppendUint32(b, uint32(2*rate))
+	b = le.AppendUint16(b, 2)
+	b = le.AppendUint16(b, 16)
+	b = append(b, "data"...)
+	b = le.AppendUint32(b, uint32(size))
+	for _, v := range pcm {
+		b = le.AppendUint16(b, uint16(v))
+	}
+	return b
+}

@@ -1,0 +1,24 @@
+// Package recording keeps the sound of calls on disk, one file a call.
+//
+// A Recording is the call.Sink that a leg's sound is tapped into. On the media thread it does
+// one thing: it copies the payload of a packet into a block of memory borrowed from a pool that
+// all calls share. Everything else happens behind it:
+//
+//   - the writer, one goroutine for all calls, takes what has come in every 100 ms, gives each
+//     packet its place on the call's time axis (anchor.go), decodes it into the last two seconds
+//     of the call (window.go) and writes what changed with pwrite(2);
+//   - the syncer makes the kernel put it on the disk once a second;
+//   - sealing, at the end of a call, gives the file its true sizes, hashes it and leaves the
+//     manifest beside it. A recording is sealed when CALL.json exists, and not before.
+//
+// The file is a WAV from its first moment: left what the caller says, right everything the
+// caller is sent, one second of file for one second of call. While it grows its header gives the
+// sizes as 0xFFFFFFFF, which every player we tried takes for "until the end of the file". So
+// what was written survives the process, and Repair only has to write the true sizes at the
+// next start. What the manifest would have said survives too: every change is appended to
+// CALL.draft, which goes away with the seal.
+//
+// Nothing here waits for a disk except the goroutines whose work it is. While the disk stalls,
+// each call may hold ten seconds in memory; what comes after that is lost and marked as a gap.
+// A disk that refuses a write loses sound, marked as a gap, and never a call.
+package recording

@@ -1,0 +1,212 @@
+package recording
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"hotline/call"
+)
+
+// The states of a recording.
+const (
+	StateOpen        = "open"        // being written, or left so by a crash
+	StateSealed      = "sealed"      // complete
+	StateInterrupted = "interrupted" // the process died; sealed by Repair
+	StateMissing     = "missing"     // the disk took nothing of it
+)
+
+// manifestVersion is the version of the manifest's form.
+const manifestVersion = 1
+
+// A manifest says what a recording is. Its form is part of the outside contract.
+type manifest struct {
+	Version  int           `json:"version"`
+	Call     call.ID       `json:"call"`
+	Node     string        `json:"node"`
+	Line     string        `json:"line"`
+	Language call.Language `json:"language"`
+	State    string        `json:"state"`
+	Codec    string        `json:"codec"`
+	Rate     int           `json:"rate"`
+	Samples  int64         `json:"samples"` // per channel
+	SHA256   string        `json:"sha256"`  // of the whole file
+	Opened   stamp         `json:"opened"`
+	Ended    stamp         `json:"ended"`
+	Sealed   stamp         `json:"sealed"`
+	Notice   *proof        `json:"notice"`
+	Gaps     []gapLine     `json:"gaps"`
+	Parties  []partyLine   `json:"parties"`
+	Faults   []string      `json:"faults,omitempty"` // faultSync, faultDisk
+	Digest   string        `json:"digest,omitempty"` // SHA-256 of this manifest without it
+}
+
+// What a manifest may confess.
+const (
+	faultSync = "sync" // a sync failed: what was written before may not be on the disk
+	faultDisk = "disk" // a write failed: see the gaps
+)
+
+// proof is the notice as the manifest has it.
+type proof struct {
+	Key       string          `json:"key"`
+	Language  call.Language   `json:"language"`
+	Version   string          `json:"version"`
+	From      stamp           `json:"from"`
+	To        stamp           `json:"to"`
+	Languages []call.Language `json:"languages,omitempty"`
+}
+
+type gapLine struct {
+	Channel string `json:"channel"`
+	From    stamp  `json:"from"`
+	To      stamp  `json:"to"`
+	Reason  string `json:"reason"`
+}
+
+type partyLine struct {
+	Channel string `json:"channel"`
+	Role    string `json:"role"`
+	Name    string `json:"name"`
+	From    stamp  `json:"from"`
+	To      stamp  `json:"to"`
+}
+
+// A stamp is a time in RFC 3339, UTC, with milliseconds; the zero time is null.
+type stamp time.Time
+
+const stampForm = "2006-01-02T15:04:05.000Z"
+
+func (s stamp) MarshalJSON() ([]byte, error) {
+	t := time.Time(s)
+	if t.IsZero() {
+		return []byte("null"), nil
+	}
+	return []byte(`"` + t.UTC().Format(stampForm) + `"`), nil
+}
+
+func (s *stamp) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*s = stamp{}
+		return nil
+	}
+	t, err := time.Parse(`"`+stampForm+`"`, string(b))
+	if err != nil {
+		return fmt.Errorf("time %s: %w", b, err)
+	}
+	*s = stamp(t)
+	return nil
+}
+
+// pack is the manifest as it lies on disk, its digest in it.
+func (m manifest) pack() ([]byte, error) {
+	m.Digest = ""
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	m.Digest = hex.EncodeToString(sum[:])
+	b, err = json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	return append(b, '\n'), nil
+}
+
+// unpack reads a manifest and takes it only as pack wrote it, to the byte.
+func unpack(b []byte) (m manifest, err error) {
+	if m, err = parse(b); err != nil {
+		return m, err
+	}
+	same, err := m.pack()
+	if err != nil {
+		return m, err
+	}
+	if !bytes.Equal(same, b) {
+		return m, errors.New("the manifest has been changed")
+	}
+	return m, nil
+}
+
+// parse reads a manifest or a line of a draft.
+func parse(b []byte) (m manifest, err error) {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&m); err != nil {
+		return m, fmt.Errorf("manifest: %w", err)
+	}
+	if m.Version != manifestVersion {
+		return m, fmt.Errorf("manifest: version %d is not known here", m.Version)
+	}
+	return m, nil
+}
+
+// lastDraft is the newest whole line of a draft; false where there is none.
+func lastDraft(b []byte) (m manifest, ok bool) {
+	end := bytes.LastIndexByte(b, '\n') // what follows it was cut off by a crash
+	if end < 0 {
+		return m, false
+	}
+	b = b[:end]
+	m, err := parse(b[bytes.LastIndexByte(b, '\n')+1:])
+	return m, err == nil
+}
+
+// end closes what is still open at the end of the call, and sorts it.
+func (m *manifest) end(ended time.Time) {
+	m.Ended = stamp(ended)
+	for i := range m.Gaps {
+		if time.Time(m.Gaps[i].To).IsZero() {
+			m.Gaps[i].To = stamp(ended)
+		}
+	}
+	for i := range m.Parties {
+		if time.Time(m.Parties[i].To).IsZero() {
+			m.Parties[i].To = stamp(ended)
+		}
+	}
+	slices.SortStableFunc(m.Gaps, func(a, b gapLine) int {
+		return cmp.Or(time.Time(a.From).Compare(time.Time(b.From)), cmp.Compare(a.Channel, b.Channel))
+	})
+}
+
+// store leaves the manifest beside the sound: written, synced, renamed, the folder synced. Once
+// it has its name it is whole, whatever happens.
+func (m manifest) store(root *os.Root, stem, dir string) error {
+	b, err := m.pack()
+	if err != nil {
+		return err
+	}
+	temp := stem + manifestExt + tempExt
+	if err := writeSynced(root, temp, b); err != nil {
+		return err
+	}
+	if err := root.Rename(temp, stem+manifestExt); err != nil {
+		return fmt.Errorf("manifest: %w", err)
+	}
+	return syncFolder(root, dir)
+}
+
+// writeSynced writes a file that is on the disk when it returns.
+func writeSynced(root *os.Root, name string, b []byte) error {
+	f, err := root.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
+	if err != nil {
+		return fmt.Errorf("manifest: %w", err)
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("manifest: %w", err)
+	}
+	return nil
+}

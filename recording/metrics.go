@@ -1,0 +1,65 @@
+package recording
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the series of this room.
+type metrics struct {
+	active   prometheus.Gauge
+	missing  prometheus.Counter // shared with line, which counts what could not even be opened
+	overflow prometheus.Counter
+	late     prometheus.Counter
+	faults   *prometheus.CounterVec // by op: create, write, sync, seal
+	written  prometheus.Counter
+	seal     prometheus.Histogram
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	var errs []error
+	m := &metrics{
+		active: register(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hotline_recording_active", Help: "Recordings that are open.",
+		})),
+		missing: register(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_recording_missing_total", Help: "Answered calls that have no recording although the policy wants one.",
+		})),
+		overflow: register(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_recording_overflow_seconds_total", Help: "Sound lost because the disk stalled longer than memory could bridge, per channel.",
+		})),
+		late: register(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_recording_late_packets_total", Help: "Packets that came too late to be placed in the recording.",
+		})),
+		faults: register(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_recording_disk_faults_total", Help: "What the disk refused, by operation: create, write, sync, seal.",
+		}, []string{"op"})),
+		written: register(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_recording_written_bytes_total", Help: "Sound handed to the kernel.",
+		})),
+		seal: register(r, &errs, prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hotline_recording_seal_seconds", Help: "From the end of a call to the sealed recording.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		})),
+	}
+	for _, op := range []string{opCreate, opWrite, opSync, opSeal} {
+		m.faults.WithLabelValues(op)
+	}
+	return m, errors.Join(errs...)
+}
+
+// register registers c, or finds the collector that another room has registered under its name.
+func register[C prometheus.Collector](r prometheus.Registerer, errs *[]error, c C) C {
+	err := r.Register(c)
+	var already prometheus.AlreadyRegisteredError
+	if errors.As(err, &already) {
+		if same, ok := already.ExistingCollector.(C); ok {
+			return same
+		}
+	}
+	if err != nil {
+		*errs = append(*errs, err)
+	}
+	return c
+}

@@ -1,0 +1,134 @@
+package recording
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hotline/call"
+)
+
+// folder is the name of Dir inside the data folder, in front of every path we tell.
+const folder = "recordings"
+
+// What stands beside each other in the folder of a day.
+const (
+	soundExt    = ".wav"
+	manifestExt = ".json"
+	draftExt    = ".draft"
+	tempExt     = ".tmp"
+)
+
+// Folders and files are for the server's user and group: a backup may read them, nobody else.
+const (
+	folderMode = 0o750
+	fileMode   = 0o640
+)
+
+// stem is the path of a call's files without an ending, relative to Dir. It is made of the id
+// and the day alone, and only of an id that is one.
+func stem(id call.ID, arrived time.Time, zone *time.Location) (string, error) {
+	if !isID(string(id)) {
+		return "", fmt.Errorf("%q is not the id of a call", string(id))
+	}
+	return arrived.In(zone).Format("2006/01/02/") + string(id), nil
+}
+
+func isID(s string) bool {
+	u, err := uuid.Parse(s)
+	return err == nil && u.String() == s
+}
+
+// told is a path as it is told to others: relative to the data folder.
+func told(p string) string { return path.Join(folder, p) }
+
+// idOf is the call a file belongs to; false for a file that is not named after one.
+func idOf(name string) (call.ID, bool) {
+	base := path.Base(name)
+	s, _, _ := strings.Cut(base, ".")
+	return call.ID(s), isID(s)
+}
+
+// A shelf is what is found of one call in one folder.
+type shelf struct {
+	call                   call.ID
+	stem                   string
+	sound, manifest, draft bool
+}
+
+// walk finds all calls' files under root, oldest day first and by id within a day, and the
+// temporary files that somebody died over.
+func walk(root *os.Root) (shelves []shelf, temps []string, err error) {
+	found := map[string]*shelf{}
+	err = fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() || strings.Count(p, "/") != 3:
+			return nil
+		case path.Ext(p) == tempExt:
+			temps = append(temps, p)
+			return nil
+		}
+		id, ok := idOf(p)
+		if !ok {
+			return nil // not ours
+		}
+		ext := path.Ext(p)
+		s := strings.TrimSuffix(p, ext)
+		if path.Base(s) != string(id) {
+			return nil
+		}
+		sh := found[s]
+		if sh == nil {
+			sh = &shelf{call: id, stem: s}
+			found[s] = sh
+		}
+		switch ext {
+		case soundExt:
+			sh.sound = true
+		case manifestExt:
+			sh.manifest = true
+		case draftExt:
+			sh.draft = true
+		}
+		return nil
+	})
+	for _, sh := range found {
+		shelves = append(shelves, *sh)
+	}
+	slices.SortFunc(shelves, func(a, b shelf) int { return strings.Compare(a.stem, b.stem) })
+	return shelves, temps, err
+}
+
+// syncFolders makes a folder's entries survive a power cut, and those of the folders above it
+// up to root.
+func syncFolders(root *os.Root, dir string) error {
+	for {
+		if err := syncFolder(root, dir); err != nil {
+			return err
+		}
+		if dir == "." {
+			return nil
+		}
+		dir = path.Dir(dir)
+	}
+}
+
+func syncFolder(root *os.Root, dir string) error {
+	f, err := root.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	defer f.Close() // only read
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("sync folder %s: %w", dir, err)
+	}
+	return nil
+}

@@ -1,0 +1,215 @@
+package recording
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hotline/call"
+)
+
+// beforeNotice is the reason of the first gap of every recording.
+const beforeNotice = "before_notice"
+
+// A Recording is the recording of one call. Its methods may be called from any goroutine and
+// none of them waits for a disk, except Seal.
+type Recording struct {
+	r    *Recorder
+	meta Meta
+	stem string
+
+	mu      sync.Mutex // held for a few instructions only: the media thread takes it per frame
+	ring    ring
+	voice   bool // what the caller says is written
+	closing bool // nothing is taken any more
+	later   bool // Seal has given up waiting
+	settled bool // the result stands
+	said    saidGaps
+	about   manifest // what is known so far; its gaps are those the disk caused
+	changed bool     // since the draft was written
+	fault   error    // the first
+
+	file    atomic.Pointer[os.File] // set by the writer, nil until the disk gave one
+	dirty   atomic.Bool             // written to since the last sync
+	suspect atomic.Bool             // a sync has failed
+
+	writer writer // the writer's own
+
+	ended  time.Time
+	done   chan struct{}
+	result Result
+	err    error
+}
+
+func newRecording(r *Recorder, m Meta, stem string) *Recording {
+	g := &Recording{r: r, meta: m, stem: stem, done: make(chan struct{}), changed: true}
+	f := formatFor(r.o.Format, m.Codec, r.tables)
+	g.about = manifest{
+		Version: manifestVersion, Call: m.Call, Node: r.o.Node, Line: m.Line, State: StateOpen,
+		Codec: f.codec, Rate: call.ClockRate, Opened: stamp(m.Answered),
+		Gaps: []gapLine{}, Parties: []partyLine{},
+	}
+	g.said.off(0, beforeNotice)
+	g.writer.window = newWindow(f, g.gaveUp, r.wrote)
+	return g
+}
+
+// Take copies a frame for the writer. It allocates nothing and waits for nobody. Frames of the
+// caller are left out while Voice is off, and everything after Seal.
+func (g *Recording) Take(f call.Frame) {
+	if len(f.Payload) == 0 || len(f.Payload) > maxPayload {
+		return
+	}
+	at := f.At.Sub(g.meta.Answered)
+	g.mu.Lock()
+	if !g.closing && (g.voice || f.Channel != call.Said) {
+		g.ring.add(f, at, g.r.pool)
+	}
+	g.mu.Unlock()
+}
+
+// Path is where the recording is, relative to the data folder.
+func (g *Recording) Path() string { return told(g.stem + soundExt) }
+
+// Err is the first fault the disk showed with this recording; nil if none did.
+func (g *Recording) Err() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.fault
+}
+
+// SetLanguage notes the caller's language.
+func (g *Recording) SetLanguage(l call.Language) {
+	g.note(func() { g.about.Language = l })
+}
+
+// SetNotice notes the proof that the caller was told of the recording.
+func (g *Recording) SetNotice(n call.Notice) {
+	g.note(func() {
+		g.about.Notice = &proof{
+			Key: n.Key, Language: n.Language, Version: n.Version,
+			From: stamp(n.From), To: stamp(n.To), Languages: n.Languages,
+		}
+	})
+}
+
+// Voice writes what the caller says from now on, or stops writing it. At first it is off. While
+// it is off the left channel is silence, and the stretch is a gap in the manifest with the
+// reason; being turned off again with another reason begins another gap.
+func (g *Recording) Voice(on bool, reason string) {
+	at := g.since(g.r.now())
+	g.note(func() {
+		g.voice = on
+		if on {
+			g.said.on(at)
+		} else {
+			g.said.off(at, reason)
+		}
+	})
+}
+
+// A Party is somebody who is to be heard on a channel.
+type Party struct {
+	Channel string // "left" or "right"
+	Role    string // caller, operator, supervisor
+	Name    string // the operator's; empty for callers
+	From    time.Time
+	To      time.Time // zero: until PartyLeft, or the end
+}
+
+// Party notes who is on which channel.
+func (g *Recording) Party(p Party) {
+	g.note(func() {
+		g.about.Parties = append(g.about.Parties, partyLine{
+			Channel: p.Channel, Role: p.Role, Name: p.Name, From: stamp(p.From), To: stamp(p.To),
+		})
+	})
+}
+
+// PartyLeft notes that the last party with this role and name has left.
+func (g *Recording) PartyLeft(role, name string, at time.Time) {
+	g.note(func() {
+		for i := len(g.about.Parties) - 1; i >= 0; i-- {
+			p := &g.about.Parties[i]
+			if p.Role == role && p.Name == name && time.Time(p.To).IsZero() {
+				p.To = stamp(at)
+				return
+			}
+		}
+	})
+}
+
+// note changes what is known of the call, if it is not over.
+func (g *Recording) note(change func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing {
+		return
+	}
+	change()
+	g.changed = true
+}
+
+// since is a time as the recording counts it, in whole samples.
+func (g *Recording) since(t time.Time) time.Duration {
+	return max(0, t.Sub(g.meta.Answered).Truncate(time.Second/call.ClockRate))
+}
+
+// when is the time of day of a moment of the recording.
+func (g *Recording) when(d time.Duration) stamp { return stamp(g.meta.Answered.Add(d)) }
+
+// manifest is all that is known, with the caller's gaps among the others. The lock is held.
+func (g *Recording) manifest() manifest {
+	m := g.about
+	m.Gaps = append(make([]gapLine, 0, len(g.about.Gaps)+len(g.said)), g.about.Gaps...)
+	for _, s := range g.said {
+		if s.to == s.from {
+			continue
+		}
+		line := gapLine{Channel: call.Said.String(), From: g.when(s.from), Reason: s.reason}
+		if s.to != forever {
+			line.To = g.when(s.to)
+		}
+		m.Gaps = append(m.Gaps, line)
+	}
+	m.Parties = append(make([]partyLine, 0, len(g.about.Parties)), g.about.Parties...)
+	m.Faults = append([]string(nil), g.about.Faults...)
+	return m
+}
+
+// saidGaps are the stretches of a call in which the caller's voice is not written.
+type saidGaps []saidGap
+
+type saidGap struct {
+	from, to time.Duration // forever: still
+	reason   string
+}
+
+func (s *saidGaps) off(at time.Duration, reason string) {
+	if n := len(*s); n > 0 && (*s)[n-1].to == forever {
+		if (*s)[n-1].reason == reason {
+			return
+		}
+		(*s)[n-1].to = at
+	}
+	*s = append(*s, saidGap{at, forever, reason})
+}
+
+func (s *saidGaps) on(at time.Duration) {
+	if n := len(*s); n > 0 && (*s)[n-1].to == forever {
+		(*s)[n-1].to = at
+	}
+}
+
+// stretches appends the gaps in samples to dst.
+func (s saidGaps) stretches(dst []stretch) []stretch {
+	for _, gap := range s {
+		to := int64(forever)
+		if gap.to != forever {
+			to = timeSamples(gap.to)
+		}
+		dst = append(dst, stretch{timeSamples(gap.from), to})
+	}
+	return dst
+}

@@ -1,0 +1,171 @@
+package recording
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// sealsAtOnce is how many recordings are sealed at a time.
+const sealsAtOnce = 8
+
+// A Result is what became of a recording.
+type Result struct {
+	Call     call.ID
+	Path     string // relative to the data folder
+	State    string // StateSealed, StateMissing, or StateOpen where sealing is not over or failed
+	Samples  int64  // per channel
+	Duration time.Duration
+	SHA256   string // of the whole file, in hex
+}
+
+// Seal ends the recording: the file is brought to the end of the call with silence where nothing
+// came, gets its true sizes, is synced and hashed, and its manifest is left beside it. Frames that
+// come after this are left out. Where ctx ends first, Seal returns its error and a Result in
+// StateOpen; sealing goes on, and Options.Sealed is told. Where the disk gave no file at all
+// the State is StateMissing, with the disk's error. A second Seal gets what the first gets.
+func (g *Recording) Seal(ctx context.Context, ended time.Time) (Result, error) {
+	if err := g.r.beginSeal(g, ended); err != nil {
+		return g.unsealed(), fmt.Errorf("seal %s: %w", g.meta.Call, err)
+	}
+	select {
+	case <-g.done:
+		return g.result, g.err
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.settled {
+		return g.result, g.err
+	}
+	g.later = true
+	return g.unsealed(), fmt.Errorf("seal %s: %w", g.meta.Call, ctx.Err())
+}
+
+func (g *Recording) unsealed() Result {
+	return Result{Call: g.meta.Call, Path: g.Path(), State: StateOpen}
+}
+
+// beginSeal asks the writer for the end of a recording, once.
+func (r *Recorder) beginSeal(g *Recording, ended time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.closing:
+		return nil
+	case r.closed:
+		return ErrClosed
+	}
+	g.closing, g.ended = true, ended
+	r.sealing.Add(1)
+	r.urgent = append(r.urgent, g)
+	r.hurry()
+	return nil
+}
+
+// seal is the end of one recording, on a goroutine of its own.
+func (r *Recorder) seal(g *Recording) {
+	defer r.sealing.Done()
+	r.seals <- struct{}{}
+	defer func() { <-r.seals }()
+	res, err := r.finish(g)
+	if err != nil {
+		r.refused(g, opSeal, err)
+	}
+	g.closeFiles()
+	r.metrics.seal.Observe(max(0, r.now().Sub(g.ended).Seconds()))
+	switch res.State {
+	case StateMissing:
+		r.metrics.missing.Inc()
+		r.event(g, "recording.missing", map[string]string{"reason": "disk"})
+	case StateSealed:
+		r.event(g, "recording.sealed", map[string]string{"path": res.Path, "state": res.State})
+	}
+	g.mu.Lock()
+	g.result, g.err, g.settled = res, err, true
+	later := g.later
+	g.mu.Unlock()
+	close(g.done)
+	if later && r.o.Sealed != nil {
+		r.o.Sealed(g.meta.Call, res)
+	}
+}
+
+// finish makes a sealed recording of an open one.
+func (r *Recorder) finish(g *Recording) (Result, error) {
+	res := g.unsealed()
+	f, w := g.file.Load(), g.writer.window
+	if f == nil || !g.writer.headed {
+		res.State = StateMissing
+		return res, fmt.Errorf("seal %s: %w", g.meta.Call, g.why())
+	}
+	if w.written < w.end {
+		g.gaveUp(stretch{w.written, w.end})
+	}
+	res.Samples, res.Duration = w.written, samplesTime(w.written)
+	err := trueSizes(f, w.format, w.written)
+	if err == nil {
+		if err := r.syncFile(g, f); err != nil {
+			r.distrust(g, err)
+		}
+		res.SHA256, err = hash(f)
+	}
+	if err != nil {
+		return res, fmt.Errorf("seal %s: %w", g.meta.Call, err)
+	}
+	g.mu.Lock()
+	m := g.manifest()
+	g.mu.Unlock()
+	m.State, m.Samples, m.SHA256, m.Sealed = StateSealed, res.Samples, res.SHA256, stamp(r.now())
+	m.end(g.ended)
+	if err := m.store(r.root, g.stem, path.Dir(g.stem)); err != nil {
+		return res, fmt.Errorf("seal %s: %w", g.meta.Call, err)
+	}
+	res.State = StateSealed
+	if err := r.root.Remove(g.stem + draftExt); err != nil {
+		r.log.Warn("a draft stays", zap.String("call", string(g.meta.Call)), zap.Error(err))
+	}
+	return res, nil
+}
+
+// why is the reason that there is no file.
+func (g *Recording) why() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.fault != nil {
+		return g.fault
+	}
+	return errNoFile
+}
+
+// trueSizes ends a file after so many samples and says so in its header.
+func trueSizes(f *os.File, form format, samples int64) error {
+	if err := f.Truncate(form.offset(samples)); err != nil {
+		return fmt.Errorf("true sizes: %w", err)
+	}
+	if _, err := f.WriteAt(form.head(samples), 0); err != nil {
+		return fmt.Errorf("true sizes: %w", err)
+	}
+	return nil
+}
+
+// hash is the SHA-256 of a whole file, read back from it.
+func hash(f *os.File) (string, error) {
+	h := sha256.New()
+	if _, err := io.CopyBuffer(h, io.NewSectionReader(f, 0, 1<<62), make([]byte, 128<<10)); err != nil {
+		return "", fmt.Errorf("hash: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+

@@ -1,0 +1,323 @@
+package recording
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// retryEvery is how often a disk that refused is asked again.
+const retryEvery = 500 * time.Millisecond
+
+// The operations a disk may refuse.
+const (
+	opCreate = "create"
+	opWrite  = "write"
+	opSync   = "sync"
+	opSeal   = "seal"
+)
+
+// A writer is what the writer's goroutine keeps for one recording.
+type writer struct {
+	window *window
+	axes   [2]axis
+	closed []stretch // where the caller's voice is not written
+	draft  *os.File
+	headed bool      // the file has its header
+	retry  time.Time // not before, after a refusal
+	gone   bool      // handed over to be sealed
+}
+
+// write is the goroutine that writes all recordings.
+func (r *Recorder) write() {
+	defer close(r.written)
+	tick := time.NewTicker(writeEvery)
+	defer tick.Stop()
+	var round []*Recording
+	for {
+		quit := false
+		select {
+		case <-tick.C:
+			round = r.everyone(round[:0])
+		case <-r.wake:
+			round = r.hurried(round[:0])
+		case <-r.quit:
+			round, quit = r.everyone(round[:0]), true
+		}
+		r.health.begin(r.now())
+		for _, g := range round {
+			r.serve(g)
+			r.health.begin(r.now())
+		}
+		r.health.end()
+		if quit {
+			r.abandon(round)
+			return
+		}
+		clear(round)
+	}
+}
+
+// everyone appends all recordings that are open.
+func (r *Recorder) everyone(round []*Recording) []*Recording {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.urgent = r.urgent[:0]
+	for _, g := range r.calls {
+		round = append(round, g)
+	}
+	return round
+}
+
+// hurried appends those that cannot wait.
+func (r *Recorder) hurried(round []*Recording) []*Recording {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	round = append(round, r.urgent...)
+	clear(r.urgent)
+	r.urgent = r.urgent[:0]
+	return round
+}
+
+// abandon closes the files of those that nobody has sealed.
+func (r *Recorder) abandon(round []*Recording) {
+	for _, g := range round {
+		if g.writer.gone {
+			continue
+		}
+		r.forget(g)
+		g.closeFiles()
+	}
+}
+
+// closeFiles lets go of the files. What could not be written has been told before.
+func (g *Recording) closeFiles() {
+	var err error
+	if f := g.file.Load(); f != nil {
+		err = f.Close()
+	}
+	if g.writer.draft != nil {
+		err = errors.Join(err, g.writer.draft.Close())
+	}
+	if err != nil {
+		g.r.log.Warn("closing a recording", zap.String("call", string(g.meta.Call)), zap.Error(err))
+	}
+}
+
+// serve writes what has come in for one recording, and hands it over where its call has ended.
+func (r *Recorder) serve(g *Recording) {
+	w := &g.writer
+	if w.gone {
+		return
+	}
+	g.mu.Lock()
+	in := g.ring.take()
+	closing := g.closing
+	w.closed = g.said.stretches(w.closed[:0])
+	var news *manifest
+	if g.changed && !closing {
+		m := g.manifest()
+		news, g.changed = &m, false
+	}
+	g.mu.Unlock()
+
+	if !w.headed && (closing || !r.now().Before(w.retry)) {
+		r.create(g, news)
+	}
+	for b := in.head; b != nil; b = b.next {
+		b.each(g.place)
+	}
+	r.pool.put(in.head)
+	for i, s := range in.lost {
+		if !s.empty() {
+			g.gap(call.Channel(i), s, "overflow")
+			r.metrics.overflow.Add((s.to - s.from).Seconds())
+		}
+	}
+	if closing {
+		w.window.grow(timeSamples(g.since(g.ended)))
+	}
+	if closing || !r.now().Before(w.retry) {
+		r.flush(g)
+	}
+	if news != nil && w.draft != nil {
+		r.append(g, *news)
+	}
+	if closing {
+		w.gone = true
+		r.forget(g)
+		go r.seal(g)
+	}
+}
+
+// place gives a frame its place in the window.
+func (g *Recording) place(f frame) {
+	if f.codec != call.PCMA && f.codec != call.PCMU {
+		g.gap(f.channel, span{f.at, f.at + 20*time.Millisecond}, "codec")
+		return
+	}
+	pos := g.writer.axes[f.channel&1].place(f.timestamp, timeSamples(f.at))
+	closed := g.writer.closed
+	if f.channel == call.Heard {
+		closed = nil
+	}
+	if !g.writer.window.put(f.channel, pos, f.payload, f.codec, closed) {
+		g.r.metrics.late.Inc()
+	}
+}
+
+// gap marks a stretch of a channel as lost. Stretches that touch are one.
+func (g *Recording) gap(ch call.Channel, s span, reason string) {
+	s.from = max(0, s.from)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.changed = true
+	from, to := g.when(s.from), g.when(s.to)
+	for i := range slices.Backward(g.about.Gaps) {
+		old := &g.about.Gaps[i]
+		if old.Channel == ch.String() && old.Reason == reason && !time.Time(from).After(time.Time(old.To).Add(gapSlack)) {
+			if time.Time(to).After(time.Time(old.To)) {
+				old.To = to
+			}
+			return
+		}
+	}
+	g.about.Gaps = append(g.about.Gaps, gapLine{Channel: ch.String(), From: from, To: to, Reason: reason})
+}
+
+// gapSlack is how far apart losses of one kind are still one gap: the packet between them says
+// nothing to anybody.
+const gapSlack = 40 * time.Millisecond
+
+// gaveUp is told by the window what it could not keep.
+func (g *Recording) gaveUp(s stretch) {
+	lost := span{samplesTime(s.from), samplesTime(s.to)}
+	g.gap(call.Said, lost, "disk")
+	g.gap(call.Heard, lost, "disk")
+}
+
+// flush writes what the window has.
+func (r *Recorder) flush(g *Recording) {
+	w := &g.writer
+	if !w.headed {
+		return
+	}
+	before := w.window.written
+	err := w.window.flush()
+	if w.window.written != before {
+		g.dirty.Store(true)
+	}
+	if err != nil {
+		w.retry = r.now().Add(retryEvery)
+		r.refused(g, opWrite, err)
+		return
+	}
+	r.health.good()
+}
+
+// create makes the files of a recording, as far as they are not there yet: the draft first, so
+// that a sound file without a manifest always has a draft while it is open.
+func (r *Recorder) create(g *Recording, news *manifest) {
+	w := &g.writer
+	if err := r.tryCreate(g, news); err != nil {
+		w.retry = r.now().Add(retryEvery)
+		r.refused(g, opCreate, err)
+		return
+	}
+	w.headed = true
+	w.window.file = g.file.Load()
+	g.dirty.Store(true)
+	r.health.good()
+	r.event(g, "recording.started", map[string]string{"path": g.Path()})
+}
+
+func (r *Recorder) tryCreate(g *Recording, news *manifest) error {
+	w := &g.writer
+	dir := path.Dir(g.stem)
+	if w.draft == nil {
+		f, err := r.openIn(dir, g.stem+draftExt, os.O_CREATE|os.O_APPEND|os.O_WRONLY)
+		if err != nil {
+			return err
+		}
+		w.draft = f
+	}
+	if g.file.Load() == nil {
+		f, err := r.openIn(dir, g.stem+soundExt, os.O_CREATE|os.O_EXCL|os.O_RDWR)
+		if err != nil {
+			return err
+		}
+		g.file.Store(f)
+		r.folders.note(dir)
+	}
+	if _, err := g.file.Load().WriteAt(w.window.format.head(-1), 0); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	if news == nil { // a second try: the first took the news
+		g.mu.Lock()
+		g.changed = true
+		g.mu.Unlock()
+	}
+	return nil
+}
+
+// openIn opens a file in the folder of a day, making the folder where it is not there.
+func (r *Recorder) openIn(dir, name string, flag int) (*os.File, error) {
+	f, err := r.root.OpenFile(name, flag, fileMode)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	if err := r.root.MkdirAll(dir, folderMode); err != nil {
+		return nil, err
+	}
+	r.folders.noteAbove(dir)
+	return r.root.OpenFile(name, flag, fileMode)
+}
+
+// append writes what is newly known to the draft. A draft that cannot be written costs what the
+// manifest would have said after a crash, no sound, so it is told and not tried again.
+func (r *Recorder) append(g *Recording, m manifest) {
+	b, err := json.Marshal(m)
+	if err == nil {
+		_, err = g.writer.draft.Write(append(b, '\n'))
+	}
+	if err != nil {
+		r.refused(g, opWrite, fmt.Errorf("draft: %w", err))
+	}
+}
+
+// wrote counts what the kernel took.
+func (r *Recorder) wrote(bytes int64) { r.metrics.written.Add(float64(bytes)) }
+
+// refused notes that the disk would not do something for a recording. The log is told once a
+// recording; the call goes on.
+func (r *Recorder) refused(g *Recording, op string, err error) {
+	r.health.bad(err)
+	r.metrics.faults.WithLabelValues(op).Inc()
+	g.mu.Lock()
+	first := g.fault == nil
+	if first {
+		g.fault = fmt.Errorf("%s recording: %w", op, err)
+	}
+	confess := faultDisk
+	if op == opSync {
+		confess = faultSync
+	}
+	if !slices.Contains(g.about.Faults, confess) {
+		g.about.Faults = append(g.about.Faults, confess)
+		g.changed = true
+	}
+	g.mu.Unlock()
+	if first {
+		r.log.Error("the disk refuses a recording; the call goes on", zap.String("call", string(g.meta.Call)),
+			zap.String("op", op), zap.Error(err))
+	}
+}

@@ -1,0 +1,273 @@
+package sip
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"net/netip"
+	"strings"
+	"time"
+
+	"hotline/call"
+)
+
+// newNumber is a random number for the o= line of SDP, of 62 bits: some peers read it as a
+// signed one.
+func newNumber() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return binary.BigEndian.Uint64(b[:]) >> 2
+}
+
+// via is our Via by a flow.
+func (s *Server) via(f flow, branch string) string {
+	return "SIP/2.0/" + strings.ToUpper(f.transport()) + " " + s.here(f) + ";branch=" + branch + ";rport"
+}
+
+// here is our host and port as the peer of a flow should write it.
+func (s *Server) here(f flow) string {
+	return hostPort(s.hosts[f.side()].signalling(f), f.local().Port())
+}
+
+// contactURI is where the peer of a flow reaches us.
+func (s *Server) contactURI(f flow) string {
+	uri := "sip:hotline@" + s.here(f)
+	if f.tcp != nil {
+		uri += ";transport=tcp"
+	}
+	return uri
+}
+
+func (l *leg) contact() string { return "Contact: <" + l.s.contactURI(l.flow) + ">" }
+
+// outgoing begins a request in the dialog (RFC 3261 §12.2.1.1). The lock is held.
+func (l *leg) outgoing(method string) outgoing {
+	if method != "ACK" {
+		l.localSeq++
+	}
+	o := outgoing{
+		method: method, target: l.target, routes: l.routes, callID: l.callID, seq: l.localSeq,
+		from: withTag(l.localURI, l.localTag), to: withTag(l.remoteURI, l.remoteTag),
+	}
+	o.target, o.routes = throughRoutes(l.target, l.routes)
+	return o
+}
+
+// throughRoutes is request URI and Route for a target behind a route set. A first route without
+// lr is a strict router of RFC 2543: it wants itself in the request line.
+func throughRoutes(target string, routes []string) (string, []string) {
+	if len(routes) == 0 {
+		return target, nil
+	}
+	first := inBrackets(routes[0])
+	if hasURIParam(first, "lr") {
+		return target, routes
+	}
+	through := append([]string(nil), routes[1:]...)
+	return first, append(through, "<"+target+">")
+}
+
+func hasURIParam(uri, name string) bool {
+	uri, _, _ = strings.Cut(uri, "?")
+	parts := strings.Split(uri, ";")
+	for _, p := range parts[1:] {
+		if key, _, _ := strings.Cut(p, "="); strings.EqualFold(strings.TrimSpace(key), name) {
+			return true
+		}
+	}
+	return false
+}
+
+// way is where a request of ours in the dialog goes. The lock is held.
+//
+// A phone is reached at the address that its last request came from, whatever its Contact
+// says: it is behind NAT more often than not. A carrier is reached as RFC 3261 says, by route
+// set or Contact, but only inside its own networks: no message of a peer sends us elsewhere.
+func (l *leg) way() flow {
+	f := l.flow
+	if f.tcp != nil {
+		if !f.tcp.gone() {
+			return f
+		}
+		return l.otherConnection()
+	}
+	if f.side() == phoneSide {
+		return f
+	}
+	next := l.target
+	if len(l.routes) > 0 {
+		next = inBrackets(l.routes[0])
+	}
+	u, ok := parseURI(next)
+	if !ok {
+		return f
+	}
+	addr, err := netip.ParseAddr(strings.Trim(u.Host, "[]"))
+	if err != nil {
+		return f // a name: the address it came from is the one we know
+	}
+	addr = addr.Unmap()
+	if own := l.s.carrierOf(addr); addr != f.peer.Addr() && (own == nil || own.Name != l.info.Trunk) {
+		// Quirk: a carrier behind NAT writes its private address.
+		return f
+	}
+	port := u.Port
+	if port <= 0 || port > 65535 {
+		port = 5060
+	}
+	f.peer = netip.AddrPortFrom(addr, uint16(port))
+	return f
+}
+
+// otherConnection finds the connection that took the place of one that is gone: a phone that
+// registered anew, or another connection of the same carrier.
+func (l *leg) otherConnection() flow {
+	s := l.s
+	if l.flow.side() == phoneSide {
+		for _, b := range s.reg.contacts(l.info.User) {
+			if b.Transport != "tcp" {
+				continue
+			}
+			if f, ok := s.flowToLocked(phoneSide, b.Transport, b.Local, b.Source); ok {
+				return f
+			}
+		}
+		return l.flow
+	}
+	for key, c := range s.conns {
+		if key.side == trunkSide && key.peer.Addr() == l.flow.peer.Addr() && !c.gone() {
+			return c.flow()
+		}
+	}
+	return l.flow
+}
+
+// bye ends the dialog at the peer, at once or, while our 200 is not acknowledged, as soon as it
+// is (RFC 3261 §15). The lock is held.
+func (l *leg) bye() {
+	if l.invite != nil && !l.hasAck {
+		l.byeWaits = true
+		return
+	}
+	l.dropOkays()
+	l.s.ask(l.way(), l.outgoing("BYE"), func(r *response) {
+		if r.StatusCode >= 200 {
+			l.forget()
+		}
+	}, func(int) { l.forget() })
+}
+
+// request decides a request in the dialog. The lock is held.
+func (l *leg) request(r *request) {
+	if r.method == "ACK" {
+		l.acknowledged(r)
+		return
+	}
+	tx := l.s.newServerTx(r)
+	if tx == nil {
+		l.s.refuseOnce(r, answer{code: 503})
+		return
+	}
+	if r.seq < l.remoteSeq {
+		tx.reply(answer{code: 500}) // out of order (RFC 3261 §12.2.2)
+		return
+	}
+	l.remoteSeq = r.seq
+	l.follow(r.from)
+	if r.method != "BYE" {
+		if a, ok := unsupported(r); !ok {
+			tx.reply(a)
+			return
+		}
+		if l.phase == legOver {
+			tx.reply(answer{code: 481})
+			return
+		}
+	}
+	switch r.method {
+	case "BYE":
+		l.said(tx)
+	case "INVITE":
+		l.reinvite(r, tx)
+	case "OPTIONS":
+		tx.reply(answer{code: 200, extra: l.s.abilities(r.from.side())})
+	case "INFO":
+		l.infoRequest(r, tx)
+	case "CANCEL":
+		tx.reply(answer{code: 481})
+	default:
+		tx.reply(l.s.notAllowed(r))
+	}
+}
+
+// follow notes where the peer is now: a phone's NAT may have given it another port.
+func (l *leg) follow(f flow) {
+	if f.side() != l.flow.side() {
+		return
+	}
+	if f.side() == phoneSide || f.peer.Addr() == l.flow.peer.Addr() {
+		l.flow = f
+	}
+}
+
+// said is the peer's BYE.
+func (l *leg) said(tx *serverTx) {
+	tx.reply(answer{code: 200})
+	if l.phase == legRinging {
+		// A BYE before the answer ends the INVITE too (RFC 3261 §15.1.2).
+		l.invite.reply(answer{code: 487})
+	}
+	l.finish(call.CauseHangup)
+	l.byeWaits = false
+	l.forget()
+}
+
+// quiet asks a peer that has sent no sound for long whether it is there: two OPTIONS, 2 s
+// apart. Only two answers 408 or 481, or none, mean that it is gone; any other answer, also a
+// refusal, came from somebody who knows the call. The lock is held.
+func (l *leg) quiet() {
+	if l.phase != legAnswered || l.probing || l.onHold {
+		return
+	}
+	l.probing = true
+	l.probe(2)
+}
+
+func (l *leg) probe(left int) {
+	settled := false
+	var second *alarm
+	alive := func() {
+		settled = true
+		second.stop()
+		l.probing = false
+	}
+	bad := func() {
+		if settled {
+			return
+		}
+		settled = true
+		second.stop()
+		if l.phase != legAnswered {
+			return
+		}
+		if left > 1 {
+			l.probe(left - 1)
+			return
+		}
+		l.finish(call.CauseMediaLost)
+		l.bye()
+	}
+	asked := time.Now()
+	second = l.s.after(l.s.times.Probe, bad)
+	l.s.ask(l.way(), l.outgoing("OPTIONS"), func(r *response) {
+		switch {
+		case settled || r.StatusCode < 200:
+		case r.StatusCode == 408 || r.StatusCode == 481:
+			// A refusal counts when the time of the question is over, so that a peer in the
+			// middle of a restart is not given up in a moment.
+			second.stop()
+			second = l.s.after(max(0, l.s.times.Probe-time.Since(asked)), bad)
+		default:
+			alive()
+		}
+	}, func(int) {})
+}

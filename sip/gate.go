@@ -1,0 +1,121 @@
+package sip
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// A side says which of the two rule sets a message falls under. It is decided by the socket
+// a message came to, never by what the message says.
+type side uint8
+
+// The sides.
+const (
+	trunkSide side = iota // carriers: known by their networks
+	phoneSide             // operators' phones: known by digest
+)
+
+func (s side) String() string {
+	if s == trunkSide {
+		return "trunks"
+	}
+	return "phones"
+}
+
+// An arrival is how a message reached us.
+type arrival struct {
+	Side      side
+	Transport string         // "udp" or "tcp"
+	Source    netip.AddrPort // where it came from, unmapped
+	Local     netip.AddrPort // the socket of ours that it came to, as bound (may be a wildcard)
+}
+
+// carrierOf is the carrier whose networks hold the address, nil for a stranger.
+func (s *Server) carrierOf(a netip.Addr) *Carrier {
+	carriers := *s.carriers.Load()
+	for i := range carriers {
+		for _, p := range carriers[i].From {
+			if p.Contains(a) {
+				return &carriers[i]
+			}
+		}
+	}
+	return nil
+}
+
+// SetCarriers replaces the carriers. Calls that are up stay up.
+func (s *Server) SetCarriers(c []Carrier) {
+	own := append([]Carrier(nil), c...)
+	s.carriers.Store(&own)
+}
+
+// knows says whether the source of f may be answered at all, whatever it asks: a carrier on the
+// trunk side, on the phone side an address that a phone is registered from.
+func (s *Server) knows(f flow) bool {
+	if f.side() == trunkSide {
+		return s.carrierOf(f.peer.Addr()) != nil
+	}
+	_, ok := s.reg.bySource(f.peer)
+	return ok
+}
+
+// silence does nothing for the peer, on purpose, and counts it.
+func (s *Server) silence(f flow) {
+	s.met.silenced.WithLabelValues(f.side().String()).Inc()
+	if f.side() == trunkSide {
+		s.strangers.heard(f.peer.Addr())
+	}
+}
+
+// strangers remembers the addresses that were not answered, for the log: each once a minute,
+// with the line of the configuration that would admit it.
+type strangers struct {
+	log *zap.Logger
+	now func() time.Time
+
+	mu    sync.Mutex
+	since time.Time
+	count map[netip.Addr]int
+	more  int // heard from addresses beyond the table
+}
+
+// strangersKept bounds the table of one minute; a flood from many addresses shows as a number.
+const strangersKept = 256
+
+// heard notes one unanswered message. The first of an address in a minute is logged.
+func (t *strangers) heard(a netip.Addr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := t.now(); now.Sub(t.since) >= time.Minute {
+		t.sum()
+		t.since, t.count, t.more = now, make(map[netip.Addr]int), 0
+	}
+	n, known := t.count[a]
+	if !known && len(t.count) >= strangersKept {
+		t.more++
+		return
+	}
+	t.count[a] = n + 1
+	if known {
+		return
+	}
+	t.log.Warn("a source that is no carrier gets no answer",
+		zap.Stringer("remote", a),
+		zap.String("admit", fmt.Sprintf("sip.trunks.carriers[].from: [%s]", netip.PrefixFrom(a, a.BitLen()))))
+}
+
+// sum tells how much was not told one by one. The lock is held.
+func (t *strangers) sum() {
+	again := 0
+	for _, n := range t.count {
+		again += n - 1
+	}
+	if again+t.more > 0 {
+		t.log.Info("unanswered messages of the last minute that were not told one by one",
+			zap.Int("repeated", again), zap.Int("other_sources", t.more))
+	}
+}

@@ -1,0 +1,426 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+// A phase is where a leg is in its life.
+type phase uint8
+
+const (
+	legRinging  phase = iota // an INVITE of the peer, not answered
+	legAnswered              // a 2xx was sent or received
+	legOver                  // Ended was told; a BYE of ours may still be on its way
+)
+
+// A leg is one telephone and the dialog with it (RFC 3261 §12). It implements call.Leg. The
+// server's lock guards all that is not fixed from its making on.
+type leg struct {
+	s    *Server
+	info call.Info
+	// sound is nil for a leg that is unfit; audio never is.
+	sound *media.Leg
+	audio call.Audio
+
+	phase  phase
+	events chan call.LegEvent
+	gone   chan struct{} // closed with Ended
+	jobs   jobs          // what waits for other rooms, in order
+
+	// The dialog.
+	callID, localTag, remoteTag string
+	localURI, remoteURI         string // address values without tag
+	target                      string
+	routes                      []string
+	localSeq, remoteSeq         uint32
+	flow                        flow
+	remembered                  bool // Dialogs knows it
+
+	// The session.
+	local  localSDP
+	sent   []byte // the last description we sent
+	remote media.Remote
+	onHold bool
+
+	// An incoming leg.
+	invite    *serverTx
+	offer     []byte // nil: the offer is left to us
+	answer    []byte
+	acked     chan struct{} // closed when the first ACK is here
+	hasAck    bool
+	byeWaits  bool             // BYE is due when the first ACK is here (RFC 3261 §15)
+	okays     map[uint32]*okay // 2xx that wait for their ACK, by CSeq number
+	answering bool
+	probing   bool
+}
+
+// An okay is a 2xx of ours that waits for its ACK.
+type okay struct {
+	repeat *repeater
+	end    *alarm
+	// offered says that the 2xx carried an offer, which the ACK answers.
+	offered bool
+}
+
+// newLeg makes a leg with its dialog's fixed parts.
+func (s *Server) newLeg(info call.Info, f flow, localTag string) *leg {
+	info.ID = newToken()
+	return &leg{
+		s: s, info: info, audio: media.Nobody, flow: f, localTag: localTag, callID: info.SIPCallID,
+		events: make(chan call.LegEvent, 64), gone: make(chan struct{}), acked: make(chan struct{}),
+		okays: make(map[uint32]*okay),
+	}
+}
+
+// key names the leg's dialog.
+func (l *leg) key() dialogKey { return dialogKey{l.callID, l.localTag, l.remoteTag} }
+
+// enter makes the leg findable. The lock is held.
+func (l *leg) enter() {
+	l.s.dialogs[l.key()] = l
+	l.s.legs[l.info.ID] = l
+}
+
+// Info implements call.Leg.
+func (l *leg) Info() call.Info { return l.info }
+
+// Events implements call.Leg.
+func (l *leg) Events() <-chan call.LegEvent { return l.events }
+
+// Audio implements call.Leg.
+func (l *leg) Audio() call.Audio { return l.audio }
+
+// Ring implements call.Leg.
+func (l *leg) Ring() {
+	l.s.locked("ring", func() {
+		if l.phase == legRinging && l.invite != nil {
+			l.invite.reply(answer{code: 180, extra: []string{l.contact()}})
+		}
+	})
+}
+
+var errUnfit = errors.New("this leg cannot be answered")
+
+// Answer implements call.Leg.
+func (l *leg) Answer(ctx context.Context) error {
+	if l.sound == nil {
+		return fmt.Errorf("answer leg %s: %w (%d)", l.info.ID, errUnfit, l.info.Unfit)
+	}
+	offered, remote, ok := l.beginAnswer()
+	if !ok {
+		return call.ErrGone
+	}
+	if offered {
+		l.sound.Connect(remote) // before the 200: the first sound of the peer must find us ready
+	}
+	sent := false
+	l.s.locked("answer", func() { sent = l.accept() })
+	if !sent {
+		return call.ErrGone
+	}
+	if offered {
+		return nil
+	}
+	select {
+	case <-l.acked:
+		l.jobs.wait()
+		select {
+		case <-l.gone:
+			return call.ErrGone
+		default:
+			return nil
+		}
+	case <-l.gone:
+		return call.ErrGone
+	case <-ctx.Done():
+		return fmt.Errorf("answer leg %s: %w", l.info.ID, ctx.Err())
+	}
+}
+
+// beginAnswer claims the answering of the leg.
+func (l *leg) beginAnswer() (offered bool, r media.Remote, ok bool) {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	if l.phase != legRinging || l.answering || l.s.closed {
+		return false, media.Remote{}, false
+	}
+	l.answering = true
+	return l.offer != nil, l.remote, true
+}
+
+// accept sends the 200 of an incoming leg. The lock is held.
+func (l *leg) accept() bool {
+	if l.phase != legRinging {
+		return false
+	}
+	body := l.answer
+	if l.offer == nil {
+		body = offerSDP(l.local) // the offer is ours to make, the answer comes in the ACK (RFC 3261 §13.2.1)
+	}
+	l.phase = legAnswered
+	l.sent = body
+	l.remember()
+	l.succeed(l.invite, body, l.offer == nil)
+	if l.offer != nil {
+		l.tellHold()
+	}
+	return true
+}
+
+// succeed answers an INVITE, the first or a later one, by 200 and repeats it until the ACK
+// (RFC 3261 §13.3.1.4). The lock is held.
+func (l *leg) succeed(tx *serverTx, body []byte, offered bool) {
+	tx.leg = l
+	tx.reply(answer{code: 200, extra: []string{l.contact(), "Allow: " + l.s.allow(l.flow.side())}, body: body})
+	l.okays[tx.req.seq] = &okay{
+		offered: offered,
+		repeat:  l.s.repeat(tx.answer, tx.last, l.s.times.T2),
+		end: l.s.after(l.s.times.Life, func() {
+			l.hasAck = true // nothing more to wait for
+			l.dropOkays()
+			if l.byeWaits {
+				l.bye()
+				return
+			}
+			l.finish(call.CauseNoACK)
+			l.bye()
+		}),
+	}
+}
+
+func (l *leg) dropOkays() {
+	for seq, o := range l.okays {
+		o.repeat.stop()
+		o.end.stop()
+		delete(l.okays, seq)
+	}
+}
+
+// acknowledged is the ACK of a 200. The lock is held.
+func (l *leg) acknowledged(r *request) {
+	o := l.okays[r.seq]
+	if o == nil {
+		return // a repeat
+	}
+	o.repeat.stop()
+	o.end.stop()
+	delete(l.okays, r.seq)
+	first := !l.hasAck
+	l.hasAck = true
+	if l.byeWaits {
+		l.byeWaits = false
+		l.bye()
+		return
+	}
+	if l.phase != legAnswered {
+		return
+	}
+	if o.offered {
+		l.offerAnswered(r, first)
+	}
+	if first {
+		close(l.acked)
+	}
+}
+
+// offerAnswered takes the peer's answer to our offer from an ACK. One that cannot be used ends
+// a call that has no sound yet, and changes nothing in one that has.
+func (l *leg) offerAnswered(r *request, first bool) {
+	body, _, ok := sessionOf(r)
+	var remote media.Remote
+	err := errNoCodec
+	if ok && body != nil {
+		remote, err = acceptSDP(body, l.local)
+	}
+	switch {
+	case err == nil:
+		l.setRemote(remote)
+	case first:
+		l.finish(call.CauseFailed)
+		l.bye()
+	}
+}
+
+// setRemote tells the media leg what the peer wants now, and the line whether it holds us.
+func (l *leg) setRemote(r media.Remote) {
+	l.remote = r
+	sound := l.sound
+	l.jobs.add(func() { sound.Connect(r) })
+	l.tellHold()
+}
+
+// tellHold tells a change of being held.
+func (l *leg) tellHold() {
+	if now := held(l.remote); now != l.onHold {
+		l.onHold = now
+		kind := call.LegResumed
+		if now {
+			kind = call.LegHeld
+		}
+		l.tell(call.LegEvent{Kind: kind})
+	}
+}
+
+// tell puts an event into the channel. The last place is kept for Ended; a reader that is 63
+// events late misses holds, not the end.
+func (l *leg) tell(e call.LegEvent) {
+	if l.phase != legOver && len(l.events) < cap(l.events)-1 {
+		l.events <- e
+	}
+}
+
+// Hangup implements call.Leg.
+func (l *leg) Hangup(r call.Reason) {
+	l.s.locked("hang up", func() {
+		if l.phase == legOver {
+			return
+		}
+		l.s.log.Debug("hang up", zap.String("call", string(l.info.Call)), zap.String("leg", l.info.ID), zap.Int("code", r.Code))
+		if l.phase == legRinging {
+			code := r.Code
+			if code < 300 || code > 699 {
+				code = 480
+			}
+			l.invite.reply(answer{code: code, phrase: r.Phrase})
+			l.finish(call.CauseOurs)
+			l.forget()
+			return
+		}
+		l.finish(call.CauseOurs)
+		l.bye()
+	})
+}
+
+// finish ends the leg for the line and gives its sound back. What the dialog still needs goes
+// on. The lock is held.
+func (l *leg) finish(c call.Cause) {
+	if l.phase == legOver {
+		return
+	}
+	l.phase = legOver
+	l.events <- call.LegEvent{Kind: call.LegEnded, Cause: c}
+	close(l.events)
+	close(l.gone)
+	if l.hasAck || l.invite == nil {
+		l.dropOkays()
+	}
+	if sound := l.sound; sound != nil {
+		l.jobs.add(sound.Close)
+	}
+	delete(l.s.legs, l.info.ID)
+}
+
+// lose ends the leg without a word to the peer: the server is being closed. The lock is held.
+func (l *leg) lose() {
+	l.dropOkays()
+	l.finish(call.CauseFailed)
+}
+
+// forget removes the dialog: what comes now gets 481. The lock is held.
+func (l *leg) forget() {
+	if l.s.dialogs[l.key()] == l {
+		delete(l.s.dialogs, l.key())
+	}
+	l.dropOkays()
+	if l.remembered {
+		l.remembered = false
+		l.jobs.add(func() {
+			if err := l.s.o.Dialogs.Remove(l.info.ID); err != nil {
+				l.s.log.Warn("forget a dialog", zap.String("call", string(l.info.Call)), zap.Error(err))
+			}
+		})
+	}
+}
+
+// remember writes the dialog down, before a 200 or an ACK of ours goes out, so that the next
+// process can end it if this one dies. The lock is held.
+func (l *leg) remember() {
+	d := call.Dialog{
+		Leg: l.info.ID, Call: l.info.Call, SIPCallID: l.callID, LocalTag: l.localTag, RemoteTag: l.remoteTag,
+		LocalURI: l.localURI, RemoteURI: l.remoteURI, Target: l.target, Routes: l.routes, LocalSeq: l.localSeq,
+		Transport: l.flow.transport(), Remote: l.flow.peer, Local: l.flow.local(), Role: l.info.Role,
+	}
+	l.remembered = true
+	if err := l.s.o.Dialogs.Put(d); err != nil {
+		// The call is worth more than the certainty of ending it after a crash.
+		l.s.log.Warn("remember a dialog", zap.String("call", string(l.info.Call)), zap.Error(err))
+	}
+}
+
+// soundLeg opens the media of a leg. Where the sound of the peer may come from: the carrier's
+// networks, or for a phone the address its signalling comes from.
+func (s *Server) soundLeg(l *leg, networks []netip.Prefix) (*media.Leg, error) {
+	o := media.LegOptions{
+		Call: l.info.Call, Role: l.info.Role, Networks: networks, Signalling: l.flow.peer.Addr(),
+		OnQuiet: func() { s.locked("quiet", l.quiet) },
+	}
+	sound, err := s.o.Media.NewLeg(o)
+	if err != nil {
+		return nil, fmt.Errorf("open the sound of leg %s: %w", l.info.ID, err)
+	}
+	l.sound, l.audio = sound, sound
+	l.local = localSDP{
+		Addr: s.hosts[l.flow.side()].sound(l.flow), Port: sound.Port(), Codecs: codecs[:],
+		Session: newNumber(), Version: 1,
+	}
+	return sound, nil
+}
+
+// jobs runs functions one after another on a goroutine that lives while there are any. It keeps
+// what waits for the media thread or the store away from the lock, in order.
+type jobs struct {
+	mu      sync.Mutex
+	queue   []func()
+	running bool
+}
+
+func (j *jobs) add(f func()) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.queue = append(j.queue, f)
+	if !j.running {
+		j.running = true
+		go j.run()
+	}
+}
+
+func (j *jobs) run() {
+	for {
+		j.mu.Lock()
+		if len(j.queue) == 0 {
+			j.running = false
+			j.mu.Unlock()
+			return
+		}
+		f := j.queue[0]
+		j.queue = j.queue[1:]
+		j.mu.Unlock()
+		f()
+	}
+}
+
+// wait returns when all that was added before has run.
+func (j *jobs) wait() {
+	done := make(chan struct{})
+	j.add(func() { close(done) })
+	<-done
+}
+
+// parseURI reads a URI in text form.
+func parseURI(s string) (*sipmsg.Uri, bool) {
+	var u sipmsg.Uri
+	if err := sipmsg.ParseUri(s, &u); err != nil {
+		return nil, false
+	}
+	return &u, true
+}

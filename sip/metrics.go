@@ -1,0 +1,73 @@
+package sip
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the series of this package.
+type metrics struct {
+	refusals *prometheus.CounterVec
+	silenced *prometheus.CounterVec
+	panics   prometheus.Counter
+}
+
+// newMetrics registers the series. registrations is asked at each scrape.
+func newMetrics(r prometheus.Registerer, registrations func() float64) (*metrics, error) {
+	m := &metrics{
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_sip_refusals_total",
+			Help: "Requests answered with a refusal, by SIP status; challenges (401) and cancelled calls (487) are none.",
+		}, []string{"code"}),
+		silenced: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_sip_silenced_total",
+			Help: "Messages of unknown sources that were not answered, by side.",
+		}, []string{"side"}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_panics_recovered_total",
+			Help: "Panics caught at a door: each one is our fault and ended at most one call.",
+		}),
+	}
+	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "hotline_sip_registrations",
+		Help: "Contacts of operators' phones that are registered now.",
+	}, registrations)
+	for _, c := range []prometheus.Collector{m.refusals, m.silenced, gauge} {
+		if err := r.Register(c); err != nil {
+			return nil, fmt.Errorf("register sip series: %w", err)
+		}
+	}
+	// The counter of panics is one for the whole program; whoever comes second takes the first's.
+	if err := r.Register(m.panics); err != nil {
+		var already prometheus.AlreadyRegisteredError
+		if !errors.As(err, &already) {
+			return nil, fmt.Errorf("register the counter of panics: %w", err)
+		}
+		shared, ok := already.ExistingCollector.(prometheus.Counter)
+		if !ok {
+			return nil, fmt.Errorf("the counter of panics is a %T elsewhere", already.ExistingCollector)
+		}
+		m.panics = shared
+	}
+	return m, nil
+}
+
+// refusalCodes is the closed list of the label code; anything else is "other".
+var refusalCodes = [...]int{400, 403, 404, 405, 406, 408, 413, 415, 416, 420, 480, 481, 482, 486, 488, 491, 500, 501, 503, 505, 600, 603}
+
+// refused counts a final answer, if it is a refusal.
+func (m *metrics) refused(code int) {
+	if code < 300 || code == 401 || code == 407 || code == 487 {
+		return
+	}
+	label := "other"
+	for _, c := range refusalCodes {
+		if c == code {
+			label = strconv.Itoa(code)
+		}
+	}
+	m.refusals.WithLabelValues(label).Inc()
+}

@@ -1,0 +1,165 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+// Options are what a Server is made of.
+type Options struct {
+	Trunks TrunkOptions
+	Phones PhoneOptions
+
+	Media    *media.Engine
+	Users    Users    // who may register
+	Bindings Bindings // registrations, kept over a restart
+	Dialogs  Dialogs  // dialogs, kept over a crash
+	Log      *zap.Logger
+	Metrics  prometheus.Registerer
+
+	// Line says whether a dialled number is one of ours. False is answered 404.
+	Line func(dialled string) bool
+
+	// Serve takes each INVITE from a carrier that names a line, also one that cannot be
+	// answered (Info.Unfit). It runs in a goroutine of its own; a panic in it ends its leg.
+	// A leg that has not ended when Serve returns is hung up.
+	Serve func(ctx context.Context, leg call.Leg)
+
+	// ServePhone takes each authenticated INVITE from an operator's phone.
+	ServePhone func(ctx context.Context, leg call.Leg)
+
+	// Registered tells that a user became registered, or no longer is. fresh says that the
+	// user was not registered before. A mere refresh is not told.
+	Registered func(user string, registered, fresh bool)
+}
+
+// TrunkOptions are the public side: where carriers' calls come in.
+type TrunkOptions struct {
+	Listen    []string // "udp://host:port" or "tcp://host:port"; port 0 takes a free one
+	Advertise string   // host for Via, Contact and SDP; empty: the address that reaches the peer
+	Carriers  []Carrier
+}
+
+// PhoneOptions are the operators' side.
+type PhoneOptions struct {
+	Listen    []string
+	Advertise string
+	Realm     string // of the digest; empty takes "hotline"
+}
+
+// A Carrier is a peer whose INVITEs are calls.
+type Carrier struct {
+	Name   string
+	From   []netip.Prefix // networks its signalling comes from
+	Media  []netip.Prefix // networks its sound comes from; empty: From
+	Called string         // where the dialled number stands: "request-uri" (also ""), or "to"
+}
+
+// Dialogs remembers the live dialogs of this process, so that the next one can say BYE in those
+// that a crash left behind. Put is called before each 200 and each ACK; it must not wait for a
+// disk.
+type Dialogs interface {
+	Put(call.Dialog) error
+	Remove(leg string) error
+}
+
+// Check says what is wrong with the options, each fault with the path in the configuration file.
+func (o Options) Check() error {
+	var faults []error
+	fault := func(path, format string, a ...any) {
+		faults = append(faults, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, a...)))
+	}
+	for i, l := range o.Trunks.Listen {
+		if _, err := parseListen(l); err != nil {
+			fault(fmt.Sprintf("sip.trunks.listen[%d]", i), "%v", err)
+		}
+	}
+	for i, l := range o.Phones.Listen {
+		if _, err := parseListen(l); err != nil {
+			fault(fmt.Sprintf("sip.phones.listen[%d]", i), "%v", err)
+		}
+	}
+	names := make(map[string]bool)
+	for i, c := range o.Trunks.Carriers {
+		at := fmt.Sprintf("sip.trunks.carriers[%d]", i)
+		if c.Name == "" {
+			fault(at+".name", "is empty; give the carrier a name")
+		}
+		if names[c.Name] {
+			fault(at+".name", "%q is the name of two carriers", c.Name)
+		}
+		names[c.Name] = true
+		if len(c.From) == 0 {
+			fault(at+".from", "is empty; name the networks the carrier calls from, like 203.0.113.0/24")
+		}
+		if c.Called != "" && c.Called != "request-uri" && c.Called != "to" {
+			fault(at+".called", "%q is unknown; use request-uri or to", c.Called)
+		}
+	}
+	for path, host := range map[string]string{"sip.trunks.advertise": o.Trunks.Advertise, "sip.phones.advertise": o.Phones.Advertise} {
+		if strings.ContainsAny(host, " \t\r\n<>;,@/\"") {
+			fault(path, "%q is no host name or address", host)
+		}
+		if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil && a.IsUnspecified() {
+			fault(path, "%q is no address that anybody can reach", host)
+		}
+	}
+	if strings.ContainsAny(o.Phones.Realm, "\"\\\r\n") {
+		fault("sip.phones.realm", "%q holds a quote, a backslash or a line end", o.Phones.Realm)
+	}
+	return errors.Join(faults...)
+}
+
+// complete says which of the parts that the program itself must hand over are absent.
+func (o Options) complete() error {
+	absent := func(name string) error { return fmt.Errorf("sip: Options.%s is absent", name) }
+	switch {
+	case o.Media == nil:
+		return absent("Media")
+	case o.Users == nil:
+		return absent("Users")
+	case o.Bindings == nil:
+		return absent("Bindings")
+	case o.Dialogs == nil:
+		return absent("Dialogs")
+	case o.Log == nil:
+		return absent("Log")
+	case o.Metrics == nil:
+		return absent("Metrics")
+	case o.Line == nil:
+		return absent("Line")
+	case o.Serve == nil:
+		return absent("Serve")
+	case o.ServePhone == nil:
+		return absent("ServePhone")
+	}
+	return nil
+}
+
+// A listenAddress is one entry of a listen list.
+type listenAddress struct {
+	network string // "udp" or "tcp"
+	at      netip.AddrPort
+}
+
+// parseListen reads "udp://127.0.0.1:5060".
+func parseListen(s string) (listenAddress, error) {
+	network, rest, ok := strings.Cut(s, "://")
+	if !ok || (network != "udp" && network != "tcp") {
+		return listenAddress{}, fmt.Errorf("%q is no listener; write udp://ADDRESS:PORT or tcp://ADDRESS:PORT", s)
+	}
+	at, err := netip.ParseAddrPort(rest)
+	if err != nil {
+		return listenAddress{}, fmt.Errorf("%q is no listener; after %s:// comes an IP address and a port, like 0.0.0.0:5060", s, network)
+	}
+	return listenAddress{network: network, at: at}, nil
+}

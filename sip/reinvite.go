@@ -1,0 +1,115 @@
+package sip
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"strings"
+)
+
+// reinvite decides an INVITE in the dialog: hold, resume, another address. What cannot be done
+// is refused and the call goes on as it was (RFC 3261 §14.2). The lock is held.
+func (l *leg) reinvite(r *request, tx *serverTx) {
+	if l.phase == legRinging || len(l.okays) > 1 {
+		// The one before it has no final answer, or more of them wait for their ACK than a
+		// peer that follows the rules could have.
+		tx.reply(answer{code: 500, extra: []string{"Retry-After: " + strconv.Itoa(rand.IntN(11))}})
+		return
+	}
+	for _, o := range l.okays {
+		if o.offered {
+			tx.reply(answer{code: 491}) // our offer is still to be answered (RFC 6337 §3.1.1)
+			return
+		}
+	}
+	body, refusal, ok := sessionOf(r)
+	if !ok {
+		tx.reply(refusal)
+		return
+	}
+	if body == nil {
+		l.offerAgain(r, tx)
+		return
+	}
+	description, remote, err := answerAgainSDP(l.sent, body, l.local)
+	if err != nil {
+		tx.reply(answer{code: 488})
+		return
+	}
+	l.refresh(r)
+	l.sent = description
+	l.remember()
+	l.succeed(tx, description, false)
+	l.setRemote(remote)
+}
+
+// offerAgain answers an INVITE without an offer: ours goes in the 200 and offers everything
+// that we have (RFC 3261 §14.2).
+func (l *leg) offerAgain(r *request, tx *serverTx) {
+	l.refresh(r)
+	now := l.local
+	now.Version = versionSDP(l.sent)
+	if body := offerSDP(now); sameButOrigin(l.sent, body) {
+		l.sent = body
+	} else {
+		now.Version++
+		l.sent = offerSDP(now)
+	}
+	l.remember()
+	l.succeed(tx, l.sent, true)
+}
+
+// refresh takes the peer's new Contact (RFC 3261 §12.2.2).
+func (l *leg) refresh(r *request) {
+	if uri := contactOf(r.draft); uri != "" {
+		l.target = uri
+	}
+}
+
+// infoRequest takes digits that come as messages; the media leg puts them together with those
+// that come as sound. The lock is held.
+func (l *leg) infoRequest(r *request, tx *serverTx) {
+	kind, _, _ := strings.Cut(r.draft.get("Content-Type"), ";")
+	kind = strings.ToLower(strings.TrimSpace(kind))
+	switch kind {
+	case "application/dtmf-relay", "application/dtmf":
+		digit, ok := infoDigit(kind, string(r.draft.body))
+		if !ok {
+			tx.reply(answer{code: 400})
+			return
+		}
+		tx.reply(answer{code: 200})
+		if sound := l.sound; l.phase == legAnswered && sound != nil {
+			l.jobs.add(func() { sound.Press(digit) })
+		}
+	case "":
+		tx.reply(answer{code: 200}) // a sign of life
+	default:
+		tx.reply(answer{code: 415, extra: []string{"Accept: application/dtmf-relay, application/dtmf"}})
+	}
+}
+
+// infoDigit reads the body of an INFO: "Signal=5" with other lines round it, or the digit alone.
+func infoDigit(kind, body string) (byte, bool) {
+	value := strings.TrimSpace(body)
+	if kind == "application/dtmf-relay" {
+		value = ""
+		for _, line := range strings.FieldsFunc(body, func(c rune) bool { return c == '\r' || c == '\n' }) {
+			name, v, _ := strings.Cut(line, "=")
+			if strings.EqualFold(strings.TrimSpace(name), "Signal") {
+				value = strings.TrimSpace(v)
+			}
+		}
+	}
+	switch value {
+	case "10": // Quirk: the event number of RFC 4733 instead of the sign
+		return '*', true
+	case "11":
+		return '#', true
+	case "12", "13", "14", "15":
+		return 'A' + value[1] - '2', true
+	}
+	if len(value) == 1 && strings.Contains("0123456789*#ABCDabcd", value) {
+		return strings.ToUpper(value)[0], true
+	}
+	return 0, false
+}

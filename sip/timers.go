@@ -1,0 +1,80 @@
+package sip
+
+import "time"
+
+// timing are the times of RFC 3261 (table 4) and our own. Tests shrink them; nothing else does.
+type timing struct {
+	T1, T2, T4  time.Duration // round trip, longest interval between repeats, life of a message in the network
+	Life        time.Duration // 64·T1: timers B, F, H, J, L, M, and the wait for an ACK
+	Provisional time.Duration // a phone that has said nothing by then is unreachable
+	Probe       time.Duration // the wait for an answer to one OPTIONS after silence of sound
+	Pinhole     time.Duration // between two packets that keep a phone's NAT open; RFC 5626 §4.4.1 asks for less than 30 s
+	Housekeep   time.Duration // between two looks at registrations and tables
+}
+
+func defaultTiming() timing {
+	return timing{
+		T1: 500 * time.Millisecond, T2: 4 * time.Second, T4: 5 * time.Second,
+		Life:        32 * time.Second,
+		Provisional: 4 * time.Second,
+		Probe:       2 * time.Second,
+		Pinhole:     20 * time.Second,
+		Housekeep:   time.Second,
+	}
+}
+
+// An alarm is a timer whose action runs with the server locked. Stopping it under the lock is
+// final: an action that was already on its way does nothing.
+type alarm struct {
+	timer *time.Timer
+	off   bool
+}
+
+// after runs what in d, with the server locked and behind recover. The lock is held here.
+func (s *Server) after(d time.Duration, what func()) *alarm {
+	a := &alarm{}
+	a.timer = time.AfterFunc(d, func() {
+		s.locked("timer", func() {
+			if !a.off {
+				what()
+			}
+		})
+	})
+	return a
+}
+
+// stop ends the alarm. The lock is held. A nil alarm is stopped already.
+func (a *alarm) stop() {
+	if a != nil {
+		a.off = true
+		a.timer.Stop()
+	}
+}
+
+// A repeater sends the same bytes again and again: at T1, then each interval twice the last,
+// up to a longest one.
+type repeater struct{ next *alarm }
+
+// repeat sends b by f from the next T1 on. most 0 doubles without end (timer A).
+func (s *Server) repeat(f flow, b []byte, most time.Duration) *repeater {
+	r := &repeater{}
+	var again func(time.Duration)
+	again = func(interval time.Duration) {
+		r.next = s.after(interval, func() {
+			s.put(f, b)
+			interval *= 2
+			if most > 0 && interval > most {
+				interval = most
+			}
+			again(interval)
+		})
+	}
+	again(s.times.T1)
+	return r
+}
+
+func (r *repeater) stop() {
+	if r != nil {
+		r.next.stop()
+	}
+}

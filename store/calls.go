@@ -1,0 +1,227 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// ErrUnknown says that there is no row of that name.
+var ErrUnknown = errors.New("not known")
+
+// A Filter chooses calls.
+type Filter struct {
+	Since time.Time // arrived at or after it; zero: from the first
+	Limit int       // at most so many; 0: all
+}
+
+// columns are those of scanCall, in its order.
+const columns = `id, line, trunk, from_number, withheld, language, queue, operator, outcome, phase,
+	ended_by, code, arrived, answered, ended, waited, talked, recording, notice`
+
+// Calls returns records of calls, the newest arrival first, open ones too. It sees all that
+// was written before it was called.
+func (s *Store) Calls(ctx context.Context, f Filter) ([]call.Record, error) {
+	if err := s.fresh(ctx); err != nil {
+		return nil, fmt.Errorf("list calls: %w", err)
+	}
+	since := int64(math.MinInt64)
+	if !f.Since.IsZero() {
+		since = f.Since.UnixMicro()
+	}
+	limit := f.Limit
+	if limit <= 0 {
+		limit = -1 // SQLite: no limit
+	}
+	return s.calls(ctx, `SELECT `+columns+` FROM calls WHERE arrived >= ? ORDER BY arrived DESC, id DESC LIMIT ?`, since, limit)
+}
+
+// OpenCalls returns the records that are not closed, the oldest first: after a start, the
+// calls during which the process before us died.
+func (s *Store) OpenCalls(ctx context.Context) ([]call.Record, error) {
+	if err := s.fresh(ctx); err != nil {
+		return nil, fmt.Errorf("list open calls: %w", err)
+	}
+	return s.calls(ctx, `SELECT `+columns+` FROM calls WHERE ended IS NULL ORDER BY arrived, id`)
+}
+
+// Call returns one record. The error is ErrUnknown where there is none.
+func (s *Store) Call(ctx context.Context, id call.ID) (call.Record, error) {
+	if err := s.fresh(ctx); err != nil {
+		return call.Record{}, fmt.Errorf("call %s: %w", id, err)
+	}
+	got, err := s.calls(ctx, `SELECT `+columns+` FROM calls WHERE id = ?`, string(id))
+	if err == nil && len(got) == 0 {
+		err = ErrUnknown
+	}
+	if err != nil {
+		return call.Record{}, fmt.Errorf("call %s: %w", id, err)
+	}
+	return got[0], nil
+}
+
+// Events returns the journal of one call in the order it was written; of operators where id
+// is empty. A call that is not known has no events.
+func (s *Store) Events(ctx context.Context, id call.ID) ([]call.Event, error) {
+	if err := s.fresh(ctx); err != nil {
+		return nil, fmt.Errorf("events of %s: %w", id, err)
+	}
+	return query(ctx, s.reader, scanEvent, `SELECT call, at, name, data FROM events WHERE call = ? ORDER BY seq`, string(id))
+}
+
+// Dialogs returns the dialogs that were alive, by leg.
+func (s *Store) Dialogs(ctx context.Context) ([]call.Dialog, error) {
+	if err := s.fresh(ctx); err != nil {
+		return nil, fmt.Errorf("list dialogs: %w", err)
+	}
+	return query(ctx, s.reader, scanJSON[call.Dialog], `SELECT state FROM dialogs ORDER BY leg`)
+}
+
+func (s *Store) calls(ctx context.Context, q string, args ...any) ([]call.Record, error) {
+	return query(ctx, s.reader, scanCall, q, args...)
+}
+
+func insertCall(ctx context.Context, tx *sql.Tx, r call.Record) error {
+	_, err := upsertCall(ctx, tx, r, `DO NOTHING`)
+	return err
+}
+
+// closeCall writes the end over an open row. One that has an end already keeps it.
+func (s *Store) closeCall(ctx context.Context, tx *sql.Tx, r call.Record) error {
+	n, err := upsertCall(ctx, tx, r, `DO UPDATE SET
+		line = excluded.line, trunk = excluded.trunk, from_number = excluded.from_number,
+		withheld = excluded.withheld, language = excluded.language, queue = excluded.queue,
+		operator = excluded.operator, outcome = excluded.outcome, phase = excluded.phase,
+		ended_by = excluded.ended_by, code = excluded.code, arrived = excluded.arrived,
+		answered = excluded.answered, ended = excluded.ended, waited = excluded.waited,
+		talked = excluded.talked, notice = excluded.notice,
+		recording = CASE excluded.recording WHEN '' THEN calls.recording ELSE excluded.recording END
+		WHERE calls.ended IS NULL`)
+	if err == nil && n == 0 {
+		s.metrics.closedTwice.Inc()
+		s.log.Error("a call was closed twice, the first counts",
+			zap.String("call", string(r.ID)), zap.String("outcome", string(r.Outcome)))
+	}
+	return err
+}
+
+func upsertCall(ctx context.Context, tx *sql.Tx, r call.Record, onConflict string) (rows int64, err error) {
+	var notice any
+	if r.Notice != nil {
+		b, err := json.Marshal(r.Notice)
+		if err != nil {
+			return 0, fmt.Errorf("%w: %w", errMalformed, err)
+		}
+		notice = string(b)
+	}
+	res, err := tx.ExecContext(ctx, `INSERT INTO calls (`+columns+`, recording_state)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'') ON CONFLICT (id) `+onConflict,
+		string(r.ID), r.Line, r.Trunk, r.From.Raw(), r.Withheld, string(r.Language), r.Queue, r.Operator,
+		string(r.Outcome), string(r.Phase), string(r.EndedBy), r.Code,
+		micro(r.Arrived), micro(r.Answered), micro(r.Ended), r.Waited.Microseconds(), r.Talked.Microseconds(),
+		r.Recording, notice)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func insertEvent(ctx context.Context, tx *sql.Tx, seq uint64, e call.Event) error {
+	data := e.Data
+	if data == nil {
+		data = map[string]string{}
+	}
+	b, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO events (seq, call, at, name, data) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (seq) DO NOTHING`, int64(seq), string(e.Call), e.At.UnixMicro(), e.Name, string(b))
+	return err
+}
+
+func scanCall(rows *sql.Rows) (r call.Record, err error) {
+	var (
+		from                      string
+		arrived, answered, ended  sql.NullInt64
+		waited, talked            int64
+		notice                    sql.NullString
+		id, lang, outcome         string
+		phase, endedBy, recording string
+	)
+	err = rows.Scan(&id, &r.Line, &r.Trunk, &from, &r.Withheld, &lang, &r.Queue, &r.Operator, &outcome, &phase,
+		&endedBy, &r.Code, &arrived, &answered, &ended, &waited, &talked, &recording, &notice)
+	if err != nil {
+		return r, err
+	}
+	r.ID, r.From, r.Language = call.ID(id), call.Number(from), call.Language(lang)
+	r.Outcome, r.Phase, r.EndedBy, r.Recording = call.Outcome(outcome), call.State(phase), call.Party(endedBy), recording
+	r.Arrived, r.Answered, r.Ended = fromMicro(arrived), fromMicro(answered), fromMicro(ended)
+	r.Waited, r.Talked = time.Duration(waited)*time.Microsecond, time.Duration(talked)*time.Microsecond
+	if notice.Valid {
+		r.Notice = new(call.Notice)
+		err = json.Unmarshal([]byte(notice.String), r.Notice)
+	}
+	return r, err
+}
+
+func scanEvent(rows *sql.Rows) (e call.Event, err error) {
+	var (
+		id, data string
+		at       int64
+	)
+	if err := rows.Scan(&id, &at, &e.Name, &data); err != nil {
+		return e, err
+	}
+	e.Call, e.At = call.ID(id), time.UnixMicro(at).UTC()
+	return e, json.Unmarshal([]byte(data), &e.Data)
+}
+
+func scanJSON[T any](rows *sql.Rows) (v T, err error) {
+	var b []byte
+	if err := rows.Scan(&b); err != nil {
+		return v, err
+	}
+	return v, json.Unmarshal(b, &v)
+}
+
+// query runs q and scans each row. The result is never nil, so that it is [] in JSON.
+func query[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), q string, args ...any) ([]T, error) {
+	rows, err := db.QueryContext(ctx, q, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	got := []T{}
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		got = append(got, v)
+	}
+	return got, rows.Err()
+}
+
+// micro is a time as SQL has it; the zero time is NULL.
+func micro(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+func fromMicro(v sql.NullInt64) time.Time {
+	if !v.Valid {
+		return time.Time{}
+	}
+	return time.UnixMicro(v.Int64).UTC()
+}
