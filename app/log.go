@@ -5,6 +5,7 @@ import (
 	"os"
 
 	sipmsg "github.com/emiago/sipgo/sip"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
 	"go.uber.org/zap/zapcore"
@@ -30,3 +31,11 @@ func adaptLibraries(log *zap.Logger) {
 	handler := zapslog.NewHandler(log.Core(), zapslog.WithName("sipgo"), zapslog.AddStacktraceAt(slog.LevelError+100))
 	sipmsg.SetDefaultLogger(slog.New(handler))
 }
+
+const (
+	warnLevel  = zapcore.WarnLevel
+	errorLevel = zapcore.ErrorLevel
+)
+
+// unseen is a registry of metrics that nobody scrapes: a command's.
+func unseen() *prometheus.Registry { return prometheus.NewRegistry() }

@@ -1,0 +1,251 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"hotline/call"
+	"hotline/call/wire"
+	"hotline/configs"
+	"hotline/control"
+	"hotline/desk"
+	"hotline/recording"
+	"hotline/store"
+)
+
+// openDesk opens the listeners of people and dashboards.
+func (a *App) openDesk(context.Context) error {
+	a.desk = desk.New(desk.Options{
+		Calls: records{a.store}, Floor: a.floor, Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
+		Recordings: sounds{a.store, a.recordings()}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
+	})
+	for _, l := range []struct {
+		name, address string
+		bound         *string
+	}{{"http", a.file.HTTP.Listen, &a.run.HTTP}, {"metrics", a.file.Metrics.Listen, &a.run.Metrics}} {
+		listener, err := net.Listen("tcp", l.address)
+		if err != nil {
+			return fmt.Errorf("%s.listen: %w", l.name, err)
+		}
+		handler := a.desk.Public()
+		if l.name == "metrics" {
+			handler = desk.Metrics(a.metrics)
+		}
+		a.serveHTTP(l.name, listener, handler)
+		*l.bound = listener.Addr().String()
+	}
+	return nil
+}
+
+// openControl opens the commands' socket. The folder's lock is ours, so a socket that is
+// there already belongs to a process that died.
+func (a *App) openControl(context.Context) error {
+	path := filepath.Join(a.file.Data, control.Socket)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return errors.Join(fmt.Errorf("control socket: %w", err), listener.Close())
+	}
+	a.serveHTTP("control", listener, a.desk.API())
+	return nil
+}
+
+// Calls implements desk.Server.
+func (a *App) Calls() int { return a.line.Active() }
+
+// Unready implements desk.Server: why no call would be taken now. Carriers do not count: those
+// that only bring calls cannot be asked.
+func (a *App) Unready() (why []string) {
+	if a.Draining() {
+		why = append(why, "draining")
+	}
+	if err := a.recorder.Healthy(); err != nil {
+		why = append(why, "disk: "+err.Error())
+	}
+	if err := a.store.Healthy(); err != nil {
+		why = append(why, "store: "+err.Error())
+	}
+	return why
+}
+
+// Client is the commands' way to a data folder: through the running server, or where none
+// runs straight into the rows, with the folder locked. done must be called at the end.
+func Client(f *configs.File) (client *control.Client, done func(), err error) {
+	client, err = control.Dial(f.Data)
+	if err == nil || !errors.Is(err, control.ErrNoServer) {
+		return client, func() {}, err
+	}
+	if err := os.MkdirAll(f.Data, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("data: make the folder: %w", err)
+	}
+	lock, err := store.Lock(f.Data)
+	if err != nil {
+		return nil, nil, err
+	}
+	log := NewLog(warnLevel)
+	s, err := store.Open(store.Options{Dir: f.Data, Log: log, Metrics: unseen()})
+	if err != nil {
+		return nil, nil, errors.Join(err, lock.Unlock())
+	}
+	d := desk.New(desk.Options{
+		Calls: records{s}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
+		Recordings: sounds{s, filepath.Join(f.Data, "recordings")}, Log: log,
+	})
+	return control.InProcess(d.API()), func() { s.Close(); lock.Unlock() }, nil
+}
+
+// records show the store's rows to the desk.
+type records struct{ s *store.Store }
+
+func (r records) Calls(ctx context.Context, since time.Time, limit int) ([]call.Record, error) {
+	return r.s.Calls(ctx, store.Filter{Since: since, Limit: limit})
+}
+
+func (r records) Call(ctx context.Context, id call.ID) (call.Record, error) {
+	record, err := r.s.Call(ctx, id)
+	return record, known(err)
+}
+
+func (r records) Events(ctx context.Context, id call.ID) ([]call.Event, error) {
+	return r.s.Events(ctx, id)
+}
+
+// known puts the store's "not known" into the desk's words.
+func known(err error) error {
+	switch {
+	case errors.Is(err, store.ErrUnknown):
+		return fmt.Errorf("%w: %w", desk.ErrNotFound, err)
+	case errors.Is(err, store.ErrExists):
+		return fmt.Errorf("%w: %w", desk.ErrInvalid, err)
+	}
+	return err
+}
+
+// people change the store's users and tell the floor.
+type people struct {
+	s       *store.Store
+	realm   string
+	changed func(context.Context) error
+}
+
+func (p people) List(ctx context.Context) ([]wire.User, error) {
+	users, err := p.s.Users(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]wire.User, len(users))
+	for i, u := range users {
+		out[i] = wire.User{Name: u.Name, Role: u.Role, Queues: u.Queues, Phone: u.Phone, Disabled: u.Disabled, Languages: []string{}}
+		for _, l := range u.Languages {
+			out[i].Languages = append(out[i].Languages, string(l))
+		}
+		if u.Queues == nil {
+			out[i].Queues = []string{}
+		}
+	}
+	return out, nil
+}
+
+func (p people) Add(ctx context.Context, n wire.NewUser) (made wire.MadeUser, err error) {
+	u := store.User{Name: n.Name, Role: n.Role, Queues: n.Queues}
+	for _, l := range n.Languages {
+		u.Languages = append(u.Languages, call.Language(l))
+	}
+	if err := u.Check(); err != nil {
+		return made, fmt.Errorf("%w: %w", desk.ErrInvalid, err)
+	}
+	made.Name = n.Name
+	if n.MakePassword {
+		n.Password = newPassword()
+		made.Password = n.Password
+	}
+	if err := p.s.AddUser(ctx, u, n.Password); err != nil {
+		return made, known(err)
+	}
+	switch {
+	case n.SIPSecret != "":
+		err = p.s.SetSIPSecret(ctx, n.Name, p.realm, n.SIPSecret)
+		made.SIP = &wire.SIP{User: n.Name, Secret: n.SIPSecret}
+	case n.Phone:
+		made.SIP = &wire.SIP{User: n.Name}
+		made.SIP.Secret, err = p.s.MakePhone(ctx, n.Name, p.realm)
+	}
+	if err != nil {
+		return made, err
+	}
+	return made, p.changed(ctx)
+}
+
+// newPassword is 15 random bytes as text: 120 bits.
+func newPassword() string {
+	b := make([]byte, 15)
+	_, _ = rand.Read(b) // never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func (p people) Disable(ctx context.Context, name string) error {
+	if err := p.s.DisableUser(ctx, name); err != nil {
+		return known(err)
+	}
+	return p.changed(ctx)
+}
+
+func (p people) SetPassword(ctx context.Context, name, password string) error {
+	return known(p.s.SetPassword(ctx, name, password))
+}
+
+// sounds show the recordings' folder to the desk.
+type sounds struct {
+	s   *store.Store
+	dir string
+}
+
+func (s sounds) List(context.Context) ([]wire.Recording, error) {
+	items, err := recording.List(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]wire.Recording, len(items))
+	for i, it := range items {
+		out[i] = wire.Recording{Call: string(it.Call), Path: it.Path, State: it.State, DurationMS: it.Duration.Milliseconds()}
+	}
+	return out, nil
+}
+
+// everyCall is more records than a folder has.
+const everyCall = 1 << 30
+
+// Verify checks every recording, and that every record that names one has it.
+func (s sounds) Verify(ctx context.Context) (wire.Verification, error) {
+	rows, err := s.s.Calls(ctx, store.Filter{Limit: everyCall})
+	if err != nil {
+		return wire.Verification{}, err
+	}
+	var expected []recording.Expected
+	for _, r := range rows {
+		if r.Recording != "" && !r.Ended.IsZero() {
+			expected = append(expected, recording.Expected{Call: r.ID, Path: r.Recording})
+		}
+	}
+	faults, err := recording.Verify(s.dir, expected, nil)
+	if err != nil {
+		return wire.Verification{}, err
+	}
+	out := wire.Verification{Checked: len(expected), Faults: make([]wire.Fault, len(faults))}
+	for i, f := range faults {
+		out.Faults[i] = wire.Fault{Call: string(f.Call), Path: f.Path, Problem: f.Problem}
+	}
+	return out, nil
+}

@@ -1,0 +1,216 @@
+// Package wire is the JSON of /api/v1: what desk says and control reads. All fields are always
+// present, null where they are absent; times are RFC 3339 in UTC with milliseconds.
+package wire
+
+import (
+	"time"
+
+	"hotline/call"
+)
+
+// Time writes a time as the API does; nil for the zero time.
+func Time(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := t.UTC().Format("2006-01-02T15:04:05.000Z")
+	return &s
+}
+
+// Calls answers GET calls.
+type Calls struct {
+	Calls []Call `json:"calls"`
+}
+
+// A Call is one record.
+type Call struct {
+	ID        string       `json:"id"`
+	Line      string       `json:"line"`
+	Language  *string      `json:"language"`
+	Queue     *string      `json:"queue"`
+	Operator  *string      `json:"operator"`
+	Outcome   *string      `json:"outcome"`
+	Phase     *string      `json:"phase"`
+	EndedBy   *string      `json:"ended_by"`
+	Code      *int         `json:"code"`
+	Arrived   *string      `json:"arrived"`
+	Answered  *string      `json:"answered"`
+	Ended     *string      `json:"ended"`
+	WaitedMS  *int64       `json:"waited_ms"`
+	TalkedMS  *int64       `json:"talked_ms"`
+	Recording *string      `json:"recording"`
+	Notice    *call.Notice `json:"notice"`
+}
+
+// CallOf is a record as the API shows it. The caller's number is not part of it.
+func CallOf(r call.Record) Call {
+	c := Call{
+		ID: string(r.ID), Line: r.Line, Language: text(r.Language), Queue: text(r.Queue), Operator: text(r.Operator),
+		Outcome: text(r.Outcome), Phase: text(r.Phase), EndedBy: text(r.EndedBy), Recording: text(r.Recording),
+		Arrived: Time(r.Arrived), Answered: Time(r.Answered), Ended: Time(r.Ended), Notice: r.Notice,
+	}
+	if r.Code != 0 {
+		c.Code = &r.Code
+	}
+	if r.Queue != "" {
+		c.WaitedMS = milliseconds(r.Waited)
+	}
+	if r.Operator != "" {
+		c.TalkedMS = milliseconds(r.Talked)
+	}
+	return c
+}
+
+func text[S ~string](s S) *string {
+	if s == "" {
+		return nil
+	}
+	t := string(s)
+	return &t
+}
+
+func milliseconds(d time.Duration) *int64 {
+	ms := d.Milliseconds()
+	return &ms
+}
+
+// A Trace answers GET calls/{id}/trace.
+type Trace struct {
+	Call   Call    `json:"call"`
+	Events []Event `json:"events"`
+}
+
+// An Event is one thing that happened.
+type Event struct {
+	At   string            `json:"at"`
+	Name string            `json:"name"`
+	Data map[string]string `json:"data"`
+}
+
+// Queues answers GET queues.
+type Queues struct {
+	Queues []Queue `json:"queues"`
+}
+
+// A Queue is who waits now, in the order they will be served.
+type Queue struct {
+	Name          string    `json:"name"`
+	Waiting       int       `json:"waiting"`
+	LongestWaitMS int64     `json:"longest_wait_ms"`
+	Calls         []Waiting `json:"calls"`
+}
+
+// A Waiting is one caller in a queue.
+type Waiting struct {
+	Call     string  `json:"call"`
+	Language string  `json:"language"`
+	Position int     `json:"position"` // from 1
+	WaitedMS int64   `json:"waited_ms"`
+	Offered  *string `json:"offered"` // the operator being rung
+}
+
+// Operators answers GET operators.
+type Operators struct {
+	Operators []Operator `json:"operators"`
+}
+
+// An Operator is what one does now.
+type Operator struct {
+	Name       string    `json:"name"`
+	Languages  []string  `json:"languages"`
+	State      string    `json:"state"`
+	Since      time.Time `json:"since"`
+	Registered bool      `json:"registered"`
+	Call       *string   `json:"call"`
+	Reason     *string   `json:"reason"`
+}
+
+// Users answers GET users.
+type Users struct {
+	Users []User `json:"users"`
+}
+
+// A User is somebody who works here.
+type User struct {
+	Name      string   `json:"name"`
+	Role      string   `json:"role"`
+	Languages []string `json:"languages"`
+	Queues    []string `json:"queues"` // empty: every queue
+	Phone     bool     `json:"phone"`
+	Disabled  bool     `json:"disabled"`
+}
+
+// A NewUser is the body of POST users.
+type NewUser struct {
+	Name         string   `json:"name"`
+	Role         string   `json:"role"`
+	Languages    []string `json:"languages"`
+	Queues       []string `json:"queues"`
+	Password     string   `json:"password"`
+	MakePassword bool     `json:"make_password"` // make one and tell it once
+	Phone        bool     `json:"phone"`         // make a SIP secret and tell it once
+	SIPSecret    string   `json:"sip_secret"`    // or take this one
+}
+
+// A MadeUser is what POST users answers. Secrets made are told here and never again.
+type MadeUser struct {
+	Name     string `json:"name"`
+	Password string `json:"password,omitempty"`
+	SIP      *SIP   `json:"sip,omitempty"`
+}
+
+// SIP is what a telephone registers with.
+type SIP struct {
+	User   string `json:"user"`
+	Secret string `json:"secret"`
+}
+
+// Recordings answers GET recordings.
+type Recordings struct {
+	Recordings []Recording `json:"recordings"`
+}
+
+// A Recording is one file of sound.
+type Recording struct {
+	Call       string `json:"call"`
+	Path       string `json:"path"`
+	State      string `json:"state"` // open, sealed or interrupted
+	DurationMS int64  `json:"duration_ms"`
+}
+
+// A Verification answers GET recordings/verify.
+type Verification struct {
+	Checked int     `json:"checked"`
+	Faults  []Fault `json:"faults"`
+}
+
+// A Fault is one thing wrong with one recording.
+type Fault struct {
+	Call    string `json:"call"`
+	Path    string `json:"path"`
+	Problem string `json:"problem"`
+}
+
+// A Problem is the body of every error (RFC 9457).
+type Problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+}
+
+// A Pause is the body of POST operators/{name}/pause.
+type Pause struct {
+	Reason string `json:"reason"`
+}
+
+// A Password is the body of POST users/{name}/passwd.
+type Password struct {
+	Password string `json:"password"`
+}
+
+// A Drain is the body of POST drain, and with Calls its answer.
+type Drain struct {
+	Until *time.Time `json:"until"`
+	Calls int        `json:"calls"`
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"hotline/control"
+)
+
+type queueCmd struct {
+	Show queueShowCmd `cmd:"" help:"Show who waits, and how long."`
+}
+
+type queueShowCmd struct {
+	fileFlag
+	outFlag
+}
+
+func (queueShowCmd) Help() string { return "Example: hotline queue show" }
+
+func (c *queueShowCmd) Run(t *terminal) error {
+	client, err := running(c.Config)
+	if err != nil {
+		return err
+	}
+	answer, err := client.Queues(context.Background())
+	if err != nil {
+		return err
+	}
+	if c.json() {
+		return printJSON(t.out, answer)
+	}
+	rows := [][]string{{"QUEUE", "WAITING", "LONGEST"}}
+	for _, q := range answer.Queues {
+		longest := time.Duration(q.LongestWaitMS) * time.Millisecond
+		rows = append(rows, []string{q.Name, fmt.Sprint(q.Waiting), longest.Round(time.Second).String()})
+	}
+	return printTable(t.out, rows)
+}
+
+type callCmd struct {
+	List  callListCmd  `cmd:"" help:"List calls, newest first."`
+	Trace callTraceCmd `cmd:"" help:"Tell one call's story."`
+}
+
+type callListCmd struct {
+	fileFlag
+	outFlag
+	Since string `placeholder:"TIME" help:"Only calls that arrived since: RFC 3339, or a span such as 2h."`
+	Limit int    `default:"100" help:"How many at most."`
+}
+
+func (callListCmd) Help() string { return "Example: hotline call list --since 2h --limit 20" }
+
+func (c *callListCmd) Run(t *terminal) error {
+	since, err := sinceTime(c.Since, time.Now())
+	if err != nil {
+		return usageError{err}
+	}
+	if c.Limit < 1 {
+		return usageError{fmt.Errorf("--limit: %d, must be at least 1", c.Limit)}
+	}
+	return withClient(c.Config, func(client *control.Client) error {
+		answer, err := client.Calls(context.Background(), since, c.Limit)
+		if err != nil {
+			return err
+		}
+		if c.json() {
+			return printJSON(t.out, answer)
+		}
+		rows := [][]string{{"CALL", "ARRIVED", "LINE", "LANGUAGE", "OPERATOR", "OUTCOME", "WAITED", "TALKED"}}
+		for _, r := range answer.Calls {
+			rows = append(rows, []string{
+				r.ID, str(r.Arrived), r.Line, str(r.Language), str(r.Operator), str(r.Outcome), ms(r.WaitedMS), ms(r.TalkedMS),
+			})
+		}
+		return printTable(t.out, rows)
+	})
+}
+
+// sinceTime reads an RFC 3339 time or a span before now. Empty is the beginning of time.
+func sinceTime(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	return time.Time{}, fmt.Errorf("--since: %q is neither a time nor a span, write 2026-12-05T09:00:00+04:00 or 2h", text)
+}
+
+func str(s *string) string {
+	if s == nil {
+		return "-"
+	}
+	return *s
+}
+
+func ms(v *int64) string {
+	if v == nil {
+		return "-"
+	}
+	return (time.Duration(*v) * time.Millisecond).Round(100 * time.Millisecond).String()
+}
+
+type callTraceCmd struct {
+	fileFlag
+	outFlag
+	ID string `arg:"" help:"The call's id."`
+}
+
+func (callTraceCmd) Help() string {
+	return "Example: hotline call trace 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"
+}
+
+func (c *callTraceCmd) Run(t *terminal) error {
+	return withClient(c.Config, func(client *control.Client) error {
+		answer, err := client.Trace(context.Background(), c.ID)
+		if err != nil {
+			return err
+		}
+		if c.json() {
+			return printJSON(t.out, answer)
+		}
+		rows := [][]string{{"AT", "EVENT", ""}}
+		for _, e := range answer.Events {
+			var data []string
+			for _, k := range sortedKeys(e.Data) {
+				data = append(data, k+"="+e.Data[k])
+			}
+			rows = append(rows, []string{e.At, e.Name, strings.Join(data, " ")})
+		}
+		return printTable(t.out, rows)
+	})
+}
+
+type recordingCmd struct {
+	List   recordingListCmd   `cmd:"" help:"List recordings."`
+	Verify recordingVerifyCmd `cmd:"" help:"Prove that no recording was altered, cut or removed."`
+}
+
+type recordingListCmd struct {
+	fileFlag
+	outFlag
+}
+
+func (recordingListCmd) Help() string { return "Example: hotline recording list -o json" }
+
+func (c *recordingListCmd) Run(t *terminal) error {
+	return withClient(c.Config, func(client *control.Client) error {
+		answer, err := client.Recordings(context.Background())
+		if err != nil {
+			return err
+		}
+		if c.json() {
+			return printJSON(t.out, answer)
+		}
+		rows := [][]string{{"CALL", "STATE", "LENGTH", "PATH"}}
+		for _, r := range answer.Recordings {
+			rows = append(rows, []string{r.Call, r.State, ms(&r.DurationMS), r.Path})
+		}
+		return printTable(t.out, rows)
+	})
+}
+
+type recordingVerifyCmd struct {
+	fileFlag
+	outFlag
+}
+
+func (recordingVerifyCmd) Help() string { return "Example: hotline recording verify" }
+
+func (c *recordingVerifyCmd) Run(t *terminal) error {
+	return withClient(c.Config, func(client *control.Client) error {
+		answer, err := client.Verify(context.Background())
+		if err != nil {
+			return err
+		}
+		switch {
+		case c.json():
+			err = printJSON(t.out, answer)
+		case len(answer.Faults) == 0:
+			fmt.Fprintf(t.out, "%d recordings: good\n", answer.Checked)
+		default:
+			for _, f := range answer.Faults {
+				fmt.Fprintf(t.out, "%s: %s\n", f.Path, f.Problem)
+			}
+		}
+		if err == nil && len(answer.Faults) > 0 {
+			return notSo{}
+		}
+		return err
+	})
+}

@@ -1,0 +1,338 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"hotline/control"
+)
+
+type userCmd struct {
+	Add     userAddCmd     `cmd:"" help:"Add somebody; the password comes from standard input."`
+	List    userListCmd    `cmd:"" help:"List who works here."`
+	Disable userDisableCmd `cmd:"" help:"Let somebody in no more; their past stays."`
+	Passwd  userPasswdCmd  `cmd:"" help:"Change a password, read from standard input."`
+	Import  userImportCmd  `cmd:"" help:"Add many from a CSV file."`
+}
+
+type userAddCmd struct {
+	fileFlag
+	outFlag
+	Name      string   `arg:"" help:"Login, and SIP user of the phone: a-z, 0-9, dot, dash, underscore."`
+	Role      string   `enum:"operator,supervisor,chief,admin" default:"operator" help:"operator, supervisor, chief or admin."`
+	Languages []string `placeholder:"az,en,ru" help:"Languages spoken with callers."`
+	Queues    []string `placeholder:"a,b" help:"Queues served; every queue unless given."`
+	Phone     bool     `help:"Make a SIP secret too and print it, once."`
+}
+
+func (userAddCmd) Help() string {
+	return "Example: echo \"$PASSWORD\" | hotline user add aysel --role operator --languages az,ru --phone"
+}
+
+func (c *userAddCmd) Run(t *terminal) error {
+	password, err := readPassword(t.in)
+	if err != nil {
+		return err
+	}
+	return withClient(c.Config, func(client *control.Client) error {
+		made, err := client.AddUser(context.Background(), control.NewUser{
+			Name: c.Name, Role: c.Role, Languages: c.Languages, Queues: c.Queues, Phone: c.Phone, Password: password,
+		})
+		if err != nil {
+			return err
+		}
+		if c.json() {
+			return printJSON(t.out, made)
+		}
+		fmt.Fprintf(t.out, "%s added\n", c.Name)
+		if made.SIP != nil {
+			fmt.Fprintf(t.out, "SIP user %s, secret %s (shown this once)\n", made.SIP.User, made.SIP.Secret)
+		}
+		return nil
+	})
+}
+
+// readPassword takes the first line of standard input. Secrets never come in flags.
+func readPassword(in io.Reader) (string, error) {
+	body, err := io.ReadAll(io.LimitReader(in, 4096))
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	line, _, _ := strings.Cut(string(body), "\n")
+	return strings.TrimSuffix(line, "\r"), nil
+}
+
+type userListCmd struct {
+	fileFlag
+	outFlag
+}
+
+func (userListCmd) Help() string { return "Example: hotline user list -o json" }
+
+func (c *userListCmd) Run(t *terminal) error {
+	return withClient(c.Config, func(client *control.Client) error {
+		users, err := client.Users(context.Background())
+		if err != nil {
+			return err
+		}
+		if c.json() {
+			return printJSON(t.out, users)
+		}
+		rows := [][]string{{"NAME", "ROLE", "LANGUAGES", "QUEUES", "PHONE", "STATE"}}
+		for _, u := range users.Users {
+			rows = append(rows, []string{
+				u.Name, u.Role, strings.Join(u.Languages, ","), orAll(u.Queues), yesNo(u.Phone), enabled(u.Disabled),
+			})
+		}
+		return printTable(t.out, rows)
+	})
+}
+
+type userDisableCmd struct {
+	fileFlag
+	Name string `arg:"" help:"Who."`
+}
+
+func (userDisableCmd) Help() string { return "Example: hotline user disable aysel" }
+
+func (c *userDisableCmd) Run(t *terminal) error {
+	return withClient(c.Config, func(client *control.Client) error {
+		if err := client.DisableUser(context.Background(), c.Name); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.out, "%s disabled\n", c.Name)
+		return nil
+	})
+}
+
+type userPasswdCmd struct {
+	fileFlag
+	Name string `arg:"" help:"Whose."`
+}
+
+func (userPasswdCmd) Help() string { return "Example: echo \"$PASSWORD\" | hotline user passwd aysel" }
+
+func (c *userPasswdCmd) Run(t *terminal) error {
+	password, err := readPassword(t.in)
+	if err != nil {
+		return err
+	}
+	return withClient(c.Config, func(client *control.Client) error {
+		if err := client.SetPassword(context.Background(), c.Name, password); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.out, "password of %s changed\n", c.Name)
+		return nil
+	})
+}
+
+type userImportCmd struct {
+	fileFlag
+	outFlag
+	File string `arg:"" type:"existingfile" help:"CSV with a first line of column names: name, role, languages, queues, password, sip_secret."`
+}
+
+func (userImportCmd) Help() string {
+	return "Languages and queues are separated by blanks or semicolons. Blank passwords and secrets are made and printed.\n\nExample: hotline user import operators.csv"
+}
+
+func (c *userImportCmd) Run(t *terminal) error {
+	f, err := os.Open(c.File)
+	if err != nil {
+		return usageError{err}
+	}
+	defer f.Close()
+	rows, err := readUsers(c.File, f)
+	if err != nil {
+		return usageError{err}
+	}
+	return withClient(c.Config, func(client *control.Client) error {
+		made := make([]control.MadeUser, 0, len(rows))
+		var errs []error
+		for i, row := range rows {
+			u, err := client.AddUser(context.Background(), row)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: row %d (%s): %w", c.File, i+2, row.Name, err))
+				continue
+			}
+			made = append(made, u)
+		}
+		if c.json() {
+			return errors.Join(printJSON(t.out, map[string]any{"users": made}), errors.Join(errs...))
+		}
+		table := [][]string{{"NAME", "PASSWORD", "SIP SECRET"}}
+		for _, u := range made {
+			row := []string{u.Name, u.Password, ""}
+			if u.SIP != nil {
+				row[2] = u.SIP.Secret
+			}
+			table = append(table, row)
+		}
+		return errors.Join(printTable(t.out, table), errors.Join(errs...))
+	})
+}
+
+// userColumns are those an import may have.
+var userColumns = []string{"name", "role", "languages", "queues", "password", "sip_secret"}
+
+// readUsers reads the file of an import; errors name the line.
+func readUsers(name string, r io.Reader) ([]control.NewUser, error) {
+	reader := csv.NewReader(r)
+	reader.TrimLeadingSpace = true
+	all, err := reader.ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s: is empty; its first line names the columns %s", name, strings.Join(userColumns, ", "))
+	}
+	at := map[string]int{}
+	for i, column := range all[0] {
+		column = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(column, "\ufeff")))
+		if !contains(userColumns, column) {
+			return nil, fmt.Errorf("%s:1: no column is called %q; there are %s", name, column, strings.Join(userColumns, ", "))
+		}
+		at[column] = i
+	}
+	if _, ok := at["name"]; !ok {
+		return nil, fmt.Errorf("%s:1: there is no column name", name)
+	}
+	users := make([]control.NewUser, 0, len(all)-1)
+	for _, row := range all[1:] {
+		cell := func(column string) string {
+			if i, ok := at[column]; ok && i < len(row) {
+				return strings.TrimSpace(row[i])
+			}
+			return ""
+		}
+		role := cell("role")
+		if role == "" {
+			role = "operator"
+		}
+		users = append(users, control.NewUser{
+			Name: cell("name"), Role: role, Languages: list(cell("languages")), Queues: list(cell("queues")),
+			Password: cell("password"), SIPSecret: cell("sip_secret"), MakePassword: cell("password") == "",
+			Phone: role == "operator" || cell("sip_secret") != "",
+		})
+	}
+	return users, nil
+}
+
+func list(cell string) []string {
+	return strings.FieldsFunc(cell, func(r rune) bool { return r == ' ' || r == ';' || r == ',' })
+}
+
+func contains(all []string, s string) bool {
+	for _, a := range all {
+		if a == s {
+			return true
+		}
+	}
+	return false
+}
+
+func orAll(queues []string) string {
+	if len(queues) == 0 {
+		return "all"
+	}
+	return strings.Join(queues, ",")
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func enabled(disabled bool) string {
+	if disabled {
+		return "disabled"
+	}
+	return "active"
+}
+
+type operatorCmd struct {
+	List   operatorListCmd   `cmd:"" help:"List operators and what they do now."`
+	Pause  operatorPauseCmd  `cmd:"" help:"Offer an operator nobody."`
+	Resume operatorResumeCmd `cmd:"" help:"End a pause or a wrap-up."`
+}
+
+type operatorListCmd struct {
+	fileFlag
+	outFlag
+}
+
+func (operatorListCmd) Help() string { return "Example: hotline operator list" }
+
+func (c *operatorListCmd) Run(t *terminal) error {
+	client, err := running(c.Config)
+	if err != nil {
+		return err
+	}
+	answer, err := client.Operators(context.Background())
+	if err != nil {
+		return err
+	}
+	if c.json() {
+		return printJSON(t.out, answer)
+	}
+	rows := [][]string{{"NAME", "STATE", "FOR", "LANGUAGES", "REGISTERED", "CALL"}}
+	for _, o := range answer.Operators {
+		call := ""
+		if o.Call != nil {
+			call = *o.Call
+		}
+		rows = append(rows, []string{
+			o.Name, o.State, ago(o.Since), strings.Join(o.Languages, ","), yesNo(o.Registered), call,
+		})
+	}
+	return printTable(t.out, rows)
+}
+
+func ago(t time.Time) string { return time.Since(t).Round(time.Second).String() }
+
+type operatorPauseCmd struct {
+	fileFlag
+	Name   string `arg:"" help:"Who."`
+	Reason string `default:"pause" help:"Why."`
+}
+
+func (operatorPauseCmd) Help() string { return "Example: hotline operator pause aysel --reason lunch" }
+
+func (c *operatorPauseCmd) Run(t *terminal) error {
+	client, err := running(c.Config)
+	if err != nil {
+		return err
+	}
+	if err := client.Pause(context.Background(), c.Name, c.Reason); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "%s paused\n", c.Name)
+	return nil
+}
+
+type operatorResumeCmd struct {
+	fileFlag
+	Name string `arg:"" help:"Who."`
+}
+
+func (operatorResumeCmd) Help() string { return "Example: hotline operator resume aysel" }
+
+func (c *operatorResumeCmd) Run(t *terminal) error {
+	client, err := running(c.Config)
+	if err != nil {
+		return err
+	}
+	if err := client.Resume(context.Background(), c.Name); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "%s is ready\n", c.Name)
+	return nil
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"hotline/app"
+	"hotline/control"
+)
+
+// printJSON prints one value and nothing else.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// printTable prints rows in columns; the first row is the heading.
+func printTable(w io.Writer, rows [][]string) error {
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintln(tw, strings.Join(r, "\t"))
+	}
+	return tw.Flush()
+}
+
+// running is the client of the running server; it fails with control.ErrNoServer without one.
+func running(path string) (*control.Client, error) {
+	file, err := load(path)
+	if err != nil {
+		return nil, err
+	}
+	return control.Dial(file.Data)
+}
+
+// withClient runs f against the running server, or where none runs, against the data folder,
+// which is locked meanwhile.
+func withClient(path string, f func(*control.Client) error) error {
+	file, err := load(path)
+	if err != nil {
+		return err
+	}
+	client, done, err := app.Client(file)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return f(client)
+}

@@ -1,0 +1,222 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"hotline/call/wire"
+)
+
+// Socket is the file's name in the data folder.
+const Socket = "control.sock"
+
+// ErrNoServer says that no server runs on the data folder.
+var ErrNoServer = errors.New("no server runs on this data folder")
+
+// What the commands send and get.
+type (
+	NewUser  = wire.NewUser
+	MadeUser = wire.MadeUser
+)
+
+// A Client asks one server.
+type Client struct{ http *http.Client }
+
+// Dial connects to the server on a data folder. It fails with ErrNoServer where none answers.
+func Dial(data string) (*Client, error) {
+	path := filepath.Join(data, Socket)
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+	}
+	conn, err := dial(context.Background(), "", "")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %v", ErrNoServer, path, err)
+	}
+	conn.Close()
+	return &Client{&http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}, nil
+}
+
+// InProcess is a client of a handler in this process.
+func InProcess(h http.Handler) *Client { return &Client{&http.Client{Transport: handler{h}}} }
+
+// handler carries a request into an http.Handler.
+type handler struct{ http.Handler }
+
+func (h handler) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	w := &answer{header: http.Header{}, code: http.StatusOK}
+	h.ServeHTTP(w, r)
+	return &http.Response{
+		StatusCode: w.code, Status: http.StatusText(w.code), Header: w.header, Body: io.NopCloser(&w.body), Request: r,
+	}, nil
+}
+
+// An answer is what a handler wrote.
+type answer struct {
+	header http.Header
+	code   int
+	body   bytes.Buffer
+}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) WriteHeader(code int)        { a.code = code }
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+// do sends in as JSON and reads the answer into out; either may be nil. A problem's detail
+// becomes the error.
+func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://hotline/api/v1/"+path, body)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := c.http.Do(request)
+	if err != nil {
+		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) {
+			return fmt.Errorf("%w: %v", ErrNoServer, err)
+		}
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= 300 {
+		var p wire.Problem
+		if json.NewDecoder(response.Body).Decode(&p) != nil || p.Detail == "" {
+			return fmt.Errorf("the server answered %s", response.Status)
+		}
+		return errors.New(p.Detail)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.NewDecoder(response.Body).Decode(out)
+}
+
+func get[T any](ctx context.Context, c *Client, path string) (out T, err error) {
+	err = c.do(ctx, http.MethodGet, path, nil, &out)
+	return out, err
+}
+
+// Calls lists calls that arrived since, newest first, limit at most.
+func (c *Client) Calls(ctx context.Context, since time.Time, limit int) (wire.Calls, error) {
+	q := url.Values{"limit": {strconv.Itoa(limit)}}
+	if !since.IsZero() {
+		q.Set("since", since.Format(time.RFC3339Nano))
+	}
+	return get[wire.Calls](ctx, c, "calls?"+q.Encode())
+}
+
+// Trace tells one call's story.
+func (c *Client) Trace(ctx context.Context, id string) (wire.Trace, error) {
+	return get[wire.Trace](ctx, c, "calls/"+url.PathEscape(id)+"/trace")
+}
+
+// Queues shows who waits.
+func (c *Client) Queues(ctx context.Context) (wire.Queues, error) {
+	return get[wire.Queues](ctx, c, "queues")
+}
+
+// Operators shows what each does.
+func (c *Client) Operators(ctx context.Context) (wire.Operators, error) {
+	return get[wire.Operators](ctx, c, "operators")
+}
+
+// Pause offers an operator nobody.
+func (c *Client) Pause(ctx context.Context, name, reason string) error {
+	return c.do(ctx, http.MethodPost, "operators/"+url.PathEscape(name)+"/pause", wire.Pause{Reason: reason}, nil)
+}
+
+// Resume ends a pause or a wrap-up.
+func (c *Client) Resume(ctx context.Context, name string) error {
+	return c.do(ctx, http.MethodPost, "operators/"+url.PathEscape(name)+"/resume", nil, nil)
+}
+
+// Users lists who works here.
+func (c *Client) Users(ctx context.Context) (wire.Users, error) {
+	return get[wire.Users](ctx, c, "users")
+}
+
+// AddUser adds somebody.
+func (c *Client) AddUser(ctx context.Context, u NewUser) (made MadeUser, err error) {
+	err = c.do(ctx, http.MethodPost, "users", u, &made)
+	return made, err
+}
+
+// DisableUser lets somebody in no more.
+func (c *Client) DisableUser(ctx context.Context, name string) error {
+	return c.do(ctx, http.MethodPost, "users/"+url.PathEscape(name)+"/disable", nil, nil)
+}
+
+// SetPassword changes a password.
+func (c *Client) SetPassword(ctx context.Context, name, password string) error {
+	return c.do(ctx, http.MethodPost, "users/"+url.PathEscape(name)+"/passwd", wire.Password{Password: password}, nil)
+}
+
+// Recordings lists recordings.
+func (c *Client) Recordings(ctx context.Context) (wire.Recordings, error) {
+	return get[wire.Recordings](ctx, c, "recordings")
+}
+
+// Verify checks every recording.
+func (c *Client) Verify(ctx context.Context) (wire.Verification, error) {
+	return get[wire.Verification](ctx, c, "recordings/verify")
+}
+
+// Reload makes the server read its configuration file again.
+func (c *Client) Reload(ctx context.Context) error {
+	return c.do(ctx, http.MethodPost, "reload", nil, nil)
+}
+
+// drainLook is how often a drain is looked at.
+const drainLook = 500 * time.Millisecond
+
+// Drain makes the server refuse new calls, and waits until it has ended. A zero until waits as
+// long as it takes. progress, which may be nil, is told how many calls are left when that changes.
+func (c *Client) Drain(ctx context.Context, until time.Time, progress func(calls int)) error {
+	ask := wire.Drain{}
+	if !until.IsZero() {
+		ask.Until = &until
+	}
+	var state wire.Drain
+	if err := c.do(ctx, http.MethodPost, "drain", ask, &state); err != nil {
+		return err
+	}
+	last := -1
+	tick := time.NewTicker(drainLook)
+	defer tick.Stop()
+	for {
+		if state.Calls != last && progress != nil {
+			progress(state.Calls)
+		}
+		last = state.Calls
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		var err error
+		if state, err = get[wire.Drain](ctx, c, "drain"); err != nil {
+			return nil // the socket is gone, and the server with it
+		}
+	}
+}

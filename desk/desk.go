@@ -1,0 +1,189 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/call/wire"
+	"hotline/queue"
+)
+
+// Calls gives records and their events.
+type Calls interface {
+	Calls(ctx context.Context, since time.Time, limit int) ([]call.Record, error)
+	Call(ctx context.Context, id call.ID) (call.Record, error) // ErrNotFound
+	Events(ctx context.Context, id call.ID) ([]call.Event, error)
+}
+
+// Floor shows and changes what operators do.
+type Floor interface {
+	Snapshot() queue.Snapshot
+	Pause(operator, reason string) error
+	Resume(operator string) error
+}
+
+// Users changes who works here.
+type Users interface {
+	List(ctx context.Context) ([]wire.User, error)
+	Add(ctx context.Context, u wire.NewUser) (wire.MadeUser, error)
+	Disable(ctx context.Context, name string) error
+	SetPassword(ctx context.Context, name, password string) error
+}
+
+// Recordings lists and verifies.
+type Recordings interface {
+	List(ctx context.Context) ([]wire.Recording, error)
+	Verify(ctx context.Context) (wire.Verification, error)
+}
+
+// Server is the running server as a whole.
+type Server interface {
+	Reload() error
+	Drain(until time.Time) error
+	Calls() int        // here now
+	Unready() []string // why it would not take a call now; none: it would
+}
+
+// Errors the parts answer with; each becomes a status.
+var (
+	ErrNotFound = errors.New("not found")   // 404
+	ErrInvalid  = errors.New("not allowed") // 422: the request cannot be carried out as it is
+)
+
+// Options are what a Desk is made of. Floor and Server are nil where no server runs.
+type Options struct {
+	Calls      Calls
+	Floor      Floor
+	Users      Users
+	Recordings Recordings
+	Server     Server
+	Version    any // shown as it is
+	Log        *zap.Logger
+}
+
+// A Desk answers the API.
+type Desk struct {
+	o   Options
+	api *http.ServeMux
+}
+
+// New builds a Desk.
+func New(o Options) *Desk {
+	d := &Desk{o: o, api: http.NewServeMux()}
+	for pattern, h := range map[string]func(*http.Request) (any, error){
+		"GET /api/v1/version":                  func(*http.Request) (any, error) { return o.Version, nil },
+		"GET /api/v1/calls":                    d.calls,
+		"GET /api/v1/calls/{id}/trace":         d.trace,
+		"GET /api/v1/users":                    d.users,
+		"POST /api/v1/users":                   d.addUser,
+		"POST /api/v1/users/{name}/disable":    d.disableUser,
+		"POST /api/v1/users/{name}/passwd":     d.setPassword,
+		"GET /api/v1/recordings":               d.recordings,
+		"GET /api/v1/recordings/verify":        d.verify,
+		"GET /api/v1/queues":                   d.live(d.queues),
+		"GET /api/v1/operators":                d.live(d.operators),
+		"POST /api/v1/operators/{name}/pause":  d.live(d.pause),
+		"POST /api/v1/operators/{name}/resume": d.live(d.resume),
+		"POST /api/v1/reload":                  d.live(d.reload),
+		"GET /api/v1/drain":                    d.live(d.drained),
+		"POST /api/v1/drain":                   d.live(d.drain),
+	} {
+		d.api.HandleFunc(pattern, d.answer(h))
+	}
+	d.health(d.api)
+	return d
+}
+
+// API is everything, for those who may reach the control socket.
+func (d *Desk) API() http.Handler { return d.api }
+
+// Public is what the HTTP listener shows: there is no login yet, so only the health.
+func (d *Desk) Public() http.Handler {
+	mux := http.NewServeMux()
+	d.health(mux)
+	return mux
+}
+
+// Metrics is /metrics.
+func Metrics(g prometheus.Gatherer) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{}))
+	return mux
+}
+
+func (d *Desk) health(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, map[string]string{"status": "ok"}) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		var why []string
+		if d.o.Server != nil {
+			why = d.o.Server.Unready()
+		}
+		if len(why) > 0 {
+			writeJSON(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "reasons": why})
+			return
+		}
+		writeJSON(w, 200, map[string]string{"status": "ready"})
+	})
+}
+
+// bodyLimit bounds a request: no honest one is larger.
+const bodyLimit = 64 << 10
+
+// answer turns what a handler returns into JSON, or into a problem (RFC 9457).
+func (d *Desk) answer(h func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
+		out, err := h(r)
+		if err == nil {
+			writeJSON(w, http.StatusOK, out)
+			return
+		}
+		status := http.StatusInternalServerError
+		switch {
+		case errors.Is(err, ErrNotFound):
+			status = http.StatusNotFound
+		case errors.Is(err, ErrInvalid):
+			status = http.StatusUnprocessableEntity
+		case errors.Is(err, errNoServer):
+			status = http.StatusServiceUnavailable
+		default:
+			d.o.Log.Error("an API request failed", zap.String("path", r.URL.Path), zap.Error(err))
+		}
+		w.Header().Set("Content-Type", "application/problem+json")
+		writeBody(w, status, wire.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error()})
+	}
+}
+
+var errNoServer = errors.New("no server is running on this data folder")
+
+// live lets a route through only where a server runs.
+func (d *Desk) live(h func(*http.Request) (any, error)) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		if d.o.Floor == nil || d.o.Server == nil {
+			return nil, errNoServer
+		}
+		return h(r)
+	}
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	writeBody(w, status, v)
+}
+
+func writeBody(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // the peer has gone: nobody is left to tell
+}

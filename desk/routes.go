@@ -1,0 +1,204 @@
+package desk
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"hotline/call"
+	"hotline/call/wire"
+	"hotline/queue"
+)
+
+// maxCalls is the most records one answer carries.
+const maxCalls = 10000
+
+func (d *Desk) calls(r *http.Request) (any, error) {
+	q, limit := r.URL.Query(), 100
+	var since time.Time
+	if text := q.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxCalls {
+			return nil, fmt.Errorf("%w: limit is a number from 1 to %d", ErrInvalid, maxCalls)
+		}
+		limit = n
+	}
+	if text := q.Get("since"); text != "" {
+		t, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			return nil, fmt.Errorf("%w: since is an RFC 3339 time", ErrInvalid)
+		}
+		since = t
+	}
+	records, err := d.o.Calls.Calls(r.Context(), since, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := wire.Calls{Calls: make([]wire.Call, len(records))}
+	for i, rec := range records {
+		out.Calls[i] = wire.CallOf(rec)
+	}
+	return out, nil
+}
+
+func (d *Desk) trace(r *http.Request) (any, error) {
+	id := call.ID(r.PathValue("id"))
+	record, err := d.o.Calls.Call(r.Context(), id)
+	if err != nil {
+		return nil, fmt.Errorf("call %s: %w", id, err)
+	}
+	events, err := d.o.Calls.Events(r.Context(), id)
+	if err != nil {
+		return nil, err
+	}
+	out := wire.Trace{Call: wire.CallOf(record), Events: make([]wire.Event, len(events))}
+	for i, e := range events {
+		out.Events[i] = wire.Event{At: *wire.Time(e.At), Name: e.Name, Data: e.Data}
+		if e.Data == nil {
+			out.Events[i].Data = map[string]string{}
+		}
+	}
+	return out, nil
+}
+
+func (d *Desk) queues(*http.Request) (any, error) {
+	snap := d.o.Floor.Snapshot()
+	out := wire.Queues{Queues: make([]wire.Queue, len(snap.Queues))}
+	for i, q := range snap.Queues {
+		w := wire.Queue{
+			Name: q.Name, Waiting: q.Waiting, LongestWaitMS: q.LongestWait.Milliseconds(), Calls: make([]wire.Waiting, len(q.Calls)),
+		}
+		for j, c := range q.Calls {
+			w.Calls[j] = wire.Waiting{
+				Call: string(c.Call), Language: string(c.Language), Position: c.Position, WaitedMS: snap.At.Sub(c.Since).Milliseconds(),
+			}
+			if c.Operator != "" {
+				w.Calls[j].Offered = &c.Operator
+			}
+		}
+		out.Queues[i] = w
+	}
+	return out, nil
+}
+
+func (d *Desk) operators(*http.Request) (any, error) {
+	snap := d.o.Floor.Snapshot()
+	out := wire.Operators{Operators: make([]wire.Operator, len(snap.Operators))}
+	for i, o := range snap.Operators {
+		out.Operators[i] = operator(o)
+	}
+	return out, nil
+}
+
+func operator(o queue.OperatorView) wire.Operator {
+	w := wire.Operator{
+		Name: o.Name, Languages: make([]string, len(o.Languages)), State: string(o.State),
+		Since: o.Since.UTC().Truncate(time.Millisecond), Registered: o.Registered,
+	}
+	for i, l := range o.Languages {
+		w.Languages[i] = string(l)
+	}
+	if o.Call != "" {
+		id := string(o.Call)
+		w.Call = &id
+	}
+	if o.Reason != "" {
+		w.Reason = &o.Reason
+	}
+	return w
+}
+
+func (d *Desk) pause(r *http.Request) (any, error) {
+	var in wire.Pause
+	if err := body(r, &in); err != nil {
+		return nil, err
+	}
+	if err := d.o.Floor.Pause(r.PathValue("name"), in.Reason); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return done, nil
+}
+
+func (d *Desk) resume(r *http.Request) (any, error) {
+	if err := d.o.Floor.Resume(r.PathValue("name")); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return done, nil
+}
+
+func (d *Desk) users(r *http.Request) (any, error) {
+	users, err := d.o.Users.List(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return wire.Users{Users: users}, nil
+}
+
+func (d *Desk) addUser(r *http.Request) (any, error) {
+	var in wire.NewUser
+	if err := body(r, &in); err != nil {
+		return nil, err
+	}
+	return d.o.Users.Add(r.Context(), in)
+}
+
+func (d *Desk) disableUser(r *http.Request) (any, error) {
+	return done, d.o.Users.Disable(r.Context(), r.PathValue("name"))
+}
+
+func (d *Desk) setPassword(r *http.Request) (any, error) {
+	var in wire.Password
+	if err := body(r, &in); err != nil {
+		return nil, err
+	}
+	return done, d.o.Users.SetPassword(r.Context(), r.PathValue("name"), in.Password)
+}
+
+func (d *Desk) recordings(r *http.Request) (any, error) {
+	all, err := d.o.Recordings.List(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return wire.Recordings{Recordings: all}, nil
+}
+
+func (d *Desk) verify(r *http.Request) (any, error) { return d.o.Recordings.Verify(r.Context()) }
+
+func (d *Desk) reload(*http.Request) (any, error) {
+	if err := d.o.Server.Reload(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return done, nil
+}
+
+func (d *Desk) drain(r *http.Request) (any, error) {
+	var in wire.Drain
+	if err := body(r, &in); err != nil {
+		return nil, err
+	}
+	var until time.Time
+	if in.Until != nil {
+		until = *in.Until
+	}
+	if err := d.o.Server.Drain(until); err != nil {
+		return nil, err
+	}
+	return wire.Drain{Until: in.Until, Calls: d.o.Server.Calls()}, nil
+}
+
+func (d *Desk) drained(*http.Request) (any, error) { return wire.Drain{Calls: d.o.Server.Calls()}, nil }
+
+// done is the answer of a route that has nothing to tell.
+var done = map[string]string{"status": "done"}
+
+// body reads a request's JSON; a field it does not know is an error, not a wish unheard.
+func body(r *http.Request, in any) error {
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(in); err != nil {
+		return fmt.Errorf("%w: the body is not the JSON this route takes: %w", ErrInvalid, err)
+	}
+	return nil
+}
