@@ -69,6 +69,7 @@ type App struct {
 	recovery sync.WaitGroup
 
 	misbehave  map[string]misbehaviour // by number; only in a trial
+	fault      string                  // planted; only in a trial
 	registered func(user string, on, fresh bool)
 
 	mu      sync.Mutex
@@ -177,17 +178,18 @@ func (a *App) openFloor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.floor, err = floor.New(floor.Options{Rules: rules(a.file), Journal: a.store, Log: a.log.Named("floor"), Metrics: a.metrics})
-	if err != nil {
-		return err
-	}
+	a.floor = floor.New(floor.Options{Rules: rules(a.file), Journal: a.store, Log: a.log.Named("floor"), Metrics: a.metrics})
 	a.steps.closer("floor", func() error { a.floor.Close(); return nil })
 	if err := a.loadOperators(ctx); err != nil {
 		return err
 	}
+	var heard line.Prompts = clips
+	if a.fault == faultMuteNotice {
+		heard = mutedNotice{clips}
+	}
 	a.line, err = line.New(line.Options{
 		Settings: settings(a.file), Floor: a.floor, Operators: a.floor, Dialer: a,
-		Journal: a.store, Recorder: a.recorder, Prompts: clips, Log: a.log.Named("line"), Metrics: a.metrics,
+		Journal: a.store, Recorder: a.recorder, Prompts: heard, Log: a.log.Named("line"), Metrics: a.metrics,
 		OnState: a.o.OnState,
 	})
 	return err
@@ -232,6 +234,9 @@ func (a *App) serve(ctx context.Context, leg call.Leg) {
 	if odd, ok := a.misbehave[leg.Info().Dialled]; ok {
 		odd.do(ctx, leg)
 		return
+	}
+	if a.fault == faultSwappedLegs {
+		leg = crossedLeg{leg}
 	}
 	a.line.Serve(ctx, leg)
 }

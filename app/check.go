@@ -14,8 +14,7 @@ import (
 // Check looks at what a configuration file names: the data folder and the deployer's clips.
 func Check(f *configs.File) (faults configs.Faults) {
 	at := func(key, problem, want string) {
-		line, _ := f.Position(key)
-		faults = append(faults, configs.Fault{File: f.Name(), Line: max(line, 1), Key: key, Problem: problem, Want: want})
+		faults = append(faults, f.Fault(key, problem, want))
 	}
 	if info, err := os.Stat(f.Data); err == nil && !info.IsDir() {
 		at("data", f.Data+" is not a folder", "name a folder, or a path where one can be made")

@@ -56,7 +56,7 @@ func (a *App) recover(ctx context.Context) error {
 
 // meta is what the manifest of an interrupted recording can still know.
 func meta(r call.Record) recording.Meta {
-	return recording.Meta{Call: r.ID, Line: r.Line, Arrived: r.Arrived, Answered: r.Answered, Language: r.Language, Notice: r.Notice}
+	return recording.Meta{Call: r.ID, Line: r.Line, Arrived: r.Arrived, Answered: r.Answered}
 }
 
 // interrupted closes the record of a call whose process died. Its end is where its sound

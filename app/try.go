@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -33,6 +34,7 @@ type TryOperator struct {
 	Name      string          `json:"name"`
 	Secret    string          `json:"secret"`
 	Languages []call.Language `json:"languages"`
+	Robot     bool            `json:"robot"`
 }
 
 // A Trial says where everything of a `hotline try` is: the content of DATA/try.json.
@@ -50,7 +52,8 @@ type TryOptions struct {
 	Dir     string // of the data; made if it is not there
 	Log     *zap.Logger
 	Version Version
-	NoRobot bool // the robot operator's telephone is not connected: the caller of Try brings one
+	fault   string // planted by TryCall
+	NoRobot bool   // the robot operator's telephone is not connected: the caller of Try brings one
 }
 
 // Try starts a server on loopback with no carrier and nothing to edit: three demo operators,
@@ -63,7 +66,7 @@ func Try(ctx context.Context, o TryOptions) (*App, *Trial, error) {
 	}
 	crew := &tryCrew{people: map[string]bool{}}
 	a, err := start(ctx, Options{File: file, Log: o.Log, Version: o.Version}, func(a *App) {
-		a.misbehave = misbehaving
+		a.misbehave, a.fault = misbehaving, o.fault
 		a.registered = crew.registered
 		crew.app = a
 	})
@@ -168,7 +171,7 @@ func (a *App) trial(ctx context.Context) (*Trial, error) {
 	for _, name := range append([]string{tryRobot}, tryPeople...) {
 		if !named(known, name) {
 			u := store.User{Name: name, Role: "operator", Languages: a.file.Languages, Phone: true}
-			if err := a.store.AddUser(ctx, u, ""); err != nil {
+			if err := a.store.AddUser(ctx, u, newPassword()); err != nil {
 				return nil, err
 			}
 		}
@@ -176,7 +179,7 @@ func (a *App) trial(ctx context.Context) (*Trial, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.Operators = append(t.Operators, TryOperator{Name: name, Secret: secret, Languages: a.file.Languages})
+		t.Operators = append(t.Operators, TryOperator{Name: name, Secret: secret, Languages: a.file.Languages, Robot: name == tryRobot})
 	}
 	body, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {
@@ -211,17 +214,15 @@ func hostPort(listen []string) string {
 
 // connectRobot registers the robot's telephone; it answers until the server stops.
 func (a *App) connectRobot(ctx context.Context, t *Trial) error {
-	robotCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		err := phone.Robot(robotCtx, phone.Options{
-			Listen: "127.0.0.1:0", Transport: "udp", Server: t.Phones, User: tryRobot, Secret: t.Operators[0].Secret, Codec: "PCMA",
-		})
-		if err != nil && robotCtx.Err() == nil {
-			a.log.Error("the robot's telephone failed", zap.Error(err))
-		}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	robot, err := phone.StartRobot(ctx, phone.Options{
+		Listen: "127.0.0.1:0", Transport: "udp", Server: t.Phones, User: tryRobot, Secret: t.Operators[0].Secret, Codec: "PCMA",
 	})
-	a.steps.closer("robot", func() error { cancel(); wg.Wait(); return nil })
+	if err != nil {
+		return fmt.Errorf("the robot's telephone: %w", err)
+	}
+	a.steps.closer("robot", robot.Close)
 	return nil
 }
 

@@ -25,7 +25,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "hotline_line_calls_active", Help: "Calls that are here now, by line and state.",
 		}, []string{"line", "state"})),
 		panics: shared(r, prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "hotline_panics_recovered_total", Help: "Panics caught at a door; each ended one call or one message.",
+			Name: "hotline_panics_recovered_total", Help: "Panics caught at a door: each one is our fault and ended at most one call.",
 		})),
 		missing: shared(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_recording_missing_total", Help: "Answered calls that have no recording although the policy wants one.",

@@ -79,7 +79,7 @@ func (m *Media) read(s *net.UDPConn) {
 
 // take takes one datagram.
 func (m *Media) take(s *net.UDPConn, b []byte, from netip.AddrPort, now time.Time) {
-	if m.p.Manners().Dead {
+	if manners := m.p.Manners(); manners.Dead || manners.Deaf {
 		return
 	}
 	m.mu.Lock()

@@ -39,6 +39,7 @@ type Options struct {
 // Manners say how a phone breaks the rules. The zero value keeps them.
 type Manners struct {
 	Dead          bool // neither answers nor sends anything any more, sound included
+	Deaf          bool // hears nothing: its loudspeaker is broken
 	NoProvisional bool // sends neither 100 nor 180 for an INVITE
 	NoRinging     bool // sends 100 but no 180 by itself
 	RejectWith    int  // refuses every INVITE with this code at once; 0 does not

@@ -168,4 +168,3 @@ func hash(f *os.File) (string, error) {
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
-

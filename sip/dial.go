@@ -1,0 +1,309 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"hotline/call"
+)
+
+// A dialing is one operator's phones being rung, all contacts at once. The server's lock guards it.
+type dialing struct {
+	s      *Server
+	forks  []*fork
+	over   bool // decided: an answer that comes now is ended
+	result chan rang
+}
+
+type rang struct {
+	leg *leg
+	err error
+}
+
+// A fork is the INVITE to one contact.
+type fork struct {
+	dial     *dialing
+	leg      *leg
+	tx       *clientTx
+	patience *alarm // ends a contact that says nothing at all
+	heard    bool   // a provisional came
+	unwanted bool   // to be cancelled as soon as that is allowed
+	done     bool   // has a final answer, or none is waited for
+	code     int    // of a final refusal
+	tag      string // To tag of the 2xx we took
+	ack      []byte // what acknowledges that 2xx
+}
+
+// Dial rings all contacts of a user; the first that answers is the leg, the others are
+// cancelled, and one that answers late gets ACK and BYE. It returns when one has answered, all
+// have refused, or ctx has ended. The error is a *call.DialError: Withdrawn where ctx was
+// cancelled, NoAnswer where its deadline passed, Unreachable where no contact said anything
+// within four seconds.
+func (s *Server) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
+	g := &dialing{s: s, result: make(chan rang, 1)}
+	forks := s.prepare(d)
+	if len(forks) == 0 {
+		return nil, &call.DialError{Failure: call.Unreachable}
+	}
+	s.locked("dial", func() { g.begin(forks) })
+	select {
+	case r := <-g.result:
+		return r.out()
+	case <-ctx.Done():
+	case <-s.ctx.Done():
+	}
+	heard, code := false, 0
+	s.locked("dial", func() { heard, code = g.abandon() })
+	select {
+	case r := <-g.result: // it was decided in the same instant
+		return r.out()
+	default:
+	}
+	failure := call.Withdrawn
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		failure = call.NoAnswer
+		if !heard {
+			failure = call.Unreachable
+		}
+	}
+	return nil, &call.DialError{Failure: failure, Code: code}
+}
+
+func (r rang) out() (call.Leg, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	return r.leg, nil
+}
+
+// prepare makes a leg with its sound for each contact that can be reached.
+func (s *Server) prepare(d call.Dial) (forks []*fork) {
+	for _, b := range s.reg.contacts(d.User) {
+		f, ok := s.flowTo(b)
+		if !ok {
+			continue
+		}
+		l := s.newLeg(call.Info{
+			Call: d.Call, Role: call.RoleOperator, User: d.User, SIPCallID: newToken(), Remote: b.Source,
+		}, f, newToken())
+		if _, err := s.soundLeg(l, nil); err != nil {
+			continue
+		}
+		l.localURI = s.shown(d, f)
+		l.remoteURI = "<sip:" + escapeUser(d.User) + "@" + s.here(f) + ">"
+		l.target = b.Contact
+		forks = append(forks, &fork{leg: l})
+	}
+	return forks
+}
+
+// shown is the From that an operator's phone displays: language and line as the name, the
+// caller's number as the user.
+func (s *Server) shown(d call.Dial, f flow) string {
+	user := escapeUser(d.From.Raw())
+	host := s.here(f)
+	if d.Withheld || user == "" {
+		user, host = "anonymous", "anonymous.invalid"
+	}
+	name := strings.NewReplacer(`\`, "", `"`, "").Replace(clean(d.Display))
+	return `"` + name + `" <sip:` + user + "@" + host + ">"
+}
+
+// escapeUser writes a name or number as the user part of a URI (RFC 3261 §25.1).
+func escapeUser(s string) string {
+	return strings.NewReplacer("%21", "!", "%2A", "*", "%27", "'", "%28", "(", "%29", ")", "+", "%20", "%2B", "+").
+		Replace(url.QueryEscape(s))
+}
+
+// begin sends the INVITEs. The lock is held.
+func (g *dialing) begin(forks []*fork) {
+	g.forks = forks
+	for _, k := range forks {
+		k.dial = g
+		l := k.leg
+		l.sent = offerSDP(l.local)
+		o := l.outgoing("INVITE")
+		o.contentType, o.body = "application/sdp", l.sent
+		o.extra = []string{
+			l.contact(), "Allow: " + g.s.allow(phoneSide), "X-Hotline-Call: " + string(l.info.Call),
+		}
+		k.tx = g.s.ask(l.flow, o, k.answered, func(code int) { k.refused(code) })
+		k.patience = g.s.after(g.s.times.Provisional, func() {
+			if !k.heard && !k.done {
+				k.cancel()
+				k.refused(408)
+			}
+		})
+	}
+}
+
+// answered is a provisional answer, a 2xx or a refusal of one contact.
+func (k *fork) answered(r *response) {
+	switch {
+	case r.StatusCode < 200:
+		k.heard = true
+		k.patience.stop()
+		if k.unwanted {
+			k.unwanted = false
+			k.dial.s.askCancel(k.tx)
+		}
+	case r.StatusCode < 300:
+		k.accepted(r)
+	default:
+		k.refused(r.StatusCode)
+	}
+}
+
+// accepted is a 2xx: the first of the dial makes the leg; a repeat gets its ACK again; any other
+// (another fork behind a proxy, a phone that answered late) is acknowledged and ended, or it would
+// stay up for good (RFC 3261 §13.2.2.4).
+func (k *fork) accepted(r *response) {
+	s := k.dial.s
+	k.patience.stop()
+	switch {
+	case k.tag != "" && r.ttag == k.tag:
+		s.put(k.leg.flow, k.ack)
+		return
+	case k.dial.over || k.done:
+		s.endFork(k.leg, r)
+		return
+	}
+	l := k.leg
+	l.takeAnswer(r)
+	k.tag, k.done, k.dial.over = r.ttag, true, true
+	remote, err := acceptSDP(r.draft.body, l.local)
+	l.remember()
+	k.ack = s.acknowledge(l)
+	l.phase = legAnswered
+	l.hasAck = true
+	l.enter()
+	for _, other := range k.dial.forks {
+		if other != k {
+			other.cancel()
+		}
+	}
+	if err != nil {
+		l.finish(call.CauseFailed)
+		l.bye()
+		k.dial.result <- rang{err: &call.DialError{Failure: call.Declined, Code: 488}}
+		return
+	}
+	l.setRemote(remote)
+	k.dial.result <- rang{leg: l}
+}
+
+// takeAnswer fills the dialog's state from the 2xx to our INVITE (RFC 3261 §12.1.2).
+func (l *leg) takeAnswer(r *response) {
+	l.remoteTag = r.ttag
+	l.remoteURI = withoutTag(r.draft.get("To"))
+	l.routes = r.draft.list("Record-Route")
+	slices.Reverse(l.routes)
+	if uri := contactOf(r.draft); uri != "" {
+		l.target = uri
+	}
+	if r.from.side() == l.flow.side() && (r.from.tcp == nil) == (l.flow.tcp == nil) {
+		l.flow = r.from
+	}
+}
+
+// acknowledge sends the ACK of a 2xx and returns it, for repeats.
+func (s *Server) acknowledge(l *leg) []byte {
+	o := l.outgoing("ACK")
+	o.via = s.via(l.flow, cookie+newToken())
+	b := o.write()
+	s.put(l.way(), b)
+	return b
+}
+
+// endFork acknowledges a 2xx that nobody wants and says BYE to it.
+func (s *Server) endFork(of *leg, r *response) {
+	l := s.newLeg(of.info, of.flow, of.localTag)
+	l.localURI, l.remoteURI, l.target, l.localSeq = of.localURI, of.remoteURI, of.target, r.seq
+	l.takeAnswer(r)
+	s.acknowledge(l)
+	l.s.ask(l.way(), l.outgoing("BYE"), func(*response) {}, func(int) {})
+}
+
+// refused is the end of one contact without an answer. The last one ends the dial.
+func (k *fork) refused(code int) {
+	if k.done {
+		return
+	}
+	k.done, k.code = true, code
+	k.patience.stop()
+	k.release()
+	g := k.dial
+	if g.over {
+		return
+	}
+	for _, other := range g.forks {
+		if !other.done {
+			return
+		}
+	}
+	g.over = true
+	g.result <- rang{err: g.failure()}
+}
+
+// release gives back what the leg of a contact that did not answer has taken.
+func (k *fork) release() {
+	if sound := k.leg.sound; sound != nil && k.tag == "" {
+		k.leg.jobs.add(sound.Close)
+	}
+}
+
+// cancel ends the ringing of one contact. A CANCEL is allowed only after a provisional
+// (RFC 3261 §9.1); until then the INVITE is at least not repeated.
+func (k *fork) cancel() {
+	if k.tag != "" || k.tx == nil || k.tx.state != txProceeding {
+		return
+	}
+	k.patience.stop()
+	if k.heard {
+		k.dial.s.askCancel(k.tx)
+	} else {
+		k.unwanted = true
+		k.tx.repeat.stop()
+	}
+	if !k.done {
+		k.done = true
+		k.release()
+	}
+}
+
+// abandon ends all ringing because nobody waits for it any more.
+func (g *dialing) abandon() (heard bool, code int) {
+	if g.over {
+		return false, 0
+	}
+	g.over = true
+	for _, k := range g.forks {
+		heard = heard || k.heard
+		code = max(code, k.code)
+		k.cancel()
+	}
+	return heard, code
+}
+
+// failure sums up the refusals: busy says more than declined, declined more than unreachable.
+// A challenge of a phone is never answered, and a redirection never followed: a phone does not
+// choose whom the hotline calls.
+func (g *dialing) failure() *call.DialError {
+	worst := &call.DialError{Failure: call.Unreachable}
+	for _, k := range g.forks {
+		worst.Code = k.code
+		switch k.code {
+		case 486, 600:
+			return &call.DialError{Failure: call.Busy, Code: k.code}
+		case 404, 408, 410, 604:
+		default:
+			if k.code < 500 || k.code >= 600 {
+				worst.Failure = call.Declined
+			}
+		}
+	}
+	return worst
+}

@@ -1,0 +1,67 @@
+package sip
+
+import (
+	"context"
+	"net/netip"
+
+	"hotline/call"
+)
+
+// seqJump is added to the CSeq that a dead process wrote down: its probes may have used a few
+// more, and a BYE with a number that the peer has seen is refused (RFC 3261 §12.2.2).
+const seqJump = 1000
+
+// ByeOrphans says BYE in dialogs of a process that died, and waits for the answers until ctx
+// ends. It returns how many BYEs could be sent. A phone on a TCP connection that died with the
+// process cannot be told; what it sends in the dialog gets 481.
+func (s *Server) ByeOrphans(ctx context.Context, ds []call.Dialog) int {
+	answered := make(chan struct{}, len(ds))
+	sent := 0
+	for _, d := range ds {
+		s.locked("orphans", func() {
+			f, ok := s.wayTo(d)
+			if !ok {
+				return
+			}
+			l := s.newLeg(call.Info{Call: d.Call, Role: d.Role, SIPCallID: d.SIPCallID}, f, d.LocalTag)
+			if c := s.carrierOf(f.peer.Addr()); c != nil && f.side() == trunkSide {
+				l.info.Trunk = c.Name
+			}
+			l.remoteTag, l.localURI, l.remoteURI = d.RemoteTag, d.LocalURI, d.RemoteURI
+			l.target, l.routes, l.localSeq = d.Target, d.Routes, d.LocalSeq+seqJump
+			done := func() { answered <- struct{}{} }
+			s.ask(l.way(), l.outgoing("BYE"), func(r *response) {
+				if r.StatusCode >= 200 {
+					done()
+				}
+			}, func(int) { done() })
+			sent++
+		})
+	}
+	for range sent {
+		select {
+		case <-answered:
+		case <-ctx.Done():
+			return sent
+		}
+	}
+	return sent
+}
+
+// wayTo is the flow of a remembered dialog: from the socket it lived on, or its successor on the
+// same port. The lock is held.
+func (s *Server) wayTo(d call.Dialog) (flow, bool) {
+	peer := netip.AddrPortFrom(d.Remote.Addr().Unmap(), d.Remote.Port())
+	if d.Transport == "udp" {
+		for _, u := range s.udp {
+			if u.at.Port() == d.Local.Port() {
+				return flow{udp: u, peer: peer}, true
+			}
+		}
+	}
+	sd := phoneSide
+	if d.Role == call.RoleCaller {
+		sd = trunkSide
+	}
+	return s.flowToLocked(sd, d.Transport, d.Local, peer)
+}
