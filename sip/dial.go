@@ -34,7 +34,8 @@ type fork struct {
 	done     bool   // has a final answer, or none is waited for
 	code     int    // of a final refusal
 	tag      string // To tag of the 2xx we took
-	ack      []byte // what acknowledges that 2xx
+	// acks are what acknowledged each 2xx, by its To tag, for its repeats.
+	acks map[string][]byte
 }
 
 // Dial rings all contacts of a user; the first that answers is the leg, the others are
@@ -76,6 +77,7 @@ func (r rang) out() (call.Leg, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
+	r.leg.jobs.wait() // its sound is connected: what is played from now on is heard whole
 	return r.leg, nil
 }
 
@@ -95,7 +97,7 @@ func (s *Server) prepare(d call.Dial) (forks []*fork) {
 		l.localURI = s.shown(d, f)
 		l.remoteURI = "<sip:" + escapeUser(d.User) + "@" + s.here(f) + ">"
 		l.target = b.Contact
-		forks = append(forks, &fork{leg: l})
+		forks = append(forks, &fork{leg: l, acks: make(map[string][]byte)})
 	}
 	return forks
 }
@@ -109,7 +111,11 @@ func (s *Server) shown(d call.Dial, f flow) string {
 		user, host = "anonymous", "anonymous.invalid"
 	}
 	name := strings.NewReplacer(`\`, "", `"`, "").Replace(clean(d.Display))
-	return `"` + name + `" <sip:` + user + "@" + host + ">"
+	address := "<sip:" + user + "@" + host + ">"
+	if name == "" {
+		return address
+	}
+	return `"` + name + `" ` + address
 }
 
 // escapeUser writes a name or number as the user part of a URI (RFC 3261 §25.1).
@@ -133,8 +139,8 @@ func (g *dialing) begin(forks []*fork) {
 		k.tx = g.s.ask(l.flow, o, k.answered, func(code int) { k.refused(code) })
 		k.patience = g.s.after(g.s.times.Provisional, func() {
 			if !k.heard && !k.done {
+				k.refused(408) // first: a contact that is cancelled is no longer waited for
 				k.cancel()
-				k.refused(408)
 			}
 		})
 	}
@@ -163,12 +169,14 @@ func (k *fork) answered(r *response) {
 func (k *fork) accepted(r *response) {
 	s := k.dial.s
 	k.patience.stop()
-	switch {
-	case k.tag != "" && r.ttag == k.tag:
-		s.put(k.leg.flow, k.ack)
+	if ack := k.acks[r.ttag]; ack != nil {
+		s.put(k.leg.way(), ack)
 		return
-	case k.dial.over || k.done:
-		s.endFork(k.leg, r)
+	}
+	if k.dial.over || k.done {
+		if len(k.acks) < maxForks {
+			k.acks[r.ttag] = s.endFork(k.leg, r)
+		}
 		return
 	}
 	l := k.leg
@@ -176,7 +184,7 @@ func (k *fork) accepted(r *response) {
 	k.tag, k.done, k.dial.over = r.ttag, true, true
 	remote, err := acceptSDP(r.draft.body, l.local)
 	l.remember()
-	k.ack = s.acknowledge(l)
+	k.acks[r.ttag] = s.acknowledge(l)
 	l.phase = legAnswered
 	l.hasAck = true
 	l.enter()
@@ -218,13 +226,18 @@ func (s *Server) acknowledge(l *leg) []byte {
 	return b
 }
 
-// endFork acknowledges a 2xx that nobody wants and says BYE to it.
-func (s *Server) endFork(of *leg, r *response) {
+// maxForks bounds the answers of one contact that are ended one by one. A phone gives one; a
+// proxy before it a few.
+const maxForks = 16
+
+// endFork acknowledges a 2xx that nobody wants and says BYE to it. It returns the ACK.
+func (s *Server) endFork(of *leg, r *response) []byte {
 	l := s.newLeg(of.info, of.flow, of.localTag)
 	l.localURI, l.remoteURI, l.target, l.localSeq = of.localURI, of.remoteURI, of.target, r.seq
 	l.takeAnswer(r)
-	s.acknowledge(l)
-	l.s.ask(l.way(), l.outgoing("BYE"), func(*response) {}, func(int) {})
+	ack := s.acknowledge(l)
+	s.ask(l.way(), l.outgoing("BYE"), func(*response) {}, func(int) {})
+	return ack
 }
 
 // refused is the end of one contact without an answer. The last one ends the dial.
