@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"strings"
-	"time"
 
 	"hotline/call"
 )
@@ -229,45 +228,29 @@ func (l *leg) quiet() {
 		return
 	}
 	l.probing = true
-	l.probe(2)
-}
-
-func (l *leg) probe(left int) {
-	settled := false
-	var second *alarm
-	alive := func() {
-		settled = true
-		second.stop()
-		l.probing = false
-	}
-	bad := func() {
-		if settled {
-			return
-		}
-		settled = true
-		second.stop()
+	asked := 0
+	var next *alarm
+	var again func()
+	again = func() {
 		if l.phase != legAnswered {
 			return
 		}
-		if left > 1 {
-			l.probe(left - 1)
+		if asked == probes {
+			l.finish(call.CauseMediaLost)
+			l.bye()
 			return
 		}
-		l.finish(call.CauseMediaLost)
-		l.bye()
+		asked++
+		l.s.ask(l.way(), l.outgoing("OPTIONS"), func(r *response) {
+			if r.StatusCode >= 200 && r.StatusCode != 408 && r.StatusCode != 481 {
+				next.stop() // also a late answer to the first question is a sign of life
+				l.probing = false
+			}
+		}, func(int) {})
+		next = l.s.after(l.s.times.Probe, again)
 	}
-	asked := time.Now()
-	second = l.s.after(l.s.times.Probe, bad)
-	l.s.ask(l.way(), l.outgoing("OPTIONS"), func(r *response) {
-		switch {
-		case settled || r.StatusCode < 200:
-		case r.StatusCode == 408 || r.StatusCode == 481:
-			// A refusal counts when the time of the question is over, so that a peer in the
-			// middle of a restart is not given up in a moment.
-			second.stop()
-			second = l.s.after(max(0, l.s.times.Probe-time.Since(asked)), bad)
-		default:
-			alive()
-		}
-	}, func(int) {})
+	again()
 }
+
+// probes is how many questions a silent peer is asked before it counts as gone.
+const probes = 2

@@ -66,9 +66,9 @@ func newDigestServer(realm string, users Users, now func() time.Time) *digestSer
 }
 
 // challenge is the values of the WWW-Authenticate headers of a 401 to src, strongest first
-// (RFC 8760 §2.3). stale tells the phone that its password was right and only the nonce is old,
+// (RFC 8760 §2.3) unless the peer, by its User-Agent, is known to stumble. stale tells the phone that its password was right and only the nonce is old,
 // so that it does not ask a person for another password.
-func (d *digestServer) challenge(src netip.AddrPort, stale bool) []string {
+func (d *digestServer) challenge(src netip.AddrPort, agent string, stale bool) []string {
 	nonce := d.makeNonce(src.Addr())
 	realm := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(d.realm)
 	tail := ""
@@ -76,11 +76,27 @@ func (d *digestServer) challenge(src netip.AddrPort, stale bool) []string {
 		tail = ", stale=true"
 	}
 	var out []string
-	for _, algorithm := range []string{algorithmSHA256, algorithmMD5} {
+	for _, algorithm := range offeredTo(agent) {
 		out = append(out, fmt.Sprintf(`Digest realm="%s", nonce="%s", algorithm=%s, qop="auth"%s`,
 			realm, nonce, algorithm, tail))
 	}
 	return out
+}
+
+// offeredTo is the algorithms for a peer that names itself so, in the order of the headers.
+//
+// Quirk (2026-11, Debian 12): libre 1, in baresip 0 and 1, gives up a registration when any
+// challenge is not MD5; sipp 3.6 reads only the first algorithm it finds and stops at SHA-256.
+// sipp's scenarios have no User-Agent, so a peer without one gets MD5 first.
+func offeredTo(agent string) []string {
+	agent = strings.ToLower(agent)
+	switch {
+	case strings.HasPrefix(agent, "baresip v0."), strings.HasPrefix(agent, "baresip v1."):
+		return []string{algorithmMD5}
+	case agent == "", strings.Contains(agent, "sipp"):
+		return []string{algorithmMD5, algorithmSHA256}
+	}
+	return []string{algorithmSHA256, algorithmMD5}
 }
 
 // verify checks the credentials of req that came from src. user is the name they claim, to be
@@ -206,4 +222,12 @@ func unescaped(s string) string {
 		out = append(out, s[i])
 	}
 	return string(out)
+}
+
+// agentOf is the User-Agent of a request, "" if it has none.
+func agentOf(req *sipmsg.Request) string {
+	if h := req.GetHeader("User-Agent"); h != nil {
+		return h.Value()
+	}
+	return ""
 }

@@ -46,7 +46,7 @@ func (s *Server) inviteFromPhone(r *request) {
 	user, verdict := s.digest.verify(r.Request, r.from.peer)
 	if verdict != digestOK {
 		var extra []string
-		for _, c := range s.digest.challenge(r.from.peer, verdict == digestStale) {
+		for _, c := range s.digest.challenge(r.from.peer, agentOf(r.Request), verdict == digestStale) {
 			extra = append(extra, "WWW-Authenticate: "+c)
 		}
 		s.refuse(r, answer{code: 401, extra: extra})

@@ -111,7 +111,7 @@ func (r *registrar) register(req *sipmsg.Request, from arrival) *sipmsg.Response
 	if verdict != digestOK {
 		// One answer for no credentials, wrong ones and unknown users: nobody can list names.
 		res := sipmsg.NewResponseFromRequest(req, 401, "Unauthorized", nil)
-		for _, c := range r.digest.challenge(from.Source, verdict == digestStale) {
+		for _, c := range r.digest.challenge(from.Source, agentOf(req), verdict == digestStale) {
 			res.AppendHeader(sipmsg.NewHeader("WWW-Authenticate", c))
 		}
 		return res

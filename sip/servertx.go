@@ -101,6 +101,9 @@ func (tx *serverTx) reply(a answer) {
 	}
 	tx.code = a.code
 	tx.s.met.refused(a.code)
+	if a.code == 401 {
+		tx.unmerge() // Quirk: some phones answer a challenge under the same CSeq
+	}
 	switch {
 	case tx.req.method != "INVITE":
 		tx.state = txCompleted
@@ -143,8 +146,13 @@ func (tx *serverTx) terminate() {
 	if tx.s.serverTxs[tx.key] == tx {
 		delete(tx.s.serverTxs, tx.key)
 	}
+	tx.unmerge()
+	tx.leg = nil
+}
+
+// unmerge lets another request with the same identity in.
+func (tx *serverTx) unmerge() {
 	if tx.merge != "" && tx.s.merged[tx.merge] == tx {
 		delete(tx.s.merged, tx.merge)
 	}
-	tx.leg = nil
 }

@@ -16,14 +16,10 @@ import (
 // The limits of TCP connections (RFC 3261 says nothing; a scanner that opens and waits costs
 // memory until somebody says stop).
 const (
-	strangersPerAddress = 20               // connections of one address that nobody vouches for
-	strangersInAll      = 1000             // and of all addresses
-	firstMessage        = 5 * time.Second  // from connecting to the first whole message
-	unfinished          = 5 * time.Second  // from the first byte of a message to its last
-	strangerIdle        = 32 * time.Second // silence of a connection nobody vouches for
-	lookAgain           = 30 * time.Second // how often an idle, vouched connection is looked at
-	writeLimit          = 5 * time.Second  // one write
-	writeQueue          = 64               // messages waiting for a slow peer
+	strangersPerAddress = 20              // connections of one address that nobody vouches for
+	strangersInAll      = 1000            // and of all addresses
+	writeLimit          = 5 * time.Second // one write
+	writeQueue          = 64              // messages waiting for a slow peer
 )
 
 // tcpListener is one TCP listener of ours.
@@ -44,6 +40,7 @@ type tcpConn struct {
 	closed    chan struct{}
 	closeOnce sync.Once
 	vouched   atomic.Bool // a registration, a call or a carrier's network stands behind it
+	whole     bool        // a whole message has come; the reader's own
 }
 
 func openTCP(sd side, at netip.AddrPort) (*tcpListener, error) {
@@ -208,49 +205,39 @@ func (c *tcpConn) read() {
 	defer c.s.connectionGone(c)
 	defer c.shut()
 	defer c.s.recovered("tcp reader")
-	var buf []byte
 	chunk := make([]byte, 16<<10)
-	wait := firstMessage
-	started := time.Now()
+	var buf []byte // what has come of a message that is not whole
+	deadline := time.Now().Add(c.s.times.FirstMessage)
 	for {
-		deadline := time.Now().Add(wait)
-		if len(buf) > 0 {
-			deadline = started.Add(wait)
-		}
 		if c.conn.SetReadDeadline(deadline) != nil {
 			return
 		}
 		n, err := c.conn.Read(chunk)
-		if n > 0 {
-			if len(buf) == 0 && wait != firstMessage {
-				started = time.Now()
-			}
-			var ok bool
-			before := len(buf)
-			if buf, ok = c.consume(append(buf, chunk[:n]...)); !ok {
-				return
-			}
-			if whole := len(buf) < before+n; whole {
-				wait, started = unfinished, time.Now()
-			}
-		}
-		if err != nil && !c.mayIdle(err, len(buf)) {
+		had := pending(buf)
+		var ok bool
+		if buf, ok = c.consume(append(buf, chunk[:n]...)); !ok {
 			return
 		}
-		if len(buf) == 0 && wait != firstMessage {
-			wait = c.patience()
-		} else if wait != firstMessage {
-			wait = unfinished
+		switch {
+		case err != nil && !c.mayIdle(err, pending(buf)):
+			return
+		case pending(buf) == 0 && (c.whole || c.vouched.Load()):
+			deadline = time.Now().Add(c.patience()) // between two messages
+		case pending(buf) > 0 && c.whole && (had == 0 || pending(buf) < had+n):
+			deadline = time.Now().Add(c.s.times.Unfinished) // a new message has begun
 		}
 	}
 }
 
+// pending counts the bytes of a message that has begun; line ends before it are none.
+func pending(b []byte) int { return len(bytes.TrimLeft(b, "\r\n")) }
+
 // patience is how long the connection may be silent before it is looked at.
 func (c *tcpConn) patience() time.Duration {
 	if c.vouched.Load() {
-		return lookAgain
+		return c.s.times.LookAgain
 	}
-	return strangerIdle
+	return c.s.times.StrangerIdle
 }
 
 // mayIdle says whether the connection lives on after a read error: only silence between two
@@ -316,6 +303,7 @@ func (c *tcpConn) message(b []byte, end int) (used int, ok bool) {
 	if err == nil && len(d.body) > maxSDP {
 		err = &scanError{code: 413, why: "too large"}
 	}
+	c.whole = true
 	c.s.receive(c.flow(), d, err)
 	return end + length, !c.gone()
 }

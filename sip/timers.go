@@ -10,6 +10,11 @@ type timing struct {
 	Probe       time.Duration // the wait for an answer to one OPTIONS after silence of sound
 	Pinhole     time.Duration // between two packets that keep a phone's NAT open; RFC 5626 §4.4.1 asks for less than 30 s
 	Housekeep   time.Duration // between two looks at registrations and tables
+
+	// TCP: from connecting to the first whole message, from the first byte of a later one to
+	// its last, the silence of a connection that nobody vouches for, and how often one that
+	// somebody does is looked at.
+	FirstMessage, Unfinished, StrangerIdle, LookAgain time.Duration
 }
 
 func defaultTiming() timing {
@@ -20,6 +25,9 @@ func defaultTiming() timing {
 		Probe:       2 * time.Second,
 		Pinhole:     20 * time.Second,
 		Housekeep:   time.Second,
+
+		FirstMessage: 5 * time.Second, Unfinished: 5 * time.Second,
+		StrangerIdle: 32 * time.Second, LookAgain: 30 * time.Second,
 	}
 }
 
