@@ -393,7 +393,7 @@ type outCall struct {
 	contact                      string
 	seq                          int
 	extra                        string
-	sdp                          string
+	sdp, kind                    string
 }
 
 var callCount struct {
@@ -410,7 +410,7 @@ func (p *peer) dials() *outCall {
 	c := &outCall{
 		p: p, id: fmt.Sprintf("call-%d@test", n), seq: 1, branch: fmt.Sprintf("z9hG4bKb%d", n),
 		from: fmt.Sprintf("<sip:+000123456789@127.0.0.1>;tag=f%d", n), to: "<sip:919@127.0.0.1>",
-		target: "sip:919@127.0.0.1", sdp: sdpFor(40000, "sendrecv"),
+		target: "sip:919@127.0.0.1", sdp: sdpFor(40000, "sendrecv"), kind: "application/sdp",
 	}
 	c.contact = fmt.Sprintf("<sip:caller@%s>", p.at)
 	return c
@@ -434,7 +434,7 @@ func (c *outCall) text(method, branch, extra, kind, body string) string {
 }
 
 func (c *outCall) invite() string {
-	return c.text("INVITE", c.branch, c.extra, "application/sdp", c.sdp)
+	return c.text("INVITE", c.branch, c.extra, c.kind, c.sdp)
 }
 func (c *outCall) cancel() string { return c.text("CANCEL", c.branch, "", "", "") }
 
