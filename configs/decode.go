@@ -314,7 +314,19 @@ func text(n ast.Node) (string, kind) {
 		return n.GetToken().Value, number
 	case *ast.BoolNode:
 		return n.GetToken().Value, boolean
-	case *ast.MappingNode, *ast.MappingValueNode:
+	case *ast.MappingNode:
+		if len(n.Values) == 1 {
+			return text(n.Values[0])
+		}
+		return "", aMap
+	case *ast.MappingValueNode:
+		// Quirk: inside braces the parser takes udp://127.0.0.1:5060 for the key udp://127.0.0.1
+		// with the value 5060, though a colon makes a key only before a blank (YAML 1.2 §7.3.3).
+		if key, ok := word(n.Key); ok && strings.Contains(key, "://") {
+			if rest, kind := text(n.Value); kind == plain || kind == number {
+				return key + ":" + rest, plain
+			}
+		}
 		return "", aMap
 	case *ast.SequenceNode:
 		return "", aList

@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -203,4 +204,14 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestListenersInsideBracesAreUnderstood(t *testing.T) {
+	f, err := Parse("flow.yaml", []byte("sip: {phones: {listen: [udp://127.0.0.1:5070, tcp://127.0.0.1:5070]}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(f.SIP.Phones.Listen); got != "[udp://127.0.0.1:5070 tcp://127.0.0.1:5070]" {
+		t.Errorf("listen is %s", got)
+	}
 }
