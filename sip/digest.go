@@ -65,9 +65,9 @@ func newDigestServer(realm string, users Users, now func() time.Time) *digestSer
 	return d
 }
 
-// challenge is the values of the WWW-Authenticate headers of a 401 to src, strongest first
-// (RFC 8760 §2.3) unless the peer, by its User-Agent, is known to stumble. stale tells the phone that its password was right and only the nonce is old,
-// so that it does not ask a person for another password.
+// challenge is the values of the WWW-Authenticate headers of a 401 to src, strongest first (RFC
+// 8760 §2.3) unless the peer, by its User-Agent, is known to stumble over that. stale tells the
+// phone that its password was right and only the nonce is old, so that it asks nobody for another.
 func (d *digestServer) challenge(src netip.AddrPort, agent string, stale bool) []string {
 	nonce := d.makeNonce(src.Addr())
 	realm := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(d.realm)
@@ -85,18 +85,32 @@ func (d *digestServer) challenge(src netip.AddrPort, agent string, stale bool) [
 
 // offeredTo is the algorithms for a peer that names itself so, in the order of the headers.
 //
-// Quirk (2026-11, Debian 12): libre 1, in baresip 0 and 1, gives up a registration when any
+// Quirk (2026-11, Debian 12): libre before baresip 3.12 gives up a registration when any
 // challenge is not MD5; sipp 3.6 reads only the first algorithm it finds and stops at SHA-256.
-// sipp's scenarios have no User-Agent, so a peer without one gets MD5 first.
+// sipp's scenarios have no User-Agent, so a peer without one gets MD5 first. A liar gains
+// nothing: the name is that of the phone which then has to know the secret.
 func offeredTo(agent string) []string {
 	agent = strings.ToLower(agent)
 	switch {
-	case strings.HasPrefix(agent, "baresip v0."), strings.HasPrefix(agent, "baresip v1."):
+	case oldBaresip(agent):
 		return []string{algorithmMD5}
 	case agent == "", strings.Contains(agent, "sipp"):
 		return []string{algorithmMD5, algorithmSHA256}
 	}
 	return []string{algorithmSHA256, algorithmMD5}
+}
+
+// oldBaresip says that agent, in lower case, is a baresip before 3.12: "baresip v1.0.0 (…)".
+func oldBaresip(agent string) bool {
+	version, ok := strings.CutPrefix(agent, "baresip v")
+	if !ok {
+		return false
+	}
+	var major, minor int
+	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n != 2 {
+		return false
+	}
+	return major < 3 || major == 3 && minor < 12
 }
 
 // verify checks the credentials of req that came from src. user is the name they claim, to be

@@ -15,7 +15,7 @@ type metrics struct {
 	panics   prometheus.Counter
 }
 
-// newMetrics registers the series. registrations is asked at each scrape.
+// newMetrics registers the series. registrations, the number of users with a phone, is asked at each scrape.
 func newMetrics(r prometheus.Registerer, registrations func() float64) (*metrics, error) {
 	m := &metrics{
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -33,7 +33,7 @@ func newMetrics(r prometheus.Registerer, registrations func() float64) (*metrics
 	}
 	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "hotline_sip_registrations",
-		Help: "Contacts of operators' phones that are registered now.",
+		Help: "Operators who have a phone that is registered and can be reached.",
 	}, registrations)
 	for _, c := range []prometheus.Collector{m.refusals, m.silenced, gauge} {
 		if err := r.Register(c); err != nil {

@@ -76,8 +76,8 @@ func (s *Server) receiveBad(f flow, d *draft, err error) {
 	}
 	s.log.Debug("refused", zap.Stringer("remote", f.peer), zap.Int("code", fault.code), zap.String("why", fault.why))
 	a := answer{code: fault.code, tag: newToken()}
-	s.put(f, a.write(d, method))
 	s.met.refused(fault.code)
+	s.put(f, a.write(d, method))
 }
 
 // request decides one request: what belongs to a transaction or a dialog is known from
@@ -246,8 +246,8 @@ func (s *Server) refuseLocked(r *request, a answer) {
 // refuseOnce answers without a memory: no repeat, nothing kept.
 func (s *Server) refuseOnce(r *request, a answer) {
 	a.tag = newToken()
-	s.put(answerFlow(r), a.write(r.draft, r.method))
 	s.met.refused(a.code)
+	s.put(answerFlow(r), a.write(r.draft, r.method))
 }
 
 // options answers a peer that asks whether we live (RFC 3261 §11).

@@ -122,7 +122,7 @@ func readContact(s string) (contact, error) {
 	}
 	for _, p := range params {
 		name, value, _ := strings.Cut(p, "=")
-		value = strings.Trim(strings.TrimSpace(value), `"`)
+		value = strings.Trim(value, "\" \t") // the library quotes a value with blanks once more
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "expires":
 			c.expires = readExpires(value)

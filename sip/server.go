@@ -322,7 +322,7 @@ func (s *Server) SetDraining(on bool) { s.draining.Store(on) }
 // Registered says whether a user has a contact that can be reached.
 func (s *Server) Registered(user string) bool { return len(s.reg.contacts(user)) > 0 }
 
-// Registrations counts the contacts that are registered now.
+// Registrations counts the users who have a contact that can be reached.
 func (s *Server) Registrations() int { return s.reg.count() }
 
 // keepHouse looks after what has no timer of its own.

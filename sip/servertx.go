@@ -2,6 +2,7 @@ package sip
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -59,6 +60,11 @@ func answerFlow(r *request) flow {
 		// Quirk: phones behind NAT often do not ask for rport, and are not reached by their Via.
 		return f
 	}
+	if host, err := netip.ParseAddr(strings.Trim(r.Via().Host, "[]")); err == nil && host.Unmap() != f.peer.Addr() {
+		// Quirk: the address of the Via is not the one it came from: a NAT is between us, and
+		// the port of the Via is not open in it.
+		return f
+	}
 	port := r.Via().Port
 	if port == 0 {
 		port = 5060
@@ -95,12 +101,12 @@ func (tx *serverTx) reply(a answer) {
 	}
 	a.tag = tx.tag
 	tx.last = a.write(tx.req.draft, tx.req.method)
+	tx.s.met.refused(a.code)
 	tx.s.put(tx.answer, tx.last)
 	if a.code < 200 {
 		return
 	}
 	tx.code = a.code
-	tx.s.met.refused(a.code)
 	if a.code == 401 {
 		tx.unmerge() // Quirk: some phones answer a challenge under the same CSeq
 	}
