@@ -166,8 +166,8 @@ func (m *sdpMedia) remote(d *sdpBody, addr netip.Addr, l localSDP) (media.Remote
 // left aside.
 func (m *sdpMedia) codec(ours []call.Codec) (call.Codec, bool) {
 	for _, f := range m.formats {
-		pt, err := strconv.ParseUint(f, 10, 7)
-		if err != nil {
+		pt, ok := payloadType(f)
+		if !ok {
 			continue
 		}
 		c := call.Codec(pt)
@@ -176,7 +176,7 @@ func (m *sdpMedia) codec(ours []call.Codec) (call.Codec, bool) {
 			continue
 		}
 		// The map line may be left out for static numbers; where it stands it must agree.
-		if at, mapped := m.maps[uint8(pt)]; !mapped || at.is(name, call.ClockRate) {
+		if at, mapped := m.maps[pt]; !mapped || at.is(name, call.ClockRate) {
 			return c, true
 		}
 	}
@@ -190,12 +190,12 @@ var codecNames = map[call.Codec]string{call.PCMU: "PCMU", call.PCMA: "PCMA"}
 // Chromium offer it at 48000 and 16000 too; those go with codecs we do not have (RFC 4733 §2.1).
 func (m *sdpMedia) keys() uint8 {
 	for _, f := range m.formats {
-		pt, err := strconv.ParseUint(f, 10, 7)
-		if err != nil || pt == 0 {
+		pt, ok := payloadType(f)
+		if !ok || pt == 0 {
 			continue
 		}
-		if at, ok := m.maps[uint8(pt)]; ok && at.is("telephone-event", call.ClockRate) {
-			return uint8(pt)
+		if at, ok := m.maps[pt]; ok && at.is("telephone-event", call.ClockRate) {
+			return pt
 		}
 	}
 	return 0

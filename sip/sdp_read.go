@@ -212,6 +212,13 @@ func (d *sdpBody) readMedia(value string) error {
 	return nil
 }
 
+// payloadType reads a format as an RTP payload type, 0 to 127. "08" is none: the answer must
+// repeat a format as it was offered.
+func payloadType(s string) (uint8, bool) {
+	n, err := strconv.ParseUint(s, 10, 7)
+	return uint8(n), err == nil && s == strconv.FormatUint(n, 10)
+}
+
 // printable says that s is ASCII without blanks and control characters.
 func printable(s string) bool {
 	for i := range len(s) {
@@ -253,8 +260,8 @@ func (m *sdpMedia) readMap(value string) {
 	if !ok {
 		return
 	}
-	pt, err := strconv.ParseUint(number, 10, 7)
-	if err != nil {
+	pt, ok := payloadType(number)
+	if !ok {
 		return
 	}
 	part := strings.Split(strings.TrimSpace(coding), "/")
@@ -272,8 +279,8 @@ func (m *sdpMedia) readMap(value string) {
 		}
 	}
 	// The first line for a number counts; a second one is a mistake we do not follow.
-	if _, twice := m.maps[uint8(pt)]; !twice {
-		m.maps[uint8(pt)] = rtpMap{strings.ToUpper(part[0]), clock, channels}
+	if _, twice := m.maps[pt]; !twice {
+		m.maps[pt] = rtpMap{strings.ToUpper(part[0]), clock, channels}
 	}
 }
 
