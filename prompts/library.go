@@ -3,15 +3,16 @@ package prompts
 import (
 	"crypto/sha256"
 	"embed"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -21,190 +22,132 @@ import (
 )
 
 //go:embed clips
-var shipped embed.FS
+var built embed.FS
 
-// MusicKey is the music on hold; it and the tones have no language.
-const MusicKey = "music"
+// MusicFile is the name of the music on hold, in clips and in the deployer's folder. It belongs
+// to no language.
+const MusicFile = "music.wav"
 
-// noticeKey is the one clip whose absence must be loud: see Load.
-const noticeKey = "notice.recording"
-
-// limits of a deployer's file: it is read into memory whole.
+// The tones, which belong to no language either.
 const (
-	maxFile    = 64 << 20
-	maxSeconds = 600.0
+	ToneOK    = "tone.ok"    // what was asked has been done
+	ToneError = "tone.error" // it has not
 )
 
-// A Library finds clips. It never changes after Load and may be shared.
+// langLine is asked for without its place; places gives the catalogue's key for each.
+const langLine = "open.lang"
+
+// A Library holds the clips of one configuration. It is made whole by Load and never changed, so
+// it may be used from any goroutine, and a reload makes another.
 type Library struct {
-	clips     map[name]*call.Clip
 	languages []call.Language
+	clips     map[name]*call.Clip
+	music     *call.Clip
 	faults    []Fault
+	log       *zap.Logger
+
+	missed sync.Map // name → struct{}: told once
 }
 
-// A name is a key in a language; the language is empty for music and tones.
+// A name is what a clip is found by. The language is empty for tones.
 type name struct {
 	key  string
 	lang call.Language
 }
 
-// A Fault is a deployer's file that is not used, and why.
-type Fault struct{ Path, Problem string }
-
-// Load decodes the shipped clips of the given languages and the deployer's files in dir, which
-// win: LANG/KEY.wav, or KEY.wav for the music and the tones. dir need not exist; "" is none. A
-// file that cannot be used is logged, kept for Check, and the shipped clip is played instead.
-// The order of languages is the language menu's: open.lang of the second says "press two".
+// Load makes a library: the built-in clips in the languages given, of which the first stands in
+// where another lacks a clip, and over them the deployer's of folder dir; "" is none, and a
+// folder that does not exist is none either. The error is a fault of ours in what is built in;
+// faults in the deployer's folder are logged and told by Check.
 func Load(dir string, languages []call.Language, log *zap.Logger) (*Library, error) {
-	l := &Library{clips: map[name]*call.Clip{}, languages: languages}
-	clips, err := fs.Sub(shipped, "clips")
+	if len(languages) == 0 {
+		return nil, errors.New("load prompts: no language is given")
+	}
+	l := &Library{languages: slices.Clone(languages), clips: make(map[name]*call.Clip), log: log}
+	entries, err := Catalogue()
 	if err != nil {
 		return nil, err
 	}
-	if err := l.read(clips, func(file string, err error) error {
-		return fmt.Errorf("shipped clip %s: %w", file, err)
-	}); err != nil {
-		return nil, err
+	for _, e := range entries {
+		for _, lang := range languages {
+			if _, ok := e.Texts[lang]; !ok {
+				continue
+			}
+			if l.clips[name{e.Key, lang}], err = builtIn(e.Key, lang, string(lang)+"/"+e.Key+".wav"); err != nil {
+				return nil, err
+			}
+		}
 	}
-	if dir != "" {
-		if err := l.readOwn(dir, log); err != nil {
+	for _, key := range []string{ToneOK, ToneError} {
+		if l.clips[name{key: key}], err = builtIn(key, "", key+".wav"); err != nil {
 			return nil, err
 		}
 	}
-	for _, lang := range languages {
-		if l.clips[name{noticeKey, lang}] == nil {
-			return nil, fmt.Errorf("there is no notice of recording in %s: put one at prompts/%s/%s.wav", lang, lang, noticeKey)
+	if l.music, err = builtIn("music", "", MusicFile); err != nil {
+		return nil, err
+	}
+	for i, lang := range languages {
+		if c := l.clips[name{langLine + "." + strconv.Itoa(i+1), lang}]; c != nil {
+			l.clips[name{langLine, lang}] = c
 		}
+	}
+	l.loadOwn(dir, entries)
+	for _, f := range l.faults {
+		log.Warn("a prompt of yours is not used", zap.String("file", f.Path), zap.String("why", f.Problem))
 	}
 	return l, nil
 }
 
-func (l *Library) readOwn(dir string, log *zap.Logger) error {
-	root, err := os.OpenRoot(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("the deployer's prompts: %w", err)
-	}
-	defer root.Close()
-	return l.read(root.FS(), func(file string, err error) error {
-		l.faults = append(l.faults, Fault{file, err.Error()})
-		log.Warn("a clip of the data folder is not used", zap.String("file", file), zap.Error(err))
-		return nil
-	})
-}
-
-// read takes every WAV file below a folder; bad decides what a broken one is.
-func (l *Library) read(from fs.FS, bad func(file string, err error) error) error {
-	return fs.WalkDir(from, ".", func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".wav") {
-			return err
-		}
-		n, err := l.nameOf(file)
-		if err != nil {
-			return bad(file, err)
-		}
-		if n.lang != "" && !slices.Contains(l.languages, n.lang) {
-			return nil // a language this hotline does not speak
-		}
-		clip, err := decode(from, file, n)
-		if err != nil {
-			return bad(file, err)
-		}
-		l.clips[n] = clip
-		return nil
-	})
-}
-
-// nameOf is what a file's place says it is. Only keys that we ship exist: another would never
-// be played, and is most likely a slip.
-func (l *Library) nameOf(file string) (name, error) {
-	folder, base := path.Split(file)
-	n := name{strings.TrimSuffix(base, ".wav"), call.Language(strings.TrimSuffix(folder, "/"))}
-	if _, err := fs.Stat(shipped, path.Join("clips", string(n.lang), base)); err != nil {
-		if _, err := fs.Stat(shipped, path.Join("clips", "en", base)); err == nil {
-			return n, nil // a language we do not ship, with a key we do
-		}
-		if n.key == "open.lang" {
-			return n, nil // one line for whichever place the language has
-		}
-		return n, fmt.Errorf("there is no clip called %s", n.key)
-	}
-	return n, nil
-}
-
-func decode(from fs.FS, file string, n name) (*call.Clip, error) {
-	info, err := fs.Stat(from, file)
+func builtIn(key string, lang call.Language, file string) (*call.Clip, error) {
+	data, err := fs.ReadFile(built, path.Join("clips", file))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("load prompts: %w", err)
 	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("it has %d MB, more than %d", info.Size()>>20, maxFile>>20)
-	}
-	body, err := fs.ReadFile(from, file)
+	s, err := sound.ReadWAV(data)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("load prompts: %s: %w", file, err)
 	}
-	s, err := sound.ReadWAV(body)
-	if err != nil {
-		return nil, err
-	}
-	if s.Seconds() > maxSeconds {
-		return nil, fmt.Errorf("it lasts %.0f s, more than %.0f", s.Seconds(), maxSeconds)
-	}
-	if len(s.Samples) == 0 {
-		return nil, errors.New("it has no sound")
-	}
-	if s.Rate != call.ClockRate {
-		s = sound.Resample(s, call.ClockRate)
-	}
-	return newClip(n, s.PCM()), nil
+	return makeClip(key, lang, s), nil
 }
 
-// newClip codes samples in both laws, once for all calls.
-func newClip(n name, pcm []int16) *call.Clip {
-	c := &call.Clip{
-		Key: n.key, Language: n.lang, PCM: pcm, ALaw: make([]byte, len(pcm)), MuLaw: make([]byte, len(pcm)),
-	}
-	hash := sha256.New()
-	raw := make([]byte, 2*len(pcm))
+// makeClip codes a sound once in both laws.
+func makeClip(key string, lang call.Language, s sound.Sound) *call.Clip {
+	pcm := sound.Resample(s, call.ClockRate).PCM()
+	c := &call.Clip{Key: key, Language: lang, PCM: pcm, ALaw: make([]byte, len(pcm)), MuLaw: make([]byte, len(pcm))}
+	raw := make([]byte, 0, 2*len(pcm))
 	for i, v := range pcm {
 		c.ALaw[i], c.MuLaw[i] = media.EncodeALaw(v), media.EncodeMuLaw(v)
-		raw[2*i], raw[2*i+1] = byte(v), byte(uint16(v)>>8)
+		raw = binary.LittleEndian.AppendUint16(raw, uint16(v))
 	}
-	hash.Write(raw)
-	c.Version = hex.EncodeToString(hash.Sum(nil))[:12]
+	h := sha256.New()
+	h.Write([]byte(strings.Join([]string{key, string(lang), ""}, "\x00"))) // a hash takes all that is written
+	h.Write(raw)
+	c.Version = hex.EncodeToString(h.Sum(nil))[:12]
 	return c
 }
 
-// Clip is the clip of that key in that language; in the first language where it is missing
-// there; without a language for music and tones; nil where there is none at all.
+// Clip finds a clip: in the language, else in the first one, else among the tones. There may be
+// none; then it is nil, which is silence, and the log says so once. Key open.lang is the
+// language's line of the language menu at the place where the configuration has it.
 func (l *Library) Clip(key string, lang call.Language) *call.Clip {
-	if key == "open.lang" {
-		return l.languageLine(lang)
-	}
-	for _, n := range []name{{key, lang}, {key, l.languages[0]}, {key, ""}} {
+	for _, n := range []name{{key, lang}, {key, l.languages[0]}, {key: key}} {
 		if c := l.clips[n]; c != nil {
 			return c
 		}
 	}
+	if _, told := l.missed.LoadOrStore(name{key, lang}, struct{}{}); !told {
+		l.log.Error("no prompt of this name, silence is played", zap.String("key", key), zap.String("language", string(lang)))
+	}
 	return nil
 }
 
-// languageLine is the line of the language menu with the key that the configured order gives
-// the language.
-func (l *Library) languageLine(lang call.Language) *call.Clip {
-	if own := l.clips[name{"open.lang", lang}]; own != nil {
-		return own
-	}
-	return l.clips[name{"open.lang." + strconv.Itoa(1+slices.Index(l.languages, lang)), lang}]
+// Has reports whether there is a clip in this very language (or, for tones, in none).
+func (l *Library) Has(key string, lang call.Language) bool {
+	return l.clips[name{key, lang}] != nil || l.clips[name{key: key}] != nil
 }
 
-// Music is the music on hold.
-func (l *Library) Music() *call.Clip { return l.clips[name{MusicKey, ""}] }
+// Music is the music on hold, made to be looped. Never nil.
+func (l *Library) Music() *call.Clip { return l.music }
 
-// Has reports whether there is a clip of that key in that very language.
-func (l *Library) Has(key string, lang call.Language) bool { return l.clips[name{key, lang}] != nil }
-
-// Check lists the deployer's files that are not used.
-func (l *Library) Check() []Fault { return l.faults }
+// Check tells what is wrong with the deployer's own files, in the order of their names.
+func (l *Library) Check() []Fault { return slices.Clone(l.faults) }

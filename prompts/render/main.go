@@ -1,153 +1,121 @@
-// Command render makes the clips of prompts/clips anew: the texts of catalogue.yaml spoken by
-// espeak-ng, brought to one level and cut; the music and the tones computed. The same texts give
-// the same files. Run it by `make prompts`, from the root of the repository.
+// Command render makes the clips that are embedded in the program, from catalogue.yaml:
+//
+//	go run ./prompts/render [-out DIR]
+//
+// It needs espeak-ng 1.51, runs for some seconds, and gives the same files each time. Only the
+// sound of espeak-ng goes into the program, never its code.
 package main
 
 import (
-	_ "embed"
+	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
-	"os/exec"
+	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"hotline/call"
+	"hotline/prompts"
 	"hotline/prompts/sound"
 )
 
-//go:embed respell.yaml
-var respellings []byte
-
-// The synthesiser: its voice by language and its speed in words a minute.
-var voices = map[string]string{"az": "az", "en": "en-gb", "ru": "ru"}
-
-const speed = "145"
-
-// What a clip is brought to: levels in dBov, times in seconds.
-const (
-	target  = -22.0 // active speech level (RFC 7874 §4)
-	spread  = 3.0   // dB that a clip's gain may differ from its language's median
-	top     = -3.0  // peak
-	floor   = -55.0 // below is silence
-	head    = 0.06
-	tail    = 0.12
-	cutLow  = 120.0 // Hz
-	folder  = "prompts/clips"
-	listing = "prompts/catalogue.yaml"
-)
-
 func main() {
-	if err := render(); err != nil {
+	out := flag.String("out", "prompts/clips", "the folder to write")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := render(ctx, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "render:", err)
 		os.Exit(1)
 	}
 }
 
-func render() error {
-	body, err := os.ReadFile(listing)
-	if err != nil {
-		return fmt.Errorf("run from the root of the repository: %w", err)
-	}
-	var texts map[string]map[string]string
-	if err := yaml.UnmarshalWithOptions(body, &texts, yaml.Strict()); err != nil {
-		return fmt.Errorf("%s: %w", listing, err)
-	}
-	var respell map[string]map[string]string
-	if err := yaml.Unmarshal(respellings, &respell); err != nil {
-		return fmt.Errorf("respell.yaml: %w", err)
-	}
-	if err := os.RemoveAll(folder); err != nil {
+// render writes every clip, and takes away those of keys that are no more.
+func render(ctx context.Context, out string) error {
+	if err := checkVersion(ctx); err != nil {
 		return err
 	}
-	for lang, voice := range voices {
-		if err := renderLanguage(lang, voice, texts, respell[lang]); err != nil {
+	entries, err := prompts.Catalogue()
+	if err != nil {
+		return err
+	}
+	table, err := readRespelling()
+	if err != nil {
+		return err
+	}
+	files := map[string][]byte{
+		prompts.MusicFile: wav(music()),
+		"tone.ok.wav":     wav(toneOK()),
+		"tone.error.wav":  wav(toneError()),
+	}
+	for _, lang := range prompts.Shipped() {
+		if err := renderLanguage(ctx, lang, entries, table, files); err != nil {
 			return err
 		}
 	}
-	for name, s := range map[string]sound.Sound{"music": music(), "tone.ok": toneOK(), "tone.error": toneError()} {
-		if err := write(filepath.Join(folder, name+".wav"), s); err != nil {
-			return err
-		}
-	}
-	return nil
+	files["spoken.txt"] = []byte(spoken(entries, table))
+	return write(out, files)
 }
 
-// renderLanguage speaks every text of one language and evens out their levels.
-func renderLanguage(lang, voice string, texts map[string]map[string]string, respell map[string]string) error {
-	keys := make([]string, 0, len(texts))
-	for key := range texts {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	spoken := make(map[string]sound.Sound, len(keys))
-	gains := make([]float64, 0, len(keys))
-	for i, key := range keys {
-		text, ok := texts[key][lang]
+func renderLanguage(ctx context.Context, lang call.Language, entries []prompts.Entry, table respelling, files map[string][]byte) error {
+	var paths []string
+	var raw []sound.Sound
+	for _, e := range entries {
+		text, ok := e.Texts[lang]
 		if !ok {
-			return fmt.Errorf("%s has no text in %s", key, lang)
+			continue
 		}
-		s, err := speak(voice, phonemes(text, respell))
+		s, err := synthesise(ctx, lang, table.speak(lang, text))
 		if err != nil {
-			return fmt.Errorf("%s in %s: %w", key, lang, err)
-		}
-		s = sound.Resample(sound.HighPass(s, cutLow), call.ClockRate)
-		spoken[key] = s
-		gains = append(gains, target-sound.ActiveLevel(s))
-		fmt.Printf("\r%s %d/%d ", lang, i+1, len(keys))
-	}
-	fmt.Println()
-	sorted := slices.Clone(gains)
-	slices.Sort(sorted)
-	median := sorted[len(sorted)/2]
-	for i, key := range keys {
-		gain := min(max(gains[i], median-spread), median+spread)
-		s := sound.Limit(sound.Gain(spoken[key], gain), top)
-		if err := write(filepath.Join(folder, lang, key+".wav"), sound.Trim(s, floor, head, tail)); err != nil {
 			return err
 		}
+		raw = append(raw, s)
+		paths = append(paths, string(lang)+"/"+e.Key+".wav")
 	}
+	seconds := 0.0
+	for i, s := range shape(raw) {
+		files[paths[i]] = wav(s)
+		seconds += s.Seconds()
+	}
+	fmt.Printf("%s: %d clips, %.0f s\n", lang, len(raw), seconds)
 	return nil
 }
 
-// phonemes replaces the words that the voice reads wrongly.
-func phonemes(text string, respell map[string]string) string {
-	words := strings.Fields(text)
-	for i, w := range words {
-		bare := strings.Trim(w, ".,!?:;")
-		if p, ok := respell[bare]; ok {
-			words[i] = strings.Replace(w, bare, p, 1)
+func wav(s sound.Sound) []byte { return sound.WriteWAV(s.Rate, s.PCM()) }
+
+// spoken lists what was given to the synthesiser. It stands beside the clips, so that a test
+// without a synthesiser can tell that a text was changed and its clip was not.
+func spoken(entries []prompts.Entry, table respelling) string {
+	var b strings.Builder
+	b.WriteString("# Generated with espeak-ng " + version + " by `make prompts`: what each clip was made from.\n")
+	for _, e := range entries {
+		for _, lang := range prompts.Shipped() {
+			if text, ok := e.Texts[lang]; ok {
+				fmt.Fprintf(&b, "%s/%s: %s\n", lang, e.Key, table.speak(lang, text))
+			}
 		}
 	}
-	return strings.Join(words, " ")
+	return b.String()
 }
 
-// speak runs the synthesiser. The text goes in a file: no shell, no quoting.
-func speak(voice, text string) (sound.Sound, error) {
-	dir, err := os.MkdirTemp("", "render")
+// write puts the files into the folder and removes other clips from it.
+func write(out string, files map[string][]byte) error {
+	old, err := filepath.Glob(filepath.Join(out, "*", "*.wav"))
 	if err != nil {
-		return sound.Sound{}, err
+		return fmt.Errorf("list %s: %w", out, err)
 	}
-	defer os.RemoveAll(dir)
-	in, out := filepath.Join(dir, "text"), filepath.Join(dir, "out.wav")
-	if err := os.WriteFile(in, []byte(text), 0o600); err != nil {
-		return sound.Sound{}, err
+	var faults []error
+	for _, path := range old {
+		name, err := filepath.Rel(out, path)
+		if _, kept := files[filepath.ToSlash(name)]; err == nil && !kept {
+			faults = append(faults, os.Remove(path))
+		}
 	}
-	if answer, err := exec.Command("espeak-ng", "-v", voice, "-s", speed, "-f", in, "-w", out).CombinedOutput(); err != nil {
-		return sound.Sound{}, fmt.Errorf("espeak-ng: %w: %s", err, answer)
+	for name, data := range files {
+		path := filepath.Join(out, filepath.FromSlash(name))
+		faults = append(faults, os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, data, 0o644))
 	}
-	file, err := os.ReadFile(out)
-	if err != nil {
-		return sound.Sound{}, err
-	}
-	return sound.ReadWAV(file)
-}
-
-func write(path string, s sound.Sound) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(path, sound.WriteWAV(s.Rate, s.PCM()), 0o644)
+	return errors.Join(faults...)
 }

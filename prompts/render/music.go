@@ -7,79 +7,115 @@ import (
 	"hotline/prompts/sound"
 )
 
-// The music on hold is ours: a slow round of four chords, each held for a few seconds, in soft
-// sounds below 3.3 kHz, so that G.711 leaves it whole. Its end runs into its beginning.
+// The music on hold: eight slow bars, a chord each, with a few bell-like notes over it. It is
+// ours, offends nobody and carries no rights. Every note is laid on a ring, so that what sounds
+// on beyond the end goes on at the beginning and the loop has no seam.
 const (
-	chordSeconds = 6.6
-	rounds       = 2
-	musicLevel   = -30.0 // dBov
-	musicTop     = -15.0 // dBFS
-	fade         = 1.1   // seconds in and out of a chord
-	brightest    = 3300.0
+	barSeconds   = 6.25
+	stepsABar    = 8
+	musicDBov    = -30.0
+	musicPeak    = -15.5 // dBFS: no coder and no ear is startled
+	highestHz    = 3300.0
+	padOverlap   = 2.0 // seconds a chord fades in and out
+	bellDecay    = 1.1 // seconds to 1/e
+	bellStrength = 0.9
 )
 
-// chords are in Hz: A minor, F, C and G, in close voicing, with a note that wanders above.
-var chords = [][]float64{
-	{220.00, 261.63, 329.63, 440.00},
-	{174.61, 261.63, 349.23, 440.00},
-	{196.00, 261.63, 329.63, 392.00},
-	{196.00, 246.94, 293.66, 392.00},
+// A bar is a chord, as semitones from A (440 Hz), and which of its notes the bells take; a step
+// of -1 rests.
+type bar struct {
+	chord []int
+	bells [stepsABar]int
 }
 
-// above is the wandering note of each chord, by round.
-var above = [rounds][4]float64{{659.26, 698.46, 783.99, 587.33}, {523.25, 880.00, 659.26, 493.88}}
+func bars() []bar {
+	d := []int{-19, -12, -7, -3, 4} // D major with its seventh
+	b := []int{-22, -15, -10, -7, -3}
+	g := []int{-26, -14, -10, -7, -2}
+	a := []int{-24, -12, -8, -5, 2}
+	return []bar{
+		{d, [8]int{2, -1, 3, -1, 4, -1, 3, -1}},
+		{b, [8]int{2, -1, 3, -1, 4, -1, -1, -1}},
+		{g, [8]int{2, -1, 3, -1, 4, -1, 3, 2}},
+		{a, [8]int{3, -1, 2, -1, 4, -1, -1, -1}},
+		{d, [8]int{4, -1, 3, -1, 2, -1, 3, -1}},
+		{b, [8]int{4, -1, 3, 2, 3, -1, -1, -1}},
+		{g, [8]int{3, -1, 4, -1, 3, -1, 2, -1}},
+		{a, [8]int{2, -1, 3, -1, -1, -1, -1, -1}},
+	}
+}
 
+// music makes the loop.
 func music() sound.Sound {
-	const rate = float64(call.ClockRate)
-	length := int(chordSeconds * rate * float64(len(chords)*rounds))
-	out := make([]float64, length)
-	for round := range rounds {
-		for i, chord := range chords {
-			start := int(float64(round*len(chords)+i) * chordSeconds * rate)
-			for n, pitch := range chord {
-				strike(out, start, pitch, 0.5/float64(n+2))
+	tune := bars()
+	ring := make([]float64, int(float64(len(tune))*barSeconds*call.ClockRate))
+	for i, b := range tune {
+		start := float64(i) * barSeconds
+		for _, n := range b.chord {
+			lay(ring, start-padOverlap/2, barSeconds+padOverlap, pad(pitch(n)))
+		}
+		for step, n := range b.bells {
+			if n >= 0 {
+				lay(ring, start+float64(step)*barSeconds/stepsABar, 6*bellDecay, bell(pitch(b.chord[n]+12)))
 			}
-			strike(out, start+int(0.8*rate), above[round][i], 0.14)
 		}
 	}
-	s := sound.Sound{Rate: call.ClockRate, Samples: out}
-	s = sound.Gain(s, musicLevel-sound.Level(out))
-	return sound.Limit(s, musicTop)
+	s := sound.Sound{Rate: call.ClockRate, Samples: ring}
+	s = sound.Gain(s, musicDBov-sound.Level(s.Samples))
+	return sound.Limit(s, musicPeak)
 }
 
-// strike adds one soft note to a ring of samples; what passes the end goes on at the start.
-func strike(out []float64, start int, pitch, strength float64) {
-	const rate = float64(call.ClockRate)
-	length := int((chordSeconds + fade) * rate)
-	for harmonic := 1.0; harmonic <= 4 && pitch*harmonic < brightest; harmonic++ {
-		w := 2 * math.Pi * pitch * harmonic / rate
-		loud := strength / (harmonic * harmonic)
-		for i := range length {
-			t := float64(i) / rate
-			envelope := math.Min(1, t/fade) * math.Min(1, (chordSeconds+fade-t)/fade)
-			tremble := 1 + 0.06*math.Sin(2*math.Pi*0.55*t+harmonic)
-			out[(start+i)%len(out)] += loud * envelope * envelope * tremble * math.Sin(w*float64(i))
-		}
+func pitch(semitones int) float64 { return 440 * math.Pow(2, float64(semitones)/12) }
+
+// lay adds a note to the ring; it may begin before the start and last beyond the end.
+func lay(ring []float64, start, seconds float64, note func(t, length float64) float64) {
+	first := int(math.Round(start * call.ClockRate))
+	for i := range int(seconds * call.ClockRate) {
+		at := (first + i + len(ring)) % len(ring)
+		ring[at] += note(float64(i)/call.ClockRate, seconds)
 	}
 }
 
-// toneOK is what a star code is answered with: two rising notes.
-func toneOK() sound.Sound { return notes(660, 880) }
+// pad is a soft tone that swells and fades: few harmonics, each a quarter of the one before.
+func pad(hz float64) func(t, length float64) float64 {
+	return func(t, length float64) float64 {
+		edge := min(1, min(t, length-t)/padOverlap)
+		v := 0.0
+		for k := 1; k <= 4 && float64(k)*hz < highestHz; k++ {
+			v += math.Pow(4, -float64(k-1)) * math.Sin(2*math.Pi*hz*float64(k)*t)
+		}
+		swell := 1 + 0.12*math.Sin(2*math.Pi*0.32*t)
+		return 0.5 * swell * v * math.Pow(math.Sin(math.Pi/2*edge), 2)
+	}
+}
 
-// toneError is what a star code that was refused is answered with: two falling notes.
-func toneError() sound.Sound { return notes(440, 330) }
+// bell is a plucked tone that dies away.
+func bell(hz float64) func(t, length float64) float64 {
+	return func(t, length float64) float64 {
+		edge := min(1, t/0.012) * min(1, (length-t)/0.05)
+		v := math.Sin(2*math.Pi*hz*t) * math.Exp(-t/bellDecay)
+		if 2*hz < highestHz {
+			v += 0.3 * math.Sin(2*math.Pi*2*hz*t) * math.Exp(-2.5*t/bellDecay)
+		}
+		return bellStrength * edge * v
+	}
+}
 
-func notes(pitches ...float64) sound.Sound {
-	const rate, each, edge = call.ClockRate, 0.18, 0.01
-	var out []float64
-	for _, p := range pitches {
-		n := int(each * rate)
-		for i := range n {
-			t := float64(i) / rate
-			envelope := math.Min(1, math.Min(t, each-t)/edge)
-			out = append(out, envelope*math.Sin(2*math.Pi*p*t))
+// toneOK says yes in two rising notes, toneError no in two falling ones.
+func toneOK() sound.Sound    { return notes(660, 880) }
+func toneError() sound.Sound { return notes(392, 294) }
+
+// notes plays tones of 140 ms one after another.
+func notes(hz ...float64) sound.Sound {
+	const each = 0.14
+	s := sound.Sound{Rate: call.ClockRate}
+	for _, f := range hz {
+		for i := range int(each * call.ClockRate) {
+			t := float64(i) / call.ClockRate
+			edge := min(1, min(t, each-t)/0.015)
+			s.Samples = append(s.Samples, edge*(math.Sin(2*math.Pi*f*t)+0.2*math.Sin(4*math.Pi*f*t)))
 		}
 	}
-	s := sound.Sound{Rate: rate, Samples: append(make([]float64, rate/20), append(out, make([]float64, rate/10)...)...)}
-	return sound.Gain(s, -22-sound.Level(out))
+	s = sound.Gain(s, targetDBov-sound.Level(s.Samples))
+	return sound.Trim(sound.Limit(s, peakDBFS), floorDBov, headSeconds, tailSeconds)
 }

@@ -29,16 +29,6 @@ func Resample(s Sound, rate int) Sound {
 	return Sound{Rate: rate, Samples: out}
 }
 
-// LowPass cuts a sound at the top of the telephone band without changing its rate.
-func LowPass(s Sound) Sound {
-	k := newKernel(float64(s.Rate), cutHz, transitionHz, 1)
-	out := make([]float64, len(s.Samples))
-	for i := range out {
-		out[i] = k.at(s.Samples, i, 0)
-	}
-	return Sound{Rate: s.Rate, Samples: out}
-}
-
 // A kernel is a sinc under a Kaiser window, a row of taps for each phase between two samples.
 type kernel struct {
 	half   int // taps on each side of the middle

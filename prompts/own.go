@@ -1,0 +1,194 @@
+package prompts
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"hotline/call"
+	"hotline/prompts/sound"
+)
+
+// A Fault is a file in the deployer's folder that is not played.
+type Fault struct {
+	Path    string
+	Problem string // what is wrong
+	Want    string // what would be right
+}
+
+func (f Fault) String() string { return f.Path + ": " + f.Problem + ", " + f.Want }
+
+// What a deployer's clip may be: three minutes are more than anybody listens to, and 48 kHz in
+// stereo makes 35 MB of them. Music may be longer.
+const (
+	maxSeconds = 180
+	maxMusic   = 900
+	maxBytes   = 192 << 10 * maxMusic
+)
+
+// wantWAV is what Check says of sound that cannot be read.
+const wantWAV = "make it a WAV of 16-bit PCM, A-law or μ-law, mono or stereo, at 8, 16, 44.1 or 48 kHz"
+
+// loadOwn lays the deployer's clips over the built-in ones.
+func (l *Library) loadOwn(dir string, entries []Entry) {
+	if dir == "" {
+		return
+	}
+	folders, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		l.fault(dir, "the folder cannot be read: "+reason(err), "let the server read it")
+		return
+	}
+	for _, f := range folders { // in the order of their names
+		path := filepath.Join(dir, f.Name())
+		switch {
+		case hidden(f.Name()):
+		case isDir(path) && slices.Contains(Shipped(), call.Language(f.Name())):
+			// A language that is not configured today may be tomorrow: its files are no fault.
+			if slices.Contains(l.languages, call.Language(f.Name())) {
+				l.loadFolder(path, call.Language(f.Name()), entries)
+			}
+		case isDir(path):
+			l.fault(path, "there is no language of this name", "name the folder az, en or ru")
+		case f.Name() == MusicFile:
+			if s, ok := l.read(path, maxMusic); ok {
+				l.music = makeClip("music", "", s)
+			}
+		default:
+			l.own(path, "", entries)
+		}
+	}
+}
+
+func (l *Library) loadFolder(dir string, lang call.Language, entries []Entry) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		l.fault(dir, "the folder cannot be read: "+reason(err), "let the server read it")
+		return
+	}
+	for _, f := range files {
+		if !hidden(f.Name()) {
+			l.own(filepath.Join(dir, f.Name()), lang, entries)
+		}
+	}
+}
+
+// own takes one file. Only clips that somebody plays have names: another is a slip of the finger
+// that would otherwise stay unheard.
+func (l *Library) own(path string, lang call.Language, entries []Entry) {
+	key, isWAV := strings.CutSuffix(filepath.Base(path), ".wav")
+	known := []string{ToneOK, ToneError}
+	if lang != "" {
+		known = append(known[:0], langLine)
+		for _, e := range entries {
+			known = append(known, e.Key)
+		}
+	}
+	if !isWAV || !slices.Contains(known, key) {
+		want := "take it away, or name it KEY.wav as in the catalogue"
+		if near := like(key, known); near != "" {
+			want = "name it " + near + ".wav"
+		} else if lang == "" {
+			want = "put it in the folder of its language: az, en or ru"
+		}
+		l.fault(path, "there is no prompt of this name", want)
+		return
+	}
+	s, ok := l.read(path, maxSeconds)
+	if !ok {
+		return
+	}
+	c := makeClip(key, lang, s)
+	l.clips[name{key, lang}] = c
+	place := slices.Index(l.languages, lang) + 1
+	if key == fmt.Sprintf("%s.%d", langLine, place) && !exists(filepath.Join(filepath.Dir(path), langLine+".wav")) {
+		l.clips[name{langLine, lang}] = c
+	}
+}
+
+// read reads a WAV. Level and pauses stay as the deployer made them.
+func (l *Library) read(path string, most float64) (sound.Sound, bool) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		l.fault(path, "it is no file", wantWAV)
+		return sound.Sound{}, false
+	}
+	var data []byte
+	if err == nil {
+		data, err = readAtMost(path, maxBytes)
+	}
+	if err != nil {
+		l.fault(path, "it cannot be read: "+reason(err), "let the server read it")
+		return sound.Sound{}, false
+	}
+	s, err := sound.ReadWAV(data)
+	if err != nil {
+		l.fault(path, err.Error(), wantWAV)
+		return s, false
+	}
+	if s.Seconds() > most {
+		l.fault(path, fmt.Sprintf("it is %.0f s long", s.Seconds()), fmt.Sprintf("cut it to %.0f s at most", most))
+		return s, false
+	}
+	return s, true
+}
+
+func readAtMost(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = fmt.Errorf("it is larger than %d MB", most>>20)
+	}
+	return data, err
+}
+
+func (l *Library) fault(path, problem, want string) {
+	l.faults = append(l.faults, Fault{Path: path, Problem: problem, Want: want})
+}
+
+// reason is why a file could not be read, without its path, which the Fault has.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+func hidden(name string) bool { return strings.HasPrefix(name, ".") }
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// like gives the known key that differs from a typed one only in capitals and signs between its
+// words, or "".
+func like(typed string, known []string) string {
+	plain := func(s string) string {
+		return strings.ToLower(strings.NewReplacer(".", "", "-", "", "_", "", " ", "").Replace(s))
+	}
+	for _, k := range known {
+		if plain(k) == plain(typed) {
+			return k
+		}
+	}
+	return ""
+}
