@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -60,16 +61,13 @@ type TryOptions struct {
 // one of them a robot, and numbers that misbehave on purpose. Ports that are taken are
 // replaced by free ones.
 func Try(ctx context.Context, o TryOptions) (*App, *Trial, error) {
-	file, err := tryFile(o.Dir)
-	if err != nil {
-		return nil, nil, err
+	a, err := startTrial(ctx, o)
+	for range 5 { // somebody took a port between our look and our bind: look again
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+		a, err = startTrial(ctx, o)
 	}
-	crew := &tryCrew{people: map[string]bool{}}
-	a, err := start(ctx, Options{File: file, Log: o.Log, Version: o.Version}, func(a *App) {
-		a.misbehave, a.fault = misbehaving, o.fault
-		a.registered = crew.registered
-		crew.app = a
-	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -81,6 +79,20 @@ func Try(ctx context.Context, o TryOptions) (*App, *Trial, error) {
 		return nil, nil, errors.Join(err, a.Close())
 	}
 	return a, trial, nil
+}
+
+// startTrial starts the server on ports that are free now.
+func startTrial(ctx context.Context, o TryOptions) (*App, error) {
+	file, err := tryFile(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	crew := &tryCrew{people: map[string]bool{}}
+	return start(ctx, Options{File: file, Log: o.Log, Version: o.Version}, func(a *App) {
+		a.misbehave, a.fault = misbehaving, o.fault
+		a.registered = crew.registered
+		crew.app = a
+	})
 }
 
 // tryFile is the configuration of a trial.

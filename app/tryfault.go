@@ -71,6 +71,19 @@ func find(pcm, clip []int16) (at int, likeness float64) {
 	return at, likeness
 }
 
+// found is the share of a clip's half seconds that are somewhere in a sound: a machine that stalled
+// for a moment leaves a gap in the recording where there was one in the call.
+func found(pcm, clip []int16) float64 {
+	there, pieces := 0, 0
+	for i := 0; i+2*probe <= len(clip); i += 2 * probe {
+		pieces++
+		if _, likeness := find(pcm, clip[i:i+2*probe]); likeness > 0.9 {
+			there++
+		}
+	}
+	return float64(there) / float64(max(1, pieces))
+}
+
 // alikeAnywhere is find for clips too short for a probe.
 func alikeAnywhere(pcm, clip []int16) (likeness float64) {
 	for i := 0; i+len(clip) <= len(pcm); i++ {

@@ -50,10 +50,11 @@ func (l *Line) notify(v *visit, in []call.Language) {
 	}
 }
 
-// closed tells a caller who comes outside the hours so, in every language, and lets go.
+// closed tells a caller who comes outside the hours so, in every language, and lets go. When
+// the line is open is not said: only the deployer knows the words for its own hours.
 func (l *Line) closed(v *visit) bool {
 	for _, lang := range v.settings.Languages {
-		v.leg.Audio().Play(v.ctx, l.o.Prompts.Clip("closed.intro", lang), l.o.Prompts.Clip("closed.hours", lang))
+		v.leg.Audio().Play(v.ctx, l.o.Prompts.Clip("closed.intro", lang))
 	}
 	if v.ctx.Err() == nil {
 		v.outcome, v.endedBy = call.Closed, call.ByUs

@@ -1,0 +1,88 @@
+//go:build acceptance
+
+package acceptance
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// `hotline try --call` exits 0 where every step was seen and heard, and its recording is what
+// it says, to sox.
+func TestTryCall(t *testing.T) {
+	t.Parallel()
+	out, code := tryCall(t, "")
+	if code != 0 || strings.Contains(out, "FAILED") {
+		t.Fatalf("exit %d:\n%s", code, out)
+	}
+	file := regexp.MustCompile(`(?m)^recording +(/\S+\.wav)$`).FindStringSubmatch(out)
+	if file == nil {
+		t.Fatalf("no recording is named:\n%s", out)
+	}
+	left, right := channels(t, file[1])
+	joined := first(left, 440)
+	if joined < 5*time.Second || first(right, 1000) < 5*time.Second {
+		t.Errorf("the citizen is heard from %s on, the operator from %s", joined, first(right, 1000))
+	}
+	if h := sox(t, file[1], 1, 0, joined-100*time.Millisecond); !h.silent() {
+		t.Errorf("before the operator is there, sox hears %+v on the left", h)
+	}
+	if h := sox(t, file[1], 1, joined+200*time.Millisecond, 1200*time.Millisecond); !h.has(440) {
+		t.Errorf("on the left sox hears %+v, want 440 Hz", h)
+	}
+	if h := sox(t, file[1], 2, joined+400*time.Millisecond, time.Second); !h.has(1000) {
+		t.Errorf("on the right sox hears %+v, want 1000 Hz", h)
+	}
+	if h := sox(t, file[1], 2, 0, 4*time.Second); h.silent() {
+		t.Error("the greeting is not on the right")
+	}
+}
+
+// Each fault makes exactly its step fail.
+func TestTryCallFaults(t *testing.T) {
+	for fault, step := range map[string]string{
+		"deaf-operator": "hears the caller's language whispered, then the citizen",
+		"busy-operator": "is rung",
+		"gone-operator": "is rung",
+		"mute-notice":   "hears in English that the call is recorded",
+		"swapped-legs":  "left the citizen, after the notice; right what the citizen heard",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			out, code := tryCall(t, fault)
+			var failed []string
+			for _, l := range strings.Split(out, "\n") {
+				if strings.Contains(l, "FAILED") {
+					failed = append(failed, l)
+				}
+			}
+			if code != 1 || len(failed) != 1 || !strings.Contains(failed[0], step) {
+				t.Errorf("exit %d, want 1 and one failed step %q:\n%s", code, step, out)
+			}
+		})
+	}
+}
+
+func tryCall(t *testing.T, fault string) (out string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Second)
+	defer cancel()
+	args := []string{"try", "--call", "--data", t.TempDir()}
+	if fault != "" {
+		args = append(args, "--fault", fault)
+	}
+	b, err := exec.CommandContext(ctx, program(t), args...).CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if exit != nil {
+		code = exit.ExitCode()
+	}
+	return string(b), code
+}
