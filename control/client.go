@@ -214,9 +214,15 @@ func (c *Client) Drain(ctx context.Context, until time.Time, progress func(calls
 			return ctx.Err()
 		case <-tick.C:
 		}
-		var err error
-		if state, err = get[wire.Drain](ctx, c, "drain"); err != nil {
+		now, err := get[wire.Drain](ctx, c, "drain")
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, ErrNoServer), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 			return nil // the socket is gone, and the server with it
+		case err != nil:
+			return err
 		}
+		state = now
 	}
 }

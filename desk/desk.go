@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -98,7 +100,10 @@ func New(o Options) *Desk {
 	} {
 		d.api.HandleFunc(pattern, d.answer(h))
 	}
-	d.health(d.api)
+	d.api.HandleFunc("/api/v1/", d.answer(func(r *http.Request) (any, error) {
+		return nil, fmt.Errorf("%w: %s %s is no route of this API", ErrNotFound, r.Method, r.URL.Path)
+	}))
+	d.health(d.api, wholeReason)
 	return d
 }
 
@@ -108,7 +113,7 @@ func (d *Desk) API() http.Handler { return d.api }
 // Public is what the HTTP listener shows: there is no login yet, so only the health.
 func (d *Desk) Public() http.Handler {
 	mux := http.NewServeMux()
-	d.health(mux)
+	d.health(mux, firstWord)
 	return mux
 }
 
@@ -119,19 +124,34 @@ func Metrics(g prometheus.Gatherer) http.Handler {
 	return mux
 }
 
-func (d *Desk) health(mux *http.ServeMux) {
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, map[string]string{"status": "ok"}) })
+// health adds the routes that a supervisor of processes asks. say writes a reason for whoever
+// may read the answer.
+func (d *Desk) health(mux *http.ServeMux, say func(reason string) string) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		var why []string
+		reasons := []string{}
 		if d.o.Server != nil {
-			why = d.o.Server.Unready()
+			for _, reason := range d.o.Server.Unready() {
+				reasons = append(reasons, say(reason))
+			}
 		}
-		if len(why) > 0 {
-			writeJSON(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "reasons": why})
+		if len(reasons) > 0 {
+			writeJSON(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "reasons": reasons})
 			return
 		}
-		writeJSON(w, 200, map[string]string{"status": "ready"})
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 	})
+}
+
+func wholeReason(reason string) string { return reason }
+
+// firstWord is what strangers may know of a reason, "store" of "store: the disk takes nothing
+// …": the rest names files and says how we are built.
+func firstWord(reason string) string {
+	word, _, _ := strings.Cut(reason, ":")
+	return word
 }
 
 // bodyLimit bounds a request: no honest one is larger.

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -115,17 +116,22 @@ func (d *Desk) pause(r *http.Request) (any, error) {
 	if err := body(r, &in); err != nil {
 		return nil, err
 	}
-	if err := d.o.Floor.Pause(r.PathValue("name"), in.Reason); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	return done, nil
+	return done, operatorFault(d.o.Floor.Pause(r.PathValue("name"), in.Reason))
 }
 
 func (d *Desk) resume(r *http.Request) (any, error) {
-	if err := d.o.Floor.Resume(r.PathValue("name")); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	return done, operatorFault(d.o.Floor.Resume(r.PathValue("name")))
+}
+
+// operatorFault puts the floor's refusal into the words that have a status.
+func operatorFault(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, queue.ErrNoOperator):
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
-	return done, nil
+	return fmt.Errorf("%w: %w", ErrInvalid, err)
 }
 
 func (d *Desk) users(r *http.Request) (any, error) {
@@ -141,6 +147,11 @@ func (d *Desk) addUser(r *http.Request) (any, error) {
 	if err := body(r, &in); err != nil {
 		return nil, err
 	}
+	if !in.MakePassword {
+		if err := checkPassword(in.Password); err != nil {
+			return nil, err
+		}
+	}
 	return d.o.Users.Add(r.Context(), in)
 }
 
@@ -153,7 +164,20 @@ func (d *Desk) setPassword(r *http.Request) (any, error) {
 	if err := body(r, &in); err != nil {
 		return nil, err
 	}
+	if err := checkPassword(in.Password); err != nil {
+		return nil, err
+	}
 	return done, d.o.Users.SetPassword(r.Context(), r.PathValue("name"), in.Password)
+}
+
+// maxPassword is the longest password taken, in bytes: what is hashed must have an end.
+const maxPassword = 1024
+
+func checkPassword(password string) error {
+	if password == "" || len(password) > maxPassword {
+		return fmt.Errorf("%w: a password has 1 to %d bytes", ErrInvalid, maxPassword)
+	}
+	return nil
 }
 
 func (d *Desk) recordings(r *http.Request) (any, error) {

@@ -270,14 +270,17 @@ func (s *Store) Healthy() error {
 func (s *Store) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 	for {
 		err := s.writeOnce(ctx, f)
-		switch sqlCode(err) {
-		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-			if ctx.Err() == nil {
-				continue // each try has waited 400 ms already
-			}
+		if !busy(err) || ctx.Err() != nil {
+			return err
 		}
-		return err
 	}
+}
+
+// busy reports whether somebody else had the database locked. Whoever tries again needs no
+// pause: SQLite has waited 400 ms already.
+func busy(err error) bool {
+	c := sqlCode(err)
+	return c == sqlite3.SQLITE_BUSY || c == sqlite3.SQLITE_LOCKED
 }
 
 func (s *Store) writeOnce(ctx context.Context, f func(tx *sql.Tx) error) error {

@@ -139,7 +139,7 @@ func (s *Store) open(dir string) error {
 		return fmt.Errorf("spool: %w", err)
 	}
 	s.applied.Store(applied)
-	n, err := s.commitAll()
+	n, err := s.replay()
 	if err != nil {
 		return errors.Join(fmt.Errorf("replay the spool: %w", err), s.spool.close())
 	}
@@ -147,6 +147,20 @@ func (s *Store) open(dir string) error {
 		s.log.Info("replayed the spool", zap.Int("entries", n))
 	}
 	return nil
+}
+
+// openTime is how long Open waits for a database that somebody else has locked, a backup say.
+const openTime = 10 * time.Second
+
+// replay applies what the process before us left.
+func (s *Store) replay() (n int, err error) {
+	for end := time.Now().Add(openTime); ; {
+		more, err := s.commitAll()
+		n += more
+		if err == nil || !busy(err) || time.Now().After(end) {
+			return n, err
+		}
+	}
 }
 
 // makePrivate makes the file where it is missing: nobody else's business, and SQLite gives its

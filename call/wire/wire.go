@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"time"
 
 	"hotline/call"
@@ -24,22 +25,43 @@ type Calls struct {
 
 // A Call is one record.
 type Call struct {
-	ID        string       `json:"id"`
-	Line      string       `json:"line"`
-	Language  *string      `json:"language"`
-	Queue     *string      `json:"queue"`
-	Operator  *string      `json:"operator"`
-	Outcome   *string      `json:"outcome"`
-	Phase     *string      `json:"phase"`
-	EndedBy   *string      `json:"ended_by"`
-	Code      *int         `json:"code"`
-	Arrived   *string      `json:"arrived"`
-	Answered  *string      `json:"answered"`
-	Ended     *string      `json:"ended"`
-	WaitedMS  *int64       `json:"waited_ms"`
-	TalkedMS  *int64       `json:"talked_ms"`
-	Recording *string      `json:"recording"`
-	Notice    *call.Notice `json:"notice"`
+	ID        string  `json:"id"`
+	Line      string  `json:"line"`
+	Language  *string `json:"language"`
+	Queue     *string `json:"queue"`
+	Operator  *string `json:"operator"`
+	Outcome   *string `json:"outcome"`
+	Phase     *string `json:"phase"`
+	EndedBy   *string `json:"ended_by"`
+	Code      *int    `json:"code"`
+	Arrived   *string `json:"arrived"`
+	Answered  *string `json:"answered"`
+	Ended     *string `json:"ended"`
+	WaitedMS  *int64  `json:"waited_ms"`
+	TalkedMS  *int64  `json:"talked_ms"`
+	Recording *string `json:"recording"`
+	Notice    *Notice `json:"notice"`
+}
+
+// A Notice is the proof that the caller was told of the recording.
+type Notice struct {
+	Key       string          `json:"key"`
+	Language  call.Language   `json:"language"`
+	Version   string          `json:"version"`
+	From      *string         `json:"from"`
+	To        *string         `json:"to"`
+	Languages []call.Language `json:"languages"` // all that were played, in their order
+}
+
+func noticeOf(n *call.Notice) *Notice {
+	if n == nil {
+		return nil
+	}
+	all := n.Languages
+	if len(all) == 0 {
+		all = []call.Language{n.Language}
+	}
+	return &Notice{Key: n.Key, Language: n.Language, Version: n.Version, From: Time(n.From), To: Time(n.To), Languages: all}
 }
 
 // CallOf is a record as the API shows it. The caller's number is not part of it.
@@ -47,7 +69,7 @@ func CallOf(r call.Record) Call {
 	c := Call{
 		ID: string(r.ID), Line: r.Line, Language: text(r.Language), Queue: text(r.Queue), Operator: text(r.Operator),
 		Outcome: text(r.Outcome), Phase: text(r.Phase), EndedBy: text(r.EndedBy), Recording: text(r.Recording),
-		Arrived: Time(r.Arrived), Answered: Time(r.Answered), Ended: Time(r.Ended), Notice: r.Notice,
+		Arrived: Time(r.Arrived), Answered: Time(r.Answered), Ended: Time(r.Ended), Notice: noticeOf(r.Notice),
 	}
 	if r.Code != 0 {
 		c.Code = &r.Code
@@ -123,6 +145,16 @@ type Operator struct {
 	Registered bool      `json:"registered"`
 	Call       *string   `json:"call"`
 	Reason     *string   `json:"reason"`
+}
+
+// MarshalJSON writes Since as all other times are written, with its milliseconds even where
+// they are zero.
+func (o Operator) MarshalJSON() ([]byte, error) {
+	type plain Operator // without this method
+	return json.Marshal(struct {
+		plain
+		Since *string `json:"since"`
+	}{plain(o), Time(o.Since)})
 }
 
 // Users answers GET users.

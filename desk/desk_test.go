@@ -1,0 +1,331 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/call/wire"
+	"hotline/queue"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// t0 has no milliseconds: they must be written all the same.
+var t0 = time.Date(2026, 11, 25, 13, 30, 0, 0, time.FixedZone("Asia/Baku", 4*3600))
+
+// house is everything a desk speaks to, with a little life in it.
+type house struct {
+	unready []string
+	did     []string // what was pressed
+	fail    error
+	since   time.Time
+	limit   int
+}
+
+func (h *house) Calls(_ context.Context, since time.Time, limit int) ([]call.Record, error) {
+	h.since, h.limit = since, limit
+	return []call.Record{talked(), {ID: "open", Line: "919", From: "+000123456789", Arrived: t0}}, h.fail
+}
+
+func (h *house) Call(_ context.Context, id call.ID) (call.Record, error) {
+	if id != talked().ID {
+		return call.Record{}, ErrNotFound
+	}
+	return talked(), nil
+}
+
+func (h *house) Events(context.Context, call.ID) ([]call.Event, error) {
+	return []call.Event{{At: t0, Name: "call.arrived"}, {At: t0.Add(1500 * time.Millisecond), Name: "call.language_chosen",
+		Data: map[string]string{"language": "az"}}}, nil
+}
+
+func talked() call.Record {
+	return call.Record{
+		ID: "talked", Line: "919", Trunk: "carrier", From: "+000123456789", Language: "az", Queue: "general", Operator: "aysel",
+		Outcome: call.Completed, EndedBy: call.ByCaller, Arrived: t0, Answered: t0.Add(time.Second),
+		Ended: t0.Add(time.Minute), Waited: 4500 * time.Millisecond, Talked: 31 * time.Second,
+		Recording: "recordings/2026/11/25/talked.wav",
+		Notice:    &call.Notice{Key: "notice.recording", Language: "az", Version: "ab12", From: t0.Add(2 * time.Second), To: t0.Add(6020304 * time.Microsecond)},
+	}
+}
+
+type floorOf struct{ *house }
+
+func (h floorOf) Snapshot() queue.Snapshot {
+	return queue.Snapshot{
+		At: t0.Add(10 * time.Second),
+		Queues: []queue.QueueView{
+			{Name: "general", Waiting: 2, LongestWait: 9 * time.Second, Calls: []queue.CallView{
+				{Call: "a", Language: "az", Position: 1, Since: t0.Add(time.Second), Operator: "aysel"},
+				{Call: "b", Language: "ru", Position: 2, Since: t0.Add(4 * time.Second)},
+			}},
+			{Name: "empty"},
+		},
+		Operators: []queue.OperatorView{
+			{Name: "aysel", Languages: []call.Language{"az", "ru"}, State: "offered", Since: t0, Call: "a", Registered: true},
+			{Name: "murad", State: "paused", Since: t0, Reason: "lunch"},
+		},
+	}
+}
+
+func (h floorOf) Pause(operator, reason string) error {
+	h.did = append(h.did, "pause "+operator+" "+reason)
+	return h.fail
+}
+
+func (h floorOf) Resume(operator string) error {
+	h.did = append(h.did, "resume "+operator)
+	return h.fail
+}
+
+type usersOf struct{ *house }
+
+func (h usersOf) List(context.Context) ([]wire.User, error) {
+	return []wire.User{{Name: "aysel", Role: "operator", Languages: []string{"az"}, Queues: []string{}, Phone: true}}, nil
+}
+
+func (h usersOf) Add(_ context.Context, u wire.NewUser) (wire.MadeUser, error) {
+	h.did = append(h.did, "add "+u.Name)
+	return wire.MadeUser{Name: u.Name, SIP: &wire.SIP{User: u.Name, Secret: "shown-once"}}, h.fail
+}
+
+func (h usersOf) Disable(_ context.Context, name string) error {
+	h.did = append(h.did, "disable "+name)
+	return h.fail
+}
+
+func (h usersOf) SetPassword(_ context.Context, name, _ string) error {
+	h.did = append(h.did, "passwd "+name)
+	return h.fail
+}
+
+type recordingsOf struct{ *house }
+
+func (h recordingsOf) List(context.Context) ([]wire.Recording, error) {
+	return []wire.Recording{{Call: "talked", Path: "recordings/2026/11/25/talked.wav", State: "sealed", DurationMS: 59000}}, nil
+}
+
+func (h recordingsOf) Verify(context.Context) (wire.Verification, error) {
+	return wire.Verification{Checked: 1, Faults: []wire.Fault{}}, nil
+}
+
+type serverOf struct{ *house }
+
+func (h serverOf) Reload() error { h.did = append(h.did, "reload"); return h.fail }
+func (h serverOf) Drain(until time.Time) error {
+	h.did = append(h.did, "drain "+until.UTC().Format(time.RFC3339))
+	return h.fail
+}
+func (h serverOf) Calls() int        { return 3 }
+func (h serverOf) Unready() []string { return h.unready }
+
+func newDesk(h *house) *Desk {
+	return New(Options{Calls: h, Floor: floorOf{h}, Users: usersOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
+		Version: map[string]string{"version": "test"}, Log: zap.NewNop()})
+}
+
+func ask(t *testing.T, h http.Handler, method, path, body string) (*http.Response, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+	return w.Result(), w.Body.String()
+}
+
+// What programs read, byte for byte. A change here is a change of the contract.
+func TestTheJSONOfTheAPI(t *testing.T) {
+	d := newDesk(&house{})
+	for name, path := range map[string]string{
+		"calls": "calls", "trace": "calls/talked/trace", "queues": "queues", "operators": "operators", "users": "users",
+		"recordings": "recordings", "verify": "recordings/verify", "version": "version", "drain": "drain",
+	} {
+		res, got := ask(t, d.API(), "GET", "/api/v1/"+path, "")
+		if res.StatusCode != 200 || res.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %s, %s", path, res.Status, res.Header.Get("Content-Type"))
+		}
+		if strings.Contains(got, "123456789") {
+			t.Errorf("%s shows the caller's number", path)
+		}
+		var indented strings.Builder
+		var v any
+		if err := json.Unmarshal([]byte(got), &v); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		e := json.NewEncoder(&indented)
+		e.SetIndent("", "  ")
+		if err := e.Encode(json.RawMessage(got)); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join("testdata", name+".json")
+		if *update {
+			if err := os.WriteFile(file, []byte(indented.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if indented.String() != string(want) {
+			t.Errorf("%s:\n%s\nwant\n%s", path, indented.String(), want)
+		}
+	}
+}
+
+func TestWhichCallsAreAskedFor(t *testing.T) {
+	h := &house{}
+	d := newDesk(h)
+	ask(t, d.API(), "GET", "/api/v1/calls", "")
+	if h.limit != 100 || !h.since.IsZero() {
+		t.Errorf("by default %d calls since %v", h.limit, h.since)
+	}
+	ask(t, d.API(), "GET", "/api/v1/calls?limit=7&since=2026-11-25T10:00:00%2B04:00", "")
+	if h.limit != 7 || !h.since.Equal(time.Date(2026, 11, 25, 6, 0, 0, 0, time.UTC)) {
+		t.Errorf("%d calls since %v", h.limit, h.since)
+	}
+	for _, q := range []string{"limit=0", "limit=-1", "limit=x", "limit=1000000", "since=yesterday"} {
+		if res, _ := ask(t, d.API(), "GET", "/api/v1/calls?"+q, ""); res.StatusCode != 422 {
+			t.Errorf("%s: %s", q, res.Status)
+		}
+	}
+}
+
+func TestWhatIsPressedIsDone(t *testing.T) {
+	for _, c := range []struct{ path, body, did string }{
+		{"operators/aysel/pause", `{"reason": "lunch"}`, "pause aysel lunch"},
+		{"operators/aysel/resume", ``, "resume aysel"},
+		{"reload", ``, "reload"},
+		{"drain", `{"until": "2026-11-25T20:00:00+04:00"}`, "drain 2026-11-25T16:00:00Z"},
+		{"drain", `{"until": null}`, "drain 0001-01-01T00:00:00Z"},
+		{"users", `{"name": "leyla", "role": "operator", "password": "x", "phone": true}`, "add leyla"},
+		{"users", `{"name": "leyla", "role": "operator", "make_password": true}`, "add leyla"},
+		{"users/aysel/disable", ``, "disable aysel"},
+		{"users/aysel/passwd", `{"password": "y"}`, "passwd aysel"},
+	} {
+		h := &house{}
+		if res, body := ask(t, newDesk(h).API(), "POST", "/api/v1/"+c.path, c.body); res.StatusCode != 200 {
+			t.Errorf("%s: %s %s", c.path, res.Status, body)
+		}
+		if strings.Join(h.did, ";") != c.did {
+			t.Errorf("%s did %q", c.path, h.did)
+		}
+		// The same, and the house says no.
+		for fail, status := range map[error]int{ErrNotFound: 404, ErrInvalid: 422} {
+			res, body := ask(t, newDesk(&house{fail: fail}).API(), "POST", "/api/v1/"+c.path, c.body)
+			checkProblem(t, c.path, res, body, status)
+		}
+	}
+}
+
+func checkProblem(t *testing.T, what string, res *http.Response, body string, status int) {
+	t.Helper()
+	var p wire.Problem
+	if err := json.Unmarshal([]byte(body), &p); err != nil {
+		t.Errorf("%s: %q: %v", what, body, err)
+	}
+	if res.StatusCode != status || p.Status != status || p.Title == "" || p.Detail == "" ||
+		res.Header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("%s: %s %+v, want %d", what, res.Status, p, status)
+	}
+}
+
+func TestProblems(t *testing.T) {
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"GET", "calls/nobody/trace", "", 404},
+		{"GET", "nothing", "", 404},
+		{"DELETE", "calls", "", 404},
+		{"POST", "operators/aysel/pause", "", 422},
+		{"POST", "operators/aysel/pause", `{"raeson": "lunch"}`, 422},
+		{"POST", "operators/aysel/pause", `{"reason": "` + strings.Repeat("x", bodyLimit) + `"}`, 422},
+		{"POST", "users", `{"name": "leyla", "role": "operator"}`, 422},
+		{"POST", "users/aysel/passwd", `{"password": ""}`, 422},
+		{"POST", "users/aysel/passwd", `{"password": "` + strings.Repeat("x", maxPassword+1) + `"}`, 422},
+	} {
+		h := &house{}
+		res, body := ask(t, newDesk(h).API(), c.method, "/api/v1/"+c.path, c.body)
+		checkProblem(t, c.method+" "+c.path, res, body, c.status)
+		if len(h.did) > 0 {
+			t.Errorf("%s %s did %q", c.method, c.path, h.did)
+		}
+	}
+	res, body := ask(t, newDesk(&house{fail: queue.ErrNoOperator}).API(), "POST", "/api/v1/operators/nobody/resume", "")
+	checkProblem(t, "an operator who is none", res, body, 404)
+	res, body = ask(t, newDesk(&house{fail: errors.New("disk")}).API(), "GET", "/api/v1/calls", "")
+	checkProblem(t, "our fault", res, body, 500)
+}
+
+func TestReadiness(t *testing.T) {
+	h := &house{}
+	d := newDesk(h)
+	for _, mux := range []http.Handler{d.API(), d.Public()} {
+		for _, path := range []string{"/healthz", "/readyz"} {
+			if res, body := ask(t, mux, "GET", path, ""); res.StatusCode != 200 {
+				t.Errorf("%s: %s %s", path, res.Status, body)
+			}
+		}
+	}
+	h.unready = []string{"draining", "store: open /secret/place: no space"}
+	if res, _ := ask(t, d.Public(), "GET", "/healthz", ""); res.StatusCode != 200 {
+		t.Errorf("the process is unwell while draining: %s", res.Status)
+	}
+	res, body := ask(t, d.Public(), "GET", "/readyz", "")
+	if res.StatusCode != 503 || !strings.Contains(body, `["draining","store"]`) {
+		t.Errorf("to strangers: %s %s", res.Status, body)
+	}
+	if _, body = ask(t, d.API(), "GET", "/readyz", ""); !strings.Contains(body, "no space") {
+		t.Errorf("to the commands: %s", body)
+	}
+}
+
+// Nobody can log in yet, so the public listener shows nothing but the health.
+func TestThePublicListenerShowsHealthOnly(t *testing.T) {
+	h := &house{}
+	d := newDesk(h)
+	for _, c := range [][2]string{{"GET", "/api/v1/calls"}, {"GET", "/api/v1/users"}, {"POST", "/api/v1/reload"}, {"GET", "/metrics"}, {"GET", "/"}, {"GET", "/api/v1/../../healthz/x"}} {
+		if res, _ := ask(t, d.Public(), c[0], c[1], ""); res.StatusCode < 300 {
+			t.Errorf("%s %s: %s", c[0], c[1], res.Status)
+		}
+	}
+	if len(h.did) > 0 {
+		t.Errorf("did %q", h.did)
+	}
+}
+
+// The commands without a server: rows yes, the floor no.
+func TestWithoutAServer(t *testing.T) {
+	h := &house{}
+	d := New(Options{Calls: h, Users: usersOf{h}, Recordings: recordingsOf{h}, Log: zap.NewNop()})
+	for _, path := range []string{"calls", "users", "recordings", "recordings/verify"} {
+		if res, body := ask(t, d.API(), "GET", "/api/v1/"+path, ""); res.StatusCode != 200 {
+			t.Errorf("%s: %s %s", path, res.Status, body)
+		}
+	}
+	for path, method := range map[string]string{"queues": "GET", "operators": "GET", "reload": "POST", "drain": "POST", "operators/a/pause": "POST"} {
+		res, body := ask(t, d.API(), method, "/api/v1/"+path, "{}")
+		checkProblem(t, path, res, body, 503)
+	}
+}
+
+func TestMetricsAreServed(t *testing.T) {
+	r := prometheus.NewRegistry()
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "hotline_things_total", Help: "Things."})
+	r.MustRegister(c)
+	if res, body := ask(t, Metrics(r), "GET", "/metrics", ""); res.StatusCode != 200 || !strings.Contains(body, "hotline_things_total 0") {
+		t.Errorf("%s %s", res.Status, body)
+	}
+}
