@@ -78,8 +78,8 @@ type Queued struct {
 	Queue    string
 	Language call.Language
 	Position int  // in the queue, from 1
-	Again    bool // came back: the operator vanished
-	Why      Why  // WhyEntered or WhyLost
+	Again    bool // came back: the operator vanished, or hung up before being joined
+	Why      Why  // WhyEntered, WhyLost or WhyBusy
 }
 
 // Offered asks the owner of the call to ring the operator until Deadline, and says why this one.
@@ -116,7 +116,7 @@ type Connected struct {
 	Operator string
 	Waited   time.Duration // since it was queued
 	InTarget bool          // Waited is within the queue's Target
-	Again    bool          // had an operator before, who vanished: its first wait was counted
+	Again    bool          // had an operator before: its first wait was counted
 }
 
 // Abandoned notes that the caller left without ever having had an operator.

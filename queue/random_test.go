@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 1200, "how many random days are lived through")
+	seeds = flag.Int("seeds", 1000, "how many random days are lived through")
 	seed  = flag.Uint64("seed", 1, "the first of them")
 )
 
@@ -124,7 +124,7 @@ func (d *day) report(apt bool) Event {
 	if apt {
 		for i := range 12 { // the oldest of the last few that somebody has
 			id := call.ID(fmt.Sprintf("c%05d", d.entered-11+i))
-			if c := d.calls[id]; c != nil && c.operator != "" && (!c.talking || r.Result == Lost) {
+			if c := d.calls[id]; c != nil && c.operator != "" && (!c.talking || r.Result == Lost || r.Result == Busy) {
 				r.Call, r.Operator = id, c.operator
 				break
 			}

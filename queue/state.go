@@ -57,7 +57,7 @@ type caller struct {
 	since    time.Time // when the present wait began
 	operator *operator // who is rung for it or talks to it
 	talking  bool
-	talked   bool // had an operator before, who vanished
+	talked   bool // had an operator before, who vanished or hung up
 }
 
 // New makes the state of a house where nobody waits and nobody works. Of two rules with one

@@ -122,11 +122,9 @@ func (s *State) report(ev Reported) {
 	}
 	switch o := c.operator; {
 	case c.talking && ev.Result == Lost:
-		s.part(c)
-		c.talked = true
-		o.rest(s.now, true)
-		s.review(o, WhyLost)
-		s.wait(c, true, WhyLost)
+		s.comeBack(c, WhyLost)
+	case c.talking && ev.Result == Busy:
+		s.comeBack(c, WhyBusy)
 	case c.talking: // doubled, or overtaken by the answer
 	case ev.Result == Answered:
 		s.connect(c)
@@ -151,6 +149,17 @@ func (s *State) connect(c *caller) {
 		Waited: waited, InTarget: waited <= s.rule(c.Queue).Target, Again: c.talked,
 	})
 	s.settle(o, WhyAnswered, s.now)
+}
+
+// comeBack returns a caller whose operator is gone to the line, where the first arrival counts.
+// The operator rests as after a missed offer.
+func (s *State) comeBack(c *caller, why Why) {
+	o := c.operator
+	s.part(c)
+	c.talked = true
+	o.rest(s.now, why == WhyLost)
+	s.review(o, why)
+	s.wait(c, true, why)
 }
 
 // part takes caller and operator from each other; the states follow by review or settle.

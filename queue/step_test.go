@@ -357,6 +357,18 @@ func TestTheOperatorVanishes(t *testing.T) {
 	}
 }
 
+func TestTheOperatorHangsUpBeforeBeingJoined(t *testing.T) {
+	h := open(t, []Rules{general}, speaks("ann", "az"), speaks("bob", "az"))
+	h.enter("c1", "az").talk("c1", "ann").pass(time.Second)
+	h.report("c1", "ann", Busy)
+	h.wantCommand(Queued{"c1", "general", "az", 1, true, WhyBusy})
+	h.wantState("ann", OperatorReady)
+	h.wantRung("c1", "bob")
+	h.report("c1", "bob", NoAnswer)
+	h.wantRung("c1", "") // ann rests
+	h.pass(Rest).wantRung("c1", "ann")
+}
+
 func TestWhoIsReady(t *testing.T) {
 	byHand := general
 	byHand.ReadyOnRegister = false

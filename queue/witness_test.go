@@ -245,9 +245,9 @@ func (w *witness) reported(ev Reported, e *expect) {
 		return
 	}
 	switch {
-	case c.talking && ev.Result == Lost:
+	case c.talking && (ev.Result == Lost || ev.Result == Busy):
 		e.queued = c.Call
-		w.miss(c, w.now, true)
+		w.miss(c, w.now, ev.Result == Lost)
 		c.talking, c.talked, c.since = false, true, w.now
 	case c.talking:
 		e.stood = true

@@ -54,7 +54,7 @@ type Result string
 const (
 	Answered    Result = "answered"    // the operator's phone answered; the report's answer says whether the offer still stood
 	NoAnswer    Result = "no_answer"   // rang until the deadline
-	Busy        Result = "busy"        // busy or declined
+	Busy        Result = "busy"        // busy or declined; after Answered: hung up before being joined
 	Unreachable Result = "unreachable" // no contact, no provisional in 4 s, transport error
 	Lost        Result = "lost"        // vanished after it had answered: the caller goes back to the head
 )
