@@ -76,11 +76,11 @@ func TestTheSideOfEachMessageIsThatOfItsSocket(t *testing.T) {
 // panicUsers is somebody else's bug, reached from our reader.
 type panicUsers struct{ testUsers }
 
-func (panicUsers) HA1(user, realm, algorithm string) (string, bool) {
+func (p panicUsers) HA1(user, realm, algorithm string) (string, bool) {
 	if user == "bug" {
 		panic("planted")
 	}
-	return testUsers{}.HA1(user, realm, algorithm)
+	return p.testUsers.HA1(user, realm, algorithm)
 }
 
 func TestAPanicInAReaderIsSurvived(t *testing.T) {

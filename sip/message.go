@@ -101,6 +101,9 @@ func parseRequest(p *sipmsg.Parser, d *draft, f flow) (*request, error) {
 	if !ok || req.Via() == nil || req.From() == nil || req.To() == nil || req.CallID() == nil || req.CSeq() == nil {
 		return nil, bad("incomplete")
 	}
+	if req.Via().Host == "" || !strings.EqualFold(req.Via().ProtocolName, "SIP") || (req.Recipient.Host == "" && req.Recipient.Raw() == "") {
+		return nil, bad("no host in Via or in the request line")
+	}
 	req.Method = sipmsg.RequestMethod(parts[0])
 	req.SipVersion = "SIP/2.0"
 	req.SetTransport(strings.ToUpper(f.transport()))

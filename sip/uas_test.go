@@ -33,10 +33,7 @@ func TestACallFromInviteToBye(t *testing.T) {
 	if cause := causeOf(t, l); cause != call.CauseHangup {
 		t.Errorf("cause %s", cause)
 	}
-	l.jobs.wait()
-	if n := len(h.dialog.all()); n != 0 {
-		t.Errorf("%d dialogs remembered after BYE", n)
-	}
+	eventually(t, "the dialog is forgotten", func() bool { return len(h.dialog.all()) == 0 })
 	p.send(c.again("INFO", "", "application/dtmf", "5"))
 	p.answer("INFO", 481)
 }
@@ -297,7 +294,6 @@ func TestTheAnswerIsRepeatedUntilItIsAcknowledged(t *testing.T) {
 		t.Errorf("cause %s", cause)
 	}
 	p.send(respond(bye, 200, "", "", ""))
-	l.jobs.wait()
 	eventually(t, "the dialog is forgotten", func() bool { return len(h.dialog.all()) == 0 })
 }
 
