@@ -16,6 +16,8 @@ type Packet struct {
 	SSRC      uint32
 	Type      int // payload type
 	PCM       []int16
+
+	marker bool
 }
 
 // Received counts what a call has received since it began.
@@ -30,6 +32,7 @@ type Received struct {
 	Duplicates  int              // sequence numbers that came again
 	Reordered   int              // packets that came after a later one
 	Jumps       int              // where the timestamp did not go on as the sequence did
+	Talkspurts  int              // where it left out time, marked as such (RFC 3551 §4.1): no jump
 	LongestGap  time.Duration    // longest time between two packets
 	First, Last time.Time        // zero before the first
 	Strayed     int              // packets that arrived at a port given up by ChangePort
@@ -95,7 +98,7 @@ func (m *Media) take(s *net.UDPConn, b []byte, from netip.AddrPort, now time.Tim
 		return
 	}
 	pkt := Packet{
-		At: now, Type: int(b[1] & 0x7F), Seq: binary.BigEndian.Uint16(b[2:]),
+		At: now, Type: int(b[1] & 0x7F), marker: b[1]&0x80 != 0, Seq: binary.BigEndian.Uint16(b[2:]),
 		Timestamp: binary.BigEndian.Uint32(b[4:]), SSRC: binary.BigEndian.Uint32(b[8:]),
 	}
 	if !slices.Contains(in.stats.Sources, from) {
@@ -167,7 +170,12 @@ func (in *inStream) order(p *Packet, event bool) bool {
 	in.stats.Lost += int(ahead) - 1
 	in.expected += int(ahead)
 	if !event { // all packets of an event share one timestamp
-		if in.length > 0 && p.Timestamp-in.ts != uint32(int(ahead)*in.length) {
+		step, regular := p.Timestamp-in.ts, uint32(int(ahead)*in.length)
+		switch {
+		case in.length == 0 || step == regular:
+		case p.marker && int32(step-regular) > 0:
+			in.stats.Talkspurts++
+		default:
 			in.stats.Jumps++
 		}
 		in.ts, in.length = p.Timestamp, len(p.PCM)

@@ -69,6 +69,11 @@ func New(o Options) (*Phone, error) {
 			p.host = o.PretendAddr
 		}
 	}
+	if p.packets != nil {
+		p.start(p.readPackets)
+	} else {
+		p.start(p.accept)
+	}
 	return p, nil
 }
 

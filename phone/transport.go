@@ -51,18 +51,12 @@ func (p *Phone) listen() error {
 		if err != nil {
 			return err
 		}
-		if p.packets, err = net.ListenUDP("udp", addr); err != nil {
-			return err
-		}
-		p.start(p.readPackets)
-		return nil
-	}
-	var err error
-	if p.listener, err = net.Listen("tcp", p.o.Listen); err != nil {
+		p.packets, err = net.ListenUDP("udp", addr)
 		return err
 	}
-	p.start(p.accept)
-	return nil
+	var err error
+	p.listener, err = net.Listen("tcp", p.o.Listen)
+	return err
 }
 
 func (p *Phone) readPackets() {
