@@ -38,7 +38,7 @@ type house struct {
 
 const (
 	testUser   = "anar"
-	testSecret = "a secret of the test"
+	testSecret = "secret-of-the-test"
 )
 
 // open builds and starts a server. change may alter the options, fast the times.
