@@ -72,7 +72,6 @@ module_app menu.so
 	}
 	c := exec.Command("baresip", "-f", b.dir)
 	c.Stdout, c.Stderr = b, b
-	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := c.Start(); err != nil {
 		t.Fatalf("baresip: %v (apt-get install baresip-core)", err)
 	}

@@ -33,12 +33,16 @@ func program(t testing.TB) string {
 
 // A server is one data folder and configuration with the program running on it, or not.
 type server struct {
-	t       testing.TB
-	dir     string
-	config  string
+	t        testing.TB
+	dir      string
+	config   string
+	secrets  map[string]string // by operator
+	*running                   // shared by what subtests see
+}
+
+// running is the process, if there is one.
+type running struct {
 	process *exec.Cmd
-	log     *os.File
-	secrets map[string]string // by operator
 	run     runFile
 }
 
@@ -54,7 +58,7 @@ type runFile struct {
 // newServer writes a configuration; extra lines of YAML go at its end. Nothing runs yet.
 func newServer(t testing.TB, extra ...string) *server {
 	t.Helper()
-	s := &server{t: t, dir: t.TempDir(), secrets: map[string]string{}}
+	s := &server{t: t, dir: t.TempDir(), secrets: map[string]string{}, running: &running{}}
 	s.config = filepath.Join(s.dir, "hotline.yaml")
 	body := `data: ./data
 sip:
@@ -98,7 +102,6 @@ func (s *server) start() *server {
 	}
 	s.process = exec.Command(program(s.t), "serve", "--config", s.config)
 	s.process.Stderr = log
-	s.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)
 	}

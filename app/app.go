@@ -66,7 +66,9 @@ type App struct {
 	sip      *sip.Server
 	desk     *desk.Desk
 	orphans  []call.Dialog // of a process that died
-	recovery sync.WaitGroup
+
+	restoring bool // while New loads the registrations
+	recovery  sync.WaitGroup
 
 	misbehave  map[string]misbehaviour // by number; only in a trial
 	fault      string                  // planted; only in a trial
@@ -99,7 +101,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 	a := &App{o: o, log: o.Log, began: time.Now(), metrics: prometheus.NewRegistry(), file: o.File}
 	a.steps.log = o.Log.Named("app")
 	a.stopper.init()
-	a.registered = func(user string, on, fresh bool) { a.floor.Registered(user, on, fresh) }
+	a.registered = func(user string, on, fresh bool) { a.floor.Registered(user, on, fresh || a.restoring) }
 	prepare(a)
 	adaptLibraries(o.Log)
 	if err := a.start(ctx); err != nil {
@@ -208,7 +210,11 @@ func (a *App) loadOperators(ctx context.Context) error {
 	return nil
 }
 
+// openSignalling builds the SIP side. Registrations that outlived the last process are told
+// meanwhile: to this process they are new, so their operators are ready again.
 func (a *App) openSignalling(context.Context) (err error) {
+	a.restoring = true
+	defer func() { a.restoring = false }()
 	a.sip, err = sip.New(sip.Options{
 		Trunks: sip.TrunkOptions{
 			Listen: endpoints(a.file.SIP.Trunks.Listen), Advertise: a.file.SIP.Trunks.Advertise, Carriers: carriers(a.file),

@@ -247,7 +247,7 @@ type tryCrew struct {
 
 // registered passes a registration on to the floor and decides about the robot.
 func (c *tryCrew) registered(user string, on, fresh bool) {
-	c.app.floor.Registered(user, on, fresh)
+	c.app.floor.Registered(user, on, fresh || c.app.restoring)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if user != tryRobot {
