@@ -57,8 +57,8 @@ func family(host string) string {
 // parseSDP finds the first audio stream that is not refused.
 func parseSDP(body []byte) (sdp, error) {
 	s := sdp{event: -1, direction: sendrecv}
-	session, in, found := "", false, false
-	sessionDirection := sendrecv
+	var session, sessionDirection = "", sendrecv
+	top, in, found := true, false, false // above the first m= line; in the stream; it was seen
 	for _, line := range strings.Split(string(body), "\n") {
 		line = strings.TrimRight(line, "\r")
 		kind, value, ok := strings.Cut(line, "=")
@@ -70,6 +70,7 @@ func parseSDP(body []byte) (sdp, error) {
 				break
 			}
 			f := strings.Fields(value)
+			top = false
 			in = len(f) >= 4 && f[0] == "audio" && f[1] != "0"
 			if in {
 				found = true
@@ -87,7 +88,14 @@ func parseSDP(body []byte) (sdp, error) {
 			}
 			continue
 		}
-		s.attribute(kind, value, in, found, &session, &sessionDirection)
+		switch {
+		case top && kind == "c":
+			session = lastField(value)
+		case top && kind == "a" && isDirection(value):
+			sessionDirection = value
+		case in:
+			s.attribute(kind, value)
+		}
 	}
 	if !found {
 		return s, fmt.Errorf("sdp: no audio stream")
@@ -98,33 +106,31 @@ func parseSDP(body []byte) (sdp, error) {
 	return s, nil
 }
 
-func (s *sdp) attribute(kind, value string, in, found bool, session, sessionDirection *string) {
+func lastField(s string) string {
+	f := strings.Fields(s)
+	if len(f) == 0 {
+		return ""
+	}
+	return f[len(f)-1]
+}
+
+func isDirection(s string) bool {
+	return s == sendrecv || s == sendonly || s == recvonly || s == inactive
+}
+
+// attribute reads a line of the audio stream's own.
+func (s *sdp) attribute(kind, value string) {
 	switch {
 	case kind == "c":
-		f := strings.Fields(value)
-		if len(f) < 3 {
-			return
-		}
-		if !found {
-			*session = f[2]
-		} else if in {
-			s.host = f[2]
-		}
+		s.host = lastField(value)
+	case kind == "a" && isDirection(value):
+		s.direction = value
 	case kind == "a":
-		switch value {
-		case sendrecv, sendonly, recvonly, inactive:
-			if !found {
-				*sessionDirection = value
-			} else if in {
-				s.direction = value
-			}
-			return
-		}
-		if rest, ok := strings.CutPrefix(value, "rtpmap:"); ok && in {
-			pt, name, _ := strings.Cut(rest, " ")
-			if n, err := strconv.Atoi(pt); err == nil && strings.EqualFold(strings.TrimSpace(name), "telephone-event/8000") {
-				s.event = n
-			}
+		rest, ok := strings.CutPrefix(value, "rtpmap:")
+		pt, name, _ := strings.Cut(rest, " ")
+		n, err := strconv.Atoi(pt)
+		if ok && err == nil && strings.EqualFold(strings.TrimSpace(name), "telephone-event/8000") {
+			s.event = n
 		}
 	}
 }
