@@ -402,6 +402,24 @@ func TestWhoIsReady(t *testing.T) {
 	}
 }
 
+func TestBackBeforeItWasOver(t *testing.T) {
+	t.Run("the wrap-up goes on where the phone comes back", func(t *testing.T) {
+		h := open(t, []Rules{general}, speaks("ann", "az"))
+		h.enter("c1", "az").talk("c1", "ann").do(Left{"c1"}).do(PhoneChanged{"ann", false, false})
+		h.wantState("ann", OperatorOffline)
+		h.pass(time.Second).do(PhoneChanged{"ann", true, true}).wantState("ann", OperatorWrapUp)
+		h.pass(general.WrapUp).wantState("ann", OperatorReady)
+	})
+	t.Run("an edit does not make a phone reachable", func(t *testing.T) {
+		h := open(t, []Rules{general}, speaks("ann", "az"))
+		h.enter("c1", "az")
+		h.report("c1", "ann", Unreachable)
+		h.do(OperatorsSet{[]Operator{{Name: "ann", Disabled: true}}}).wantState("ann", OperatorOffline)
+		h.do(OperatorsSet{[]Operator{speaks("ann", "az")}}).wantState("ann", OperatorUnreachable)
+		h.pass(Rest).wantRung("c1", "ann")
+	})
+}
+
 func TestRefused(t *testing.T) {
 	h := open(t, []Rules{general}, speaks("ann", "az"))
 	h.enter("c1", "az")
