@@ -97,10 +97,11 @@ type registration struct {
 	callID   string
 	cseq     uint32
 	agent    string
+	require  string // what the Require headers ask for, "" for nothing
 	from     arrival
 }
 
-// register answers a REGISTER completely: 200, 400, 401, 403, 423 or 500.
+// register answers a REGISTER completely: 200, 400, 401, 403, 420, 423 or 500.
 func (r *registrar) register(req *sipmsg.Request, from arrival) *sipmsg.Response {
 	g, err := readRegister(req, from)
 	if err != nil {
@@ -120,6 +121,13 @@ func (r *registrar) register(req *sipmsg.Request, from arrival) *sipmsg.Response
 		// Nobody registers for somebody else (attack 7: calls led to another phone).
 		r.log.Warn("register for another user refused", zap.Stringer("remote", from.Source))
 		return sipmsg.NewResponseFromRequest(req, 403, "Forbidden", nil)
+	}
+	if g.require != "" {
+		// We have no extensions (RFC 3261 §8.2.2.3). Asked after the password, because
+		// strangers are to learn nothing but that there is one.
+		res := sipmsg.NewResponseFromRequest(req, 420, "Bad Extension", nil)
+		res.AppendHeader(sipmsg.NewHeader("Unsupported", g.require))
+		return res
 	}
 
 	r.change.Lock()
@@ -175,9 +183,14 @@ func readRegister(req *sipmsg.Request, from arrival) (registration, error) {
 	if star && g.expires != 0 {
 		return registration{}, errors.New("contact * without Expires 0")
 	}
-	if h := req.GetHeader("User-Agent"); h != nil {
-		g.agent = plainText(h.Value(), 128)
+	g.agent = plainText(agentOf(req), 128)
+	var require []string
+	for _, h := range req.GetHeaders("Require") {
+		if v := strings.Trim(plainText(h.Value(), 1024), " ,"); v != "" {
+			require = append(require, v)
+		}
 	}
+	g.require = strings.Join(require, ", ")
 	return g, nil
 }
 

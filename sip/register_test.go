@@ -249,6 +249,8 @@ func TestRegistersThatAreRefused(t *testing.T) {
 		"* without Expires":               {regist{headers: []string{"Contact: *"}}, 400},
 		"* with an Expires of more":       {regist{headers: []string{"Contact: *", "Expires: 60"}}, 400},
 		"* beside a contact":              {regist{headers: []string{"Contact: *", good, "Expires: 0"}}, 400},
+		"an extension we lack":            {regist{headers: []string{good, "Require: path, gruu"}}, 420},
+		"one asked for by a stranger":     {regist{plain: true, headers: []string{good, "Require: path"}}, 401},
 		"too short":                       {regist{headers: []string{good, "Expires: 59"}}, 423},
 		"too short in the parameter":      {regist{headers: []string{good + ";expires=10", "Expires: 600"}}, 423},
 		"one of two too short":            {regist{headers: []string{good, contactLine("b@10.0.0.6", ";expires=1")}}, 423},
@@ -261,6 +263,9 @@ func TestRegistersThatAreRefused(t *testing.T) {
 			}
 			if n := len(res.GetHeaders("WWW-Authenticate")); (n == 2) != (c.code == 401) {
 				t.Errorf("%d challenges", n)
+			}
+			if u := res.GetHeader("Unsupported"); (u != nil && u.Value() == "path, gruu") != (c.code == 420) {
+				t.Errorf("Unsupported %v", u)
 			}
 			if m := res.GetHeader("Min-Expires"); (m != nil && m.Value() == "60") != (c.code == 423) {
 				t.Errorf("Min-Expires %v", m)
