@@ -149,15 +149,16 @@ func parse(b []byte) (m manifest, err error) {
 	return m, nil
 }
 
-// lastDraft is the newest whole line of a draft; false where there is none.
+// lastDraft is the newest whole line of a draft; false where there is none. What a crash or a
+// full disk has cut off is passed over.
 func lastDraft(b []byte) (m manifest, ok bool) {
-	end := bytes.LastIndexByte(b, '\n') // what follows it was cut off by a crash
-	if end < 0 {
-		return m, false
+	for end := bytes.LastIndexByte(b, '\n'); end >= 0; end = bytes.LastIndexByte(b, '\n') {
+		b = b[:end]
+		if m, err := parse(b[bytes.LastIndexByte(b, '\n')+1:]); err == nil {
+			return m, true
+		}
 	}
-	b = b[:end]
-	m, err := parse(b[bytes.LastIndexByte(b, '\n')+1:])
-	return m, err == nil
+	return m, false
 }
 
 // end closes what is still open at the end of the call, and sorts it.

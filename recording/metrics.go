@@ -15,6 +15,7 @@ type metrics struct {
 	faults   *prometheus.CounterVec // by op: create, write, sync, seal
 	written  prometheus.Counter
 	seal     prometheus.Histogram
+	panics   prometheus.Counter // shared with line, sip and others
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -41,6 +42,9 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		seal: register(r, &errs, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "hotline_recording_seal_seconds", Help: "From the end of a call to the sealed recording.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		})),
+		panics: register(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_panics_recovered_total", Help: "Panics caught at a door: each one is our fault and ended at most one call.",
 		})),
 	}
 	for _, op := range []string{opCreate, opWrite, opSync, opSeal} {

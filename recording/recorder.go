@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -97,28 +98,29 @@ func (r *Recorder) Close() {
 	if was {
 		return
 	}
-	deadline := time.After(closeWait)
-	r.waitFor(&r.sealing, deadline)
+	bound, done := context.WithTimeout(context.Background(), closeWait)
+	defer done()
+	r.waitFor(bound, &r.sealing)
 	close(r.quit)
 	select {
 	case <-r.written:
-	case <-deadline:
+	case <-bound.Done():
 		r.log.Error("the disk does not take what is left; the next start repairs it")
 		return // the writer hangs in the kernel, and the folder is still its
 	}
-	r.waitFor(&r.helpers, deadline)
+	r.waitFor(bound, &r.helpers)
 	if err := r.root.Close(); err != nil {
 		r.log.Warn("closing the folder of recordings", zap.Error(err))
 	}
 }
 
-// waitFor waits for the group, but not beyond the deadline.
-func (r *Recorder) waitFor(g *sync.WaitGroup, deadline <-chan time.Time) {
+// waitFor waits for the group, but not longer than bound.
+func (r *Recorder) waitFor(bound context.Context, g *sync.WaitGroup) {
 	done := make(chan struct{})
 	go func() { g.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-deadline:
+	case <-bound.Done():
 		r.log.Error("recordings are still being sealed; the next start repairs them")
 	}
 }

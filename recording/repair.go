@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"runtime"
+	"sync"
 	"time"
 
 	"hotline/call"
@@ -19,14 +21,16 @@ type Repaired struct {
 	Path     string // relative to the data folder
 	Samples  int64  // per channel
 	Duration time.Duration
-	Ended    time.Time // when its sound ends; zero where the file does not say when it began
+	Ended    time.Time // when its sound ends; zero where nothing says when it began
 }
 
 // Repair mends what an earlier process left below dir: a sound file without a manifest is cut to
 // whole samples, gets its true sizes and a manifest in StateInterrupted, made of its draft, or
-// of info where the draft is lost. Files that a process died over are removed. It is to run
-// before New, may run again after it was interrupted, and goes on after a file that cannot be
-// repaired: the error names each of them.
+// of info where the draft is lost. Files that a process died over are removed. All files are
+// made playable before the first is hashed, which takes longer.
+//
+// Repair is to run before New, may run again after it was interrupted, and goes on after a file
+// that cannot be repaired: the error names each of them.
 func Repair(ctx context.Context, dir string, info func(call.ID) Meta) ([]Repaired, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -34,77 +38,128 @@ func Repair(ctx context.Context, dir string, info func(call.ID) Meta) ([]Repaire
 	} else if err != nil {
 		return nil, fmt.Errorf("repair recordings: %w", err)
 	}
-	defer root.Close()
+	defer root.Close() // nothing is written through it any more
 	shelves, temps, err := walk(root)
 	if err != nil {
 		return nil, fmt.Errorf("repair recordings: %w", err)
 	}
-	var errs []error
+	jobs, errs := pick(root, shelves, info)
 	for _, t := range temps {
 		errs = append(errs, root.Remove(t))
 	}
+	each(ctx, jobs, (*patient).measure)
+	each(ctx, jobs, (*patient).seal)
 	var done []Repaired
+	for _, p := range jobs {
+		switch {
+		case p.err != nil:
+			errs = append(errs, fmt.Errorf("repair %s: %w", p.Path, p.err))
+		case p.whole:
+			done = append(done, p.Repaired)
+		}
+	}
+	return done, errors.Join(append(errs, ctx.Err())...)
+}
+
+// pick finds what needs repair, and throws away drafts that no longer serve: the manifest is
+// there, or the sound never was.
+func pick(root *os.Root, shelves []shelf, info func(call.ID) Meta) (jobs []*patient, errs []error) {
 	for _, sh := range shelves {
-		if ctx.Err() != nil {
-			return done, errors.Join(append(errs, ctx.Err())...)
+		switch {
+		case sh.sound && !sh.manifest:
+			jobs = append(jobs, &patient{
+				Repaired: Repaired{Call: sh.call, Path: told(sh.stem + soundExt)},
+				root:     root, shelf: sh, about: draftOf(root, sh, info(sh.call)),
+			})
+		case sh.draft:
+			errs = append(errs, root.Remove(sh.stem+draftExt))
 		}
-		if sh.manifest || !sh.sound {
-			if sh.draft { // its manifest is there, or its sound never was
-				errs = append(errs, root.Remove(sh.stem+draftExt))
+	}
+	return jobs, errs
+}
+
+// each does one step of all repairs, as many at a time as there are processors.
+func each(ctx context.Context, jobs []*patient, step func(*patient) error) {
+	var wg sync.WaitGroup
+	next := make(chan *patient)
+	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
+		wg.Go(func() {
+			for p := range next {
+				if p.err == nil && ctx.Err() == nil {
+					p.err = step(p)
+				}
 			}
-			continue
-		}
-		r, err := repair(root, sh, info)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("repair %s: %w", told(sh.stem+soundExt), err))
-			continue
-		}
-		done = append(done, r)
+		})
 	}
-	return done, errors.Join(errs...)
+	for _, p := range jobs {
+		next <- p
+	}
+	close(next)
+	wg.Wait()
 }
 
-// repair seals one interrupted recording.
-func repair(root *os.Root, sh shelf, info func(call.ID) Meta) (Repaired, error) {
-	r := Repaired{Call: sh.call, Path: told(sh.stem + soundExt)}
-	f, err := root.OpenFile(sh.stem+soundExt, os.O_RDWR, fileMode)
+// A patient is a recording under repair.
+type patient struct {
+	Repaired
+	root  *os.Root
+	shelf shelf
+	about manifest
+	form  format
+	whole bool // sealed
+	err   error
+}
+
+// measure gives the file its true sizes: from here on every player plays it.
+func (p *patient) measure() (err error) {
+	f, err := p.root.OpenFile(p.shelf.stem+soundExt, os.O_RDWR, fileMode)
 	if err != nil {
-		return r, err
+		return err
 	}
-	defer f.Close() // synced below
-	form, size, err := look(f)
+	defer func() { err = errors.Join(err, f.Close()) }()
+	form, size, err := look(f, p.about.Codec)
 	if err != nil {
-		return r, err
+		return err
 	}
-	r.Samples = max(0, size-int64(form.headSize())) / int64(form.frame())
-	r.Duration = samplesTime(r.Samples)
-	if err := trueSizes(f, form, r.Samples); err != nil {
-		return r, err
+	p.form = form
+	p.Samples = max(0, size-int64(form.headSize())) / int64(form.frame())
+	p.Duration = samplesTime(p.Samples)
+	if opened := time.Time(p.about.Opened); !opened.IsZero() {
+		p.Ended = opened.Add(p.Duration)
 	}
+	return trueSizes(f, form, p.Samples)
+}
+
+// seal puts the file on the disk, hashes it and leaves its manifest.
+func (p *patient) seal() (err error) {
+	f, err := p.root.OpenFile(p.shelf.stem+soundExt, os.O_RDWR, fileMode)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := f.Sync(); err != nil {
-		return r, fmt.Errorf("sync: %w", err)
+		return fmt.Errorf("sync: %w", err)
 	}
-	m := draftOf(root, sh, info(sh.call))
-	m.State, m.Codec, m.Rate, m.Samples, m.Sealed = StateInterrupted, form.codec, call.ClockRate, r.Samples, stamp(time.Now())
+	m := p.about
+	m.State, m.Codec, m.Rate, m.Samples, m.Sealed = StateInterrupted, p.form.codec, call.ClockRate, p.Samples, stamp(time.Now())
 	if m.SHA256, err = hash(f); err != nil {
-		return r, err
+		return err
 	}
-	if opened := time.Time(m.Opened); !opened.IsZero() {
-		r.Ended = opened.Add(r.Duration)
+	m.end(p.Ended)
+	if err := m.store(p.root, p.shelf.stem, path.Dir(p.shelf.stem)); err != nil {
+		return err
 	}
-	m.end(r.Ended)
-	if err := m.store(root, sh.stem, path.Dir(sh.stem)); err != nil {
-		return r, err
+	p.whole = true
+	if p.shelf.draft {
+		return p.root.Remove(p.shelf.stem + draftExt)
 	}
-	if sh.draft {
-		return r, root.Remove(sh.stem + draftExt)
-	}
-	return r, nil
+	return nil
 }
 
-// look reads the format out of a file's header. A file that ends within its header was made an
-// instant before the process died: it is an empty recording in the usual format.
-func look(f *os.File) (form format, size int64, err error) {
+// look reads the format out of a file's header. Where the header is not one of ours it believes
+// the draft's codec: a power cut may have lost the file's first block and kept the others.
+// Without a draft it takes only a file that ends within its header, made an instant before the
+// process died, for an empty recording in the usual format.
+func look(f *os.File, drafted string) (form format, size int64, err error) {
 	st, err := f.Stat()
 	if err != nil {
 		return form, 0, err
@@ -115,8 +170,12 @@ func look(f *os.File) (form format, size int64, err error) {
 		return form, 0, err
 	}
 	form, _, err = readHead(head[:n])
-	if err != nil && st.Size() <= int64(formatFor(PCM16, call.PCMA, nil).headSize()) {
-		return format{codec: codecPCM16}, 0, nil
+	switch {
+	case err == nil:
+	case drafted == codecPCM16 || drafted == codecALaw || drafted == codecULaw:
+		form, err = format{codec: drafted}, nil
+	case st.Size() <= int64(format{codec: codecPCM16}.headSize()):
+		form, err = format{codec: codecPCM16}, nil
 	}
 	return form, st.Size(), err
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"time"
@@ -108,10 +110,10 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 	f, w := g.file.Load(), g.writer.window
 	if f == nil || !g.writer.headed {
 		res.State = StateMissing
-		return res, fmt.Errorf("seal %s: %w", g.meta.Call, g.why())
+		return res, errors.Join(fmt.Errorf("seal %s: %w", g.meta.Call, g.why()), r.clear(g))
 	}
-	if w.written < w.end {
-		g.gaveUp(stretch{w.written, w.end})
+	if !w.clean() {
+		g.gaveUp(stretch{w.dirty.from, w.end})
 	}
 	res.Samples, res.Duration = w.written, samplesTime(w.written)
 	err := trueSizes(f, w.format, w.written)
@@ -137,6 +139,17 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 		r.log.Warn("a draft stays", zap.String("call", string(g.meta.Call)), zap.Error(err))
 	}
 	return res, nil
+}
+
+// clear takes away what was made of a recording that never came to be.
+func (r *Recorder) clear(g *Recording) error {
+	var errs []error
+	for _, ext := range []string{soundExt, draftExt} {
+		if err := r.root.Remove(g.stem + ext); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // why is the reason that there is no file.

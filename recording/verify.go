@@ -52,7 +52,7 @@ func item(root *os.Root, sh shelf) Item {
 	}
 	if f, err := root.Open(sh.stem + soundExt); err == nil {
 		defer f.Close() // only read
-		if form, size, err := look(f); err == nil {
+		if form, size, err := look(f, ""); err == nil {
 			it.Duration = samplesTime(max(0, size-int64(form.headSize())) / int64(form.frame()))
 		}
 	}
@@ -96,8 +96,13 @@ func Verify(dir string, expected []Expected, progress func(done, total int)) ([]
 		ended[e.Path] = e.Call
 	}
 	var faults []Fault
+	seen := map[call.ID]string{}
 	for i, sh := range shelves {
 		p := told(sh.stem + soundExt)
+		if other, twice := seen[sh.call]; twice {
+			faults = append(faults, Fault{sh.call, p, "the same call stands at " + other + " too"})
+		}
+		seen[sh.call] = p
 		_, over := ended[p]
 		delete(ended, p)
 		for _, problem := range examine(root, sh, over) {
@@ -120,10 +125,10 @@ func examine(root *os.Root, sh shelf, over bool) (problems []string) {
 	switch {
 	case !sh.sound && sh.manifest:
 		return []string{"the sound is missing; its manifest is there"}
-	case sh.sound && !sh.manifest && over:
-		return []string{"the manifest is missing; the call has ended"}
-	case !sh.sound || !sh.manifest:
-		return nil // of a call that still runs, or left by a process that died: open
+	case sh.sound && !sh.manifest:
+		return unsealed(root, sh, over)
+	case !sh.sound:
+		return nil // a draft alone: a call that is just being answered
 	}
 	b, err := root.ReadFile(sh.stem + manifestExt)
 	if err != nil {
@@ -140,6 +145,30 @@ func examine(root *os.Root, sh shelf, over bool) (problems []string) {
 		problems = append(problems, fmt.Sprintf("the manifest says the state is %q", m.State))
 	}
 	return append(problems, compare(root, sh, m)...)
+}
+
+// unsealed says what is wrong with a sound that has no manifest: nothing, as long as it is
+// open. An open one has the header of one, or its draft, which only goes when the manifest is
+// there.
+func unsealed(root *os.Root, sh shelf, over bool) []string {
+	if _, err := root.Stat(sh.stem + manifestExt); err == nil {
+		return nil // sealed while we looked
+	}
+	if over {
+		return []string{"the manifest is missing; the call has ended"}
+	}
+	if sh.draft {
+		return nil
+	}
+	if f, err := root.Open(sh.stem + soundExt); err == nil {
+		defer f.Close() // only read
+		head := make([]byte, maxHead)
+		n, _ := f.ReadAt(head, 0) // a short file shows in readHead
+		if _, samples, err := readHead(head[:n]); err == nil && samples < 0 {
+			return nil
+		}
+	}
+	return []string{"the manifest is missing"}
 }
 
 // compare holds the sound against its manifest.
@@ -161,7 +190,11 @@ func compare(root *os.Root, sh shelf, m manifest) (problems []string) {
 		problems = append(problems, fmt.Sprintf("the header says %d samples, the manifest %d", samples, m.Samples))
 	}
 	if st, err := f.Stat(); err == nil && len(problems) == 0 && st.Size() != form.offset(m.Samples) {
-		problems = append(problems, fmt.Sprintf("the file has %d bytes, %d samples need %d", st.Size(), m.Samples, form.offset(m.Samples)))
+		problems = append(problems, fmt.Sprintf("the file holds %d samples and %d bytes, the manifest says %d samples",
+			max(0, st.Size()-int64(form.headSize()))/int64(form.frame()), max(0, st.Size()-int64(form.headSize()))%int64(form.frame()), m.Samples))
+	}
+	if len(problems) > 0 {
+		return problems // a hash that differs too would say nothing new
 	}
 	sum, err := hash(f)
 	switch {

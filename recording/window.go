@@ -72,7 +72,7 @@ func (w *window) put(ch call.Channel, pos int64, payload []byte, codec call.Code
 
 // mark adds a stretch to what is to be written.
 func (w *window) mark(from, to int64) {
-	if w.dirty.from == w.dirty.to {
+	if w.clean() {
 		w.dirty = stretch{from, to}
 		return
 	}
@@ -84,7 +84,7 @@ func (w *window) grow(to int64) {
 	to = min(to, maxSamples)
 	for w.end < to {
 		room := int64(windowSamples)
-		if w.dirty.from < w.dirty.to {
+		if !w.clean() {
 			room = w.dirty.from + windowSamples - w.end
 		}
 		if room == 0 {
@@ -108,10 +108,13 @@ func (w *window) makeRoom(n int64) {
 	w.dirty.from += n
 }
 
+// clean says that the file has all there is.
+func (w *window) clean() bool { return w.dirty.from == w.dirty.to }
+
 // flush writes what is not in the file yet. After an error what could not be written is still
 // there, to be tried again.
 func (w *window) flush() error {
-	if w.dirty.from == w.dirty.to {
+	if w.clean() {
 		return nil
 	}
 	err := w.write()

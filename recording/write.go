@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,7 +56,7 @@ func (r *Recorder) write() {
 		}
 		r.health.begin(r.now())
 		for _, g := range round {
-			r.serve(g)
+			r.guard(g)
 			r.health.begin(r.now())
 		}
 		r.health.end()
@@ -113,6 +114,43 @@ func (g *Recording) closeFiles() {
 	}
 }
 
+// guard serves one recording so that a bug met in its call ends its recording and no other.
+func (r *Recorder) guard(g *Recording) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		r.metrics.panics.Inc()
+		r.log.Error("a panic while writing a recording; the next start repairs it", zap.String("call", string(g.meta.Call)),
+			zap.Any("panic", p), zap.StackSkip("stack", 1))
+		r.giveUp(g, fmt.Errorf("panic while writing: %v", p))
+	}()
+	r.serve(g)
+}
+
+// giveUp ends the writer's care for a recording that it cannot go on with. What the file has is
+// sealed by the next start.
+func (r *Recorder) giveUp(g *Recording, err error) {
+	g.writer.gone = true
+	g.mu.Lock()
+	begun := g.closing
+	g.closing, g.settled = true, true
+	g.fault = cmp.Or(g.fault, err)
+	g.result, g.err = g.unsealed(), err
+	later := g.later
+	g.mu.Unlock()
+	r.forget(g)
+	g.closeFiles()
+	close(g.done)
+	if later && r.o.Sealed != nil {
+		r.o.Sealed(g.meta.Call, g.result)
+	}
+	if begun {
+		r.sealing.Done()
+	}
+}
+
 // serve writes what has come in for one recording, and hands it over where its call has ended.
 func (r *Recorder) serve(g *Recording) {
 	w := &g.writer
@@ -123,14 +161,15 @@ func (r *Recorder) serve(g *Recording) {
 	in := g.ring.take()
 	closing := g.closing
 	w.closed = g.said.stretches(w.closed[:0])
+	rested := closing || !r.now().Before(w.retry)
 	var news *manifest
-	if g.changed && !closing {
+	if g.changed && rested && !closing {
 		m := g.manifest()
 		news, g.changed = &m, false
 	}
 	g.mu.Unlock()
 
-	if !w.headed && (closing || !r.now().Before(w.retry)) {
+	if !w.headed && rested {
 		r.create(g, news)
 	}
 	for b := in.head; b != nil; b = b.next {
@@ -146,7 +185,7 @@ func (r *Recorder) serve(g *Recording) {
 	if closing {
 		w.window.grow(timeSamples(g.since(g.ended)))
 	}
-	if closing || !r.now().Before(w.retry) {
+	if rested {
 		r.flush(g)
 	}
 	if news != nil && w.draft != nil {
@@ -211,12 +250,11 @@ func (r *Recorder) flush(g *Recording) {
 	if !w.headed {
 		return
 	}
-	before := w.window.written
-	err := w.window.flush()
-	if w.window.written != before {
-		g.dirty.Store(true)
+	if w.window.clean() {
+		return
 	}
-	if err != nil {
+	g.dirty.Store(true)
+	if err := w.window.flush(); err != nil {
 		w.retry = r.now().Add(retryEvery)
 		r.refused(g, opWrite, err)
 		return
@@ -283,13 +321,17 @@ func (r *Recorder) openIn(dir, name string, flag int) (*os.File, error) {
 }
 
 // append writes what is newly known to the draft. A draft that cannot be written costs what the
-// manifest would have said after a crash, no sound, so it is told and not tried again.
+// manifest would have said after a crash, and no sound.
 func (r *Recorder) append(g *Recording, m manifest) {
 	b, err := json.Marshal(m)
 	if err == nil {
 		_, err = g.writer.draft.Write(append(b, '\n'))
 	}
 	if err != nil {
+		g.writer.retry = r.now().Add(retryEvery)
+		g.mu.Lock()
+		g.changed = true
+		g.mu.Unlock()
 		r.refused(g, opWrite, fmt.Errorf("draft: %w", err))
 	}
 }
