@@ -12,7 +12,7 @@ import (
 // What DialOptions.From can be besides a URI.
 const (
 	FromAnonymous = "anonymous" // "Anonymous" <sip:anonymous@anonymous.invalid> (RFC 3323 §4.1)
-	FromAbsent    = "absent"    // no From header at all, which RFC 3261 §8.1.1 forbids
+	FromAbsent    = "absent"    // no From header in any request of the call, which RFC 3261 §8.1.1 forbids
 )
 
 // DialOptions describe one call to make.
@@ -70,8 +70,9 @@ func (p *Phone) DialAsync(o DialOptions) (*Call, error) {
 	c.local = p.fromFor(o, c.ourTag)
 	c.remote = "<" + o.To + ">"
 	invite := p.newRequest("INVITE", target, c.local, c.remote, c.callID, 1)
-	if o.From == FromAbsent {
+	if o.From == FromAbsent { // the peer knows the dialog by an empty tag of ours, as RFC 2543 had it
 		invite.remove("From")
+		c.local, c.ourTag = "", ""
 	}
 	invite.add("Allow", allow)
 	invite.Headers = append(invite.Headers, o.Headers...)
@@ -307,7 +308,9 @@ func (c *Call) dialogRequest(method, remote, target string, routes []string, cse
 	for _, r := range routes {
 		m.add("Route", r)
 	}
-	m.add("From", c.local)
+	if c.local != "" {
+		m.add("From", c.local)
+	}
 	m.add("To", remote)
 	m.add("Call-ID", c.callID)
 	m.add("CSeq", strconv.FormatUint(uint64(cseq), 10)+" "+method)
@@ -343,10 +346,17 @@ func (c *Call) wireFor(target string, routes []string) wire {
 
 // Cancel gives up a call of ours that has not been answered. CANCEL goes out at once if the peer
 // has answered anything yet, else with its first response (RFC 3261 §9.1). The call is over when
-// Done is closed; a 200 that crosses it is acknowledged and followed by BYE.
+// Done is closed; a 200 that crosses it is acknowledged and followed by BYE, and so is one that
+// came before it: whoever gives up means it.
 func (c *Call) Cancel() {
 	c.mu.Lock()
+	again := c.manage.wanted
 	c.manage.wanted = true
+	if c.final != nil && c.final.Code < 300 && !again {
+		c.mu.Unlock()
+		c.p.start(func() { c.Hangup(c.p.ctx) })
+		return
+	}
 	if c.p.Manners().EagerCancel {
 		c.manage.provisional = true
 	}

@@ -219,3 +219,23 @@ func TestOptionsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestCancelAfterTheAnswerHangsUp(t *testing.T) {
+	a, b := talk(t, Options{}, Options{}, DialOptions{})
+	a.Cancel()
+	wait(t, b.Done(), "BYE")
+	if a.LastStatus() != 200 || b.EndedBy() != EndedByPeer {
+		t.Errorf("status %d, ended by %q", a.LastStatus(), b.EndedBy())
+	}
+}
+
+func TestCallWithoutFrom(t *testing.T) {
+	a, b := talk(t, Options{}, Options{}, DialOptions{From: FromAbsent})
+	code, err := a.Options(limit(t))
+	ok(t, err)
+	if code != 200 || b.Received("OPTIONS") != 1 {
+		t.Errorf("OPTIONS in the call: %d", code)
+	}
+	ok(t, a.Hangup(limit(t)))
+	wait(t, b.Done(), "BYE")
+}

@@ -120,7 +120,9 @@ func (t *clientTx) ackRefusal(resp *Message) {
 			ack.add(h.Name, h.Value)
 		}
 	}
-	ack.add("From", t.req.Get("From"))
+	if from := t.req.Get("From"); from != "" {
+		ack.add("From", from)
+	}
 	ack.add("To", resp.Get("To"))
 	ack.add("Call-ID", t.req.Get("Call-ID"))
 	ack.add("CSeq", strconv.FormatUint(uint64(n), 10)+" ACK")
@@ -370,15 +372,16 @@ func (p *Phone) request(t *serverTx) {
 		p.cancelled(t, invite)
 		return
 	}
-	if tag := m.tag("To"); tag != "" {
-		p.mu.Lock()
-		c := p.calls[m.Get("Call-ID")+" "+tag]
-		p.mu.Unlock()
-		if c == nil {
-			t.answer(481, "Call/Transaction Does Not Exist")
-			return
-		}
+	tag := m.tag("To")
+	p.mu.Lock()
+	c := p.calls[m.Get("Call-ID")+" "+tag]
+	p.mu.Unlock()
+	switch {
+	case c != nil:
 		c.request(t)
+		return
+	case tag != "":
+		t.answer(481, "Call/Transaction Does Not Exist")
 		return
 	}
 	if m.Method == "INVITE" {
