@@ -172,6 +172,7 @@ func (l *Leg) report() Report {
 	in := &l.in
 	r := Report{
 		AudioStats: call.AudioStats{
+			Codec:           l.remote.Codec,
 			PacketsSent:     l.out.packets,
 			PacketsReceived: in.packets,
 			PacketsLost:     in.lostBefore + in.lost(),
