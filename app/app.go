@@ -132,7 +132,7 @@ func (a *App) openFolder(context.Context) error {
 		return err
 	}
 	a.steps.closer("lock", lock.Unlock)
-	a.store, err = store.Open(store.Options{Dir: a.file.Data, Log: a.log.Named("store"), Metrics: a.metrics})
+	a.store, err = store.Open(store.Options{Dir: a.file.Data, Log: a.log, Metrics: a.metrics})
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (a *App) openSound(context.Context) (err error) {
 	a.steps.closer("media", a.media.Close)
 	a.recorder, err = recording.New(recording.Options{
 		Dir: a.recordings(), Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
-		Log: a.log.Named("recording"), Metrics: a.metrics, Events: a.store.Event,
+		Log: a.log, Metrics: a.metrics, Events: a.store.Event,
 		Sealed: func(id call.ID, r recording.Result) { a.store.RecordingSealed(id, r.Path, r.State) },
 	})
 	if err != nil {
@@ -180,7 +180,7 @@ func (a *App) openFloor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.floor = floor.New(floor.Options{Rules: rules(a.file), Journal: a.store, Log: a.log.Named("floor"), Metrics: a.metrics})
+	a.floor = floor.New(floor.Options{Rules: rules(a.file), Journal: a.store, Log: a.log, Metrics: a.metrics})
 	a.steps.closer("floor", func() error { a.floor.Close(); return nil })
 	if err := a.loadOperators(ctx); err != nil {
 		return err
