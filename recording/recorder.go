@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -38,7 +39,7 @@ type Recorder struct {
 	tables  *tables
 	pool    *pool
 	health  health
-	now     func() time.Time
+	outside
 
 	mu     sync.Mutex
 	calls  map[call.ID]*Recording
@@ -54,9 +55,31 @@ type Recorder struct {
 	folders folders
 }
 
+// outside is what a recorder asks the machine for. Tests put a clock of their own here, and
+// disks that are full, hang or lie.
+type outside struct {
+	now      func() time.Time
+	onto     func(*os.File) io.WriterAt
+	datasync func(*os.File) error
+}
+
+// machine is the machine itself.
+func machine() outside {
+	return outside{now: time.Now, onto: func(f *os.File) io.WriterAt { return f }, datasync: datasync}
+}
+
 // New makes a recorder that writes under o.Dir, which it makes if it is not there. Repair what an
 // earlier process left before.
 func New(o Options) (*Recorder, error) {
+	r, err := newRecorder(o, machine())
+	if err == nil {
+		r.start()
+	}
+	return r, err
+}
+
+// newRecorder makes a recorder whose goroutines do not run yet.
+func newRecorder(o Options, out outside) (*Recorder, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
@@ -72,7 +95,7 @@ func New(o Options) (*Recorder, error) {
 		return nil, errors.Join(fmt.Errorf("recordings: %w", err), root.Close())
 	}
 	r := &Recorder{
-		o: o, root: root, log: o.Log.Named("recording"), metrics: m, tables: makeTables(), pool: newPool(), now: time.Now,
+		o: o, root: root, log: o.Log.Named("recording"), metrics: m, tables: makeTables(), pool: newPool(), outside: out,
 		calls: map[call.ID]*Recording{},
 		wake:  make(chan struct{}, 1), quit: make(chan struct{}), written: make(chan struct{}),
 		seals: make(chan struct{}, sealsAtOnce),
@@ -81,11 +104,14 @@ func New(o Options) (*Recorder, error) {
 		return nil, errors.Join(fmt.Errorf("recordings: %w", err), root.Close())
 	}
 	r.pool.stock()
+	return r, nil
+}
+
+func (r *Recorder) start() {
 	go r.write()
 	r.helpers.Go(func() { r.pool.keep(r.quit) })
 	r.helpers.Go(r.sync)
 	r.helpers.Go(r.watchDisk)
-	return r, nil
 }
 
 // Close waits up to five seconds for recordings that are being sealed and ends the goroutines.

@@ -65,7 +65,7 @@ func (r *Recorder) syncFile(g *Recording, f *os.File) error {
 	if f == nil || g.suspect.Load() {
 		return nil
 	}
-	return datasync(f)
+	return r.datasync(f)
 }
 
 // distrust marks a recording whose bytes may not be on the disk.

@@ -172,6 +172,9 @@ func (r *Recorder) serve(g *Recording) {
 	if !w.headed && rested {
 		r.create(g, news)
 	}
+	if rested && w.window.failed {
+		r.flush(g) // before new sound pushes out what is left of the old
+	}
 	for b := in.head; b != nil; b = b.next {
 		b.each(g.place)
 	}
@@ -185,7 +188,7 @@ func (r *Recorder) serve(g *Recording) {
 	if closing {
 		w.window.grow(timeSamples(g.since(g.ended)))
 	}
-	if rested {
+	if closing || !r.now().Before(w.retry) {
 		r.flush(g)
 	}
 	if news != nil && w.draft != nil {
@@ -272,7 +275,7 @@ func (r *Recorder) create(g *Recording, news *manifest) {
 		return
 	}
 	w.headed = true
-	w.window.file = g.file.Load()
+	w.window.file = r.onto(g.file.Load())
 	g.dirty.Store(true)
 	r.health.good()
 	r.event(g, "recording.started", map[string]string{"path": g.Path()})

@@ -1,0 +1,227 @@
+package recording
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"hotline/call"
+)
+
+func (s *gates) onto(m *outside) {
+	m.onto = func(f *os.File) io.WriterAt { return gate{f, s} }
+}
+
+// gapsOf are the gaps with a reason, as strangers read them: channel and the seconds since the
+// answer.
+func gapsOf(t *testing.T, file, reason string) (gaps []string) {
+	t.Helper()
+	for _, g := range readManifest(t, file)["gaps"].([]any) {
+		g := g.(map[string]any)
+		if g["reason"] != reason {
+			continue
+		}
+		var at [2]time.Duration
+		for i, k := range []string{"from", "to"} {
+			w, err := time.Parse(time.RFC3339, g[k].(string))
+			if err != nil {
+				t.Fatal(err)
+			}
+			at[i] = w.Sub(answered.Truncate(time.Millisecond))
+		}
+		gaps = append(gaps, g["channel"].(string)+" "+at[0].String()+" "+at[1].String())
+	}
+	return gaps
+}
+
+// TestFullDiskCostsSoundAndNoCall: the disk is full for a while in the middle of a call. What it
+// did not take is a gap with the reason, silence in the file, and the rest is where it belongs.
+func TestFullDiskCostsSoundAndNoCall(t *testing.T) {
+	for _, format := range []string{PCM16, G711} {
+		disk := new(gates)
+		s := newStudio(t, format, disk.onto)
+		k := s.open(call.PCMU)
+		k.Voice(true, "")
+		k.tones(3*time.Second, 300, 500)
+		soon(t, "three seconds are in the file", func() bool { items, _ := List(s.o.Dir); return len(items) == 1 && items[0].Duration == k.at })
+		disk.shut(syscall.ENOSPC)
+		k.tones(5*time.Second, 300, 600)
+		soon(t, "the refusal is seen", func() bool { return k.Err() != nil })
+		if err := s.Healthy(); !errors.Is(err, syscall.ENOSPC) || !errors.Is(k.Err(), syscall.ENOSPC) {
+			t.Errorf("a full disk is told as %v and %v", err, k.Err())
+		}
+		k.tones(time.Second, 300, 600)
+		soon(t, "the ring is empty", func() bool { k.mu.Lock(); defer k.mu.Unlock(); return k.ring.head == nil })
+		disk.shut(nil)
+		s.clock.set(answered.Add(k.at + retryEvery))
+		soon(t, "the disk is asked again", func() bool { return s.Healthy() == nil })
+		k.tones(3*time.Second, 300, 700)
+		res := k.seal()
+		if res.Duration != 12*time.Second {
+			t.Errorf("%s: the recording lasts %v, the call 12 s", format, res.Duration)
+		}
+		left, right := channels(t, s.file(k.Recording))
+		// Six seconds were refused; the last two of them were still in memory when it ended.
+		if level(between(right, 0, 3*time.Second), 500) < 0.97 || level(between(right, 9*time.Second, 12*time.Second), 700) < 0.97 ||
+			level(between(right, 7100*time.Millisecond, 9*time.Second), 600) < 0.97 || level(between(left, 9*time.Second, 12*time.Second), 300) < 0.97 {
+			t.Errorf("%s: what the disk took is not in its place", format)
+		}
+		if lost := between(right, 3*time.Second, 6900*time.Millisecond); rms(lost) > 0.01 {
+			t.Errorf("%s: what was lost is not silence but has energy %.2f", format, rms(lost))
+		}
+		gaps := gapsOf(t, s.file(k.Recording), "disk")
+		if want := []string{"left 3s 7s", "right 3s 7s"}; !slices.Equal(gaps, want) {
+			t.Errorf("%s: the gaps are %v, not %v", format, gaps, want)
+		}
+		if m := readManifest(t, s.file(k.Recording)); len(m["faults"].([]any)) != 1 {
+			t.Errorf("%s: the manifest does not confess: %v", format, m["faults"])
+		}
+		if err := s.Healthy(); err != nil {
+			t.Errorf("%s: a disk that takes again is told as %v", format, err)
+		}
+		if faults, err := Verify(s.o.Dir, nil, nil); err != nil || len(faults) > 0 {
+			t.Errorf("%s: verify finds %v, %v", format, faults, err)
+		}
+	}
+}
+
+// TestStalledDiskIsBridged: for eight seconds the disk says nothing. Nothing is lost. Behind
+// what memory can bridge, what is lost is a gap and everything else is in its place.
+func TestStalledDiskIsBridged(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		stall time.Duration
+		gaps  int
+	}{{"eight seconds", 8 * time.Second, 0}, {"fourteen seconds", 14 * time.Second, 2}} {
+		t.Run(c.name, func(t *testing.T) {
+			disk := new(gates)
+			s := newStudio(t, PCM16, disk.onto)
+			k := s.open(call.PCMA)
+			k.Voice(true, "")
+			k.tones(time.Second, 300, 500)
+			soon(t, "a second is in the file", func() bool { items, _ := List(s.o.Dir); return len(items) == 1 && items[0].Duration == k.at })
+			resume := disk.stall()
+			k.tones(200*time.Millisecond, 300, 600)
+			soon(t, "the writer hangs", func() bool { k.mu.Lock(); defer k.mu.Unlock(); return k.ring.head == nil })
+			for k.at < time.Second+c.stall {
+				k.tones(200*time.Millisecond, 300, 600)
+				soon(t, "the pool is stocked", func() bool { s.pool.mu.Lock(); defer s.pool.mu.Unlock(); return s.pool.spare >= s.pool.low() })
+			}
+			if err := s.Healthy(); err == nil || !strings.Contains(err.Error(), "silent") {
+				t.Errorf("a disk that hangs is told as %v", err)
+			}
+			resume()
+			soon(t, "the ring is empty", func() bool { k.mu.Lock(); defer k.mu.Unlock(); return k.ring.head == nil })
+			k.tones(2*time.Second, 300, 700)
+			res := k.seal()
+			if want := 3*time.Second + c.stall; res.Duration != want {
+				t.Errorf("the recording lasts %v, the call %v", res.Duration, want)
+			}
+			_, right := channels(t, s.file(k.Recording))
+			if level(between(right, time.Second, 9*time.Second), 600) < 0.97 || level(between(right, res.Duration-2*time.Second, res.Duration), 700) < 0.97 {
+				t.Error("what memory bridged is not in its place")
+			}
+			if gaps := gapsOf(t, s.file(k.Recording), "overflow"); len(gaps) != c.gaps {
+				t.Errorf("the gaps are %v", gaps)
+			}
+			if lost := testutil.ToFloat64(s.metrics.overflow); (lost > 0) != (c.gaps > 0) {
+				t.Errorf("%v seconds are counted as lost", lost)
+			}
+		})
+	}
+}
+
+// TestNoFolderNoFile: the folder of the day cannot be made. The recording is missing, counted and
+// told; where the folder can be made later, the rest of the call is there.
+func TestNoFolderNoFile(t *testing.T) {
+	s := newStudio(t, PCM16, nil)
+	obstacle := filepath.Join(s.o.Dir, "2026")
+	if err := os.WriteFile(obstacle, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k, l := s.open(call.PCMA), s.open(call.PCMA)
+	k.tones(time.Second, 0, 500)
+	soon(t, "the refusal is seen", func() bool { return k.Err() != nil && l.Err() != nil })
+	res, err := k.Seal(t.Context(), answered.Add(time.Second))
+	if err == nil || res.State != StateMissing {
+		t.Errorf("a recording that never was is sealed as %+v, %v", res, err)
+	}
+	if n := testutil.ToFloat64(s.metrics.missing); n != 1 {
+		t.Errorf("%v recordings are counted as missing", n)
+	}
+	if got := s.told(); !slices.Equal(got, []string{"recording.missing"}) {
+		t.Errorf("the events are %v", got)
+	}
+	if err := os.Remove(obstacle); err != nil {
+		t.Fatal(err)
+	}
+	l.tones(5*time.Second, 0, 500)
+	if res := l.seal(); res.State != StateSealed || res.Duration != 5*time.Second {
+		t.Errorf("the other recording is %+v", res)
+	}
+}
+
+// TestFailedSyncIsNotRetried: the recording is suspect from then on, says so, and is not asked
+// about again.
+func TestFailedSyncIsNotRetried(t *testing.T) {
+	asked := make(chan struct{}, 100)
+	s := newStudio(t, PCM16, func(m *outside) {
+		m.datasync = func(*os.File) error { asked <- struct{}{}; return syscall.EIO }
+	})
+	k := s.open(call.PCMA)
+	k.tones(time.Second, 0, 500)
+	soon(t, "the sync fails", func() bool { return errors.Is(k.Err(), syscall.EIO) })
+	k.tones(time.Second, 0, 500)
+	s.syncAll()
+	if res := k.seal(); res.State != StateSealed {
+		t.Errorf("the result is %+v", res)
+	}
+	if len(asked) != 1 {
+		t.Errorf("the disk was asked %d times", len(asked))
+	}
+	if m := readManifest(t, s.file(k.Recording)); !slices.Equal(m["faults"].([]any), []any{"sync"}) {
+		t.Errorf("the manifest confesses %v", m["faults"])
+	}
+	if !slices.Contains(s.told(), "recording.suspect") {
+		t.Errorf("the events are %v", s.told())
+	}
+}
+
+// bug is a bug of ours.
+type bug struct{}
+
+func (bug) WriteAt([]byte, int64) (int, error) { panic("planted") }
+
+// TestABugEndsOneRecording: a panic while one call is written leaves the others alone.
+func TestABugEndsOneRecording(t *testing.T) {
+	first := true
+	s := newStudio(t, PCM16, func(m *outside) {
+		m.onto = func(f *os.File) io.WriterAt {
+			if first {
+				first = false
+				return bug{}
+			}
+			return f
+		}
+	})
+	k := s.open(call.PCMA)
+	k.tones(time.Second, 0, 500)
+	soon(t, "the writer panics", func() bool { return testutil.ToFloat64(s.metrics.panics) > 0 || k.Err() != nil })
+	l := s.open(call.PCMA)
+	l.tones(time.Second, 0, 500)
+	if res := l.seal(); res.Duration != time.Second {
+		t.Errorf("the other recording is %+v", res)
+	}
+	ctx := t.Context()
+	if res, err := k.Seal(ctx, answered.Add(time.Second)); err == nil {
+		t.Errorf("a recording with a bug is sealed as %+v", res)
+	}
+}

@@ -1,0 +1,165 @@
+package recording
+
+import (
+	"bufio"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/media"
+)
+
+// childDir names, in the environment, where the process that is to be killed records.
+const childDir = "HOTLINE_TEST_RECORD_IN"
+
+// recordUntilKilled records a call whose packets say their own number, and prints the number of
+// each as it is sent.
+func recordUntilKilled(dir string) {
+	r, err := New(Options{
+		Dir: dir, Node: "child", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	begin := time.Now()
+	g, err := r.Open(Meta{Call: call.NewID(), Line: "919", Arrived: begin, Answered: begin, Codec: call.PCMA})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	g.SetLanguage("ru")
+	g.SetNotice(call.Notice{Key: "notice.recording", Language: "ru", Version: "v", From: begin, To: begin})
+	g.Voice(true, "")
+	for i := range uint32(1 << 20) {
+		time.Sleep(time.Until(begin.Add(time.Duration(i) * 20 * time.Millisecond)))
+		for ch := range call.Channel(2) {
+			g.Take(call.Frame{Channel: ch, Codec: call.PCMA, Timestamp: i * 160, At: time.Now(), Payload: numbered(i)})
+		}
+		fmt.Println(i)
+	}
+}
+
+// numbered is a payload that says its number: four digits, each 40 samples long and of other
+// A-law values than the others. Value 0xD5, silence, is none of them.
+func numbered(n uint32) []byte {
+	b := make([]byte, 160)
+	for i := range b {
+		digit := i / 40
+		b[i] = byte(0x80+0x10*digit) | byte(n>>(4*digit))&0xF
+	}
+	return b
+}
+
+// numberAt reads the number of the packet that begins at sample n; false where there is none.
+func numberAt(pcm []int16, n int) (number uint32, ok bool) {
+	for i := range 4 {
+		b := media.EncodeALaw(pcm[n+40*i+20])
+		if b&0xF0 != byte(0x80+0x10*i) {
+			return 0, false
+		}
+		number |= uint32(b&0xF) << (4 * i)
+	}
+	return number, true
+}
+
+// TestKilledProcessLosesLessThanASecond kills recording processes at random times. In each file
+// the last packet is less than a second older than the newest that was sent (we aim at 200 ms),
+// it plays as it is, and Repair makes an interrupted recording of it that still has its notice.
+func TestKilledProcessLosesLessThanASecond(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	dice := rand.New(rand.NewPCG(seed, 1))
+	var wg sync.WaitGroup
+	for i := range 8 {
+		life := 300*time.Millisecond + time.Duration(dice.Int64N(int64(2500*time.Millisecond)))
+		wg.Go(func() { killOne(t, i, life) })
+	}
+	wg.Wait()
+}
+
+func killOne(t *testing.T, i int, life time.Duration) {
+	data := t.TempDir()
+	dir := filepath.Join(data, folder)
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), childDir+"="+dir)
+	child.Stderr = os.Stderr
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if err := child.Start(); err != nil {
+		t.Error(err)
+		return
+	}
+	var newest uint32
+	var die <-chan time.Time
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		for s := bufio.NewScanner(out); s.Scan(); {
+			lines <- s.Text()
+		}
+	}()
+	for alive := true; alive; {
+		select {
+		case l, ok := <-lines:
+			if alive = ok; ok {
+				n, _ := strconv.ParseUint(l, 10, 32)
+				newest = uint32(n)
+				if die == nil {
+					die = time.After(life) // from the first packet on
+				}
+			}
+		case <-die:
+			_ = child.Process.Kill() // it may be dead already: then the lines end too
+		}
+	}
+	_ = child.Wait() // killed: that is what was wanted
+	judgeKilled(t, i, data, newest)
+}
+
+func judgeKilled(t *testing.T, i int, data string, newest uint32) {
+	dir := filepath.Join(data, folder)
+	files, err := filepath.Glob(filepath.Join(dir, "*/*/*/*.wav"))
+	if err != nil || len(files) != 1 {
+		t.Errorf("kill %d: the files are %v, %v", i, files, err)
+		return
+	}
+	played(t, "sox", files[0])
+	_, right := channels(t, files[0])
+	last := uint32(0)
+	for n := 0; n+160 <= len(right); n++ {
+		if number, ok := numberAt(right, n); ok && number > last {
+			last = number
+		}
+	}
+	age := time.Duration(newest-last) * 20 * time.Millisecond
+	t.Logf("kill %d: the newest packet sent is %d, the last in the file %d: %v lost", i, newest, last, age)
+	if age > time.Second {
+		t.Errorf("kill %d: %v are lost", i, age)
+	}
+	done, err := Repair(t.Context(), dir, func(call.ID) Meta { return Meta{} })
+	if err != nil || len(done) != 1 || int(done[0].Samples) != len(right) {
+		t.Errorf("kill %d: repair gives %+v, %v", i, done, err)
+		return
+	}
+	m := readManifest(t, files[0])
+	if m["state"] != StateInterrupted || m["language"] != "ru" || m["notice"] == nil || m["node"] != "child" {
+		t.Errorf("kill %d: the manifest is %v", i, m)
+	}
+	if faults, err := Verify(dir, []Expected{{done[0].Call, done[0].Path}}, nil); err != nil || len(faults) > 0 {
+		t.Errorf("kill %d: verify finds %v, %v", i, faults, err)
+	}
+}
