@@ -50,7 +50,12 @@ func Repair(ctx context.Context, dir string, info func(call.ID) Meta) ([]Repaire
 	each(ctx, jobs, (*patient).measure)
 	each(ctx, jobs, (*patient).seal)
 	var done []Repaired
+	synced := map[string]bool{}
 	for _, p := range jobs {
+		if dir := path.Dir(p.shelf.stem); p.whole && !synced[dir] { // the folder may be as new as the file
+			synced[dir] = true
+			errs = append(errs, syncFolders(root, dir))
+		}
 		switch {
 		case p.err != nil:
 			errs = append(errs, fmt.Errorf("repair %s: %w", p.Path, p.err))

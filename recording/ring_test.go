@@ -94,3 +94,22 @@ func TestTakeAllocatesNothing(t *testing.T) {
 		t.Error("the ring never ran full: half of this test did not happen")
 	}
 }
+
+// TestVoiceThatIsOffIsNotEvenHeld: before the notice the caller's words stay out of memory too.
+func TestVoiceThatIsOffIsNotEvenHeld(t *testing.T) {
+	r := quietRecorder(t)
+	g, err := r.Open(Meta{Call: call.NewID(), Arrived: answered, Answered: answered})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := call.Frame{Channel: call.Said, Codec: call.PCMA, At: answered, Payload: make([]byte, 160)}
+	for _, c := range []struct {
+		voice, held bool
+	}{{false, false}, {true, true}, {false, false}} {
+		g.Voice(c.voice, "hold")
+		g.Take(f)
+		if got := g.ring.take(); (got.head != nil) != c.held {
+			t.Errorf("voice is written: %v; held in memory: %v", c.voice, got.head != nil)
+		}
+	}
+}

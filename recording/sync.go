@@ -81,6 +81,8 @@ func (r *Recorder) distrust(g *Recording, err error) {
 type folders struct {
 	mu   sync.Mutex
 	news map[string]bool
+
+	turn sync.Mutex // one sync at a time, so that who comes second finds it done
 }
 
 func (f *folders) note(dir string) {
@@ -102,6 +104,8 @@ func (f *folders) noteAbove(dir string) {
 
 // sync puts the entries on the disk.
 func (f *folders) sync(r *Recorder) {
+	f.turn.Lock()
+	defer f.turn.Unlock()
 	f.mu.Lock()
 	news := f.news
 	f.news = nil
