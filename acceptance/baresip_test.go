@@ -63,7 +63,7 @@ module aubridge.so
 module sndfile.so
 module_app account.so
 module_app menu.so
-`, port, port+1000, port+1098, b.dir, modules[0])
+`, port, port+15000, port+15098, b.dir, modules[0])
 	account := fmt.Sprintf("<sip:%s@%s;transport=udp>;auth_pass=%s;answermode=auto;regint=60;audio_codecs=PCMA\n", user, registrar, secret)
 	for name, body := range map[string]string{"config": config, "accounts": account, "contacts": ""} {
 		if err := os.WriteFile(filepath.Join(b.dir, name), []byte(body), 0o600); err != nil {
