@@ -53,8 +53,8 @@ hotline_queue_waiting{queue="general"} 0
 	})
 }
 
-// One answered in time, one too late, one who gives up, one who waits, and one whose operator
-// vanishes and who then gives up: that one has waited once and abandoned nothing.
+// One answered in time; one too late, whose operator vanishes, comes back, vanishes again, until
+// the caller gives up: that one has waited once and abandoned nothing; one who gives up; one who waits.
 func TestScriptedCallsAreCountedRight(t *testing.T) {
 	run(t, func(s *shift) {
 		first := s.enter("call-1")
@@ -71,6 +71,10 @@ func TestScriptedCallsAreCountedRight(t *testing.T) {
 		s.enter("call-3")
 		time.Sleep(40 * time.Second)
 		s.Leave("call-3")
+		s.Report("call-2", "ann", queue.Lost)
+		time.Sleep(queue.Rest)
+		s.want(late, queue.Ring, "ann")
+		s.Report("call-2", "ann", queue.Answered)
 		s.Report("call-2", "ann", queue.Lost)
 		s.Leave("call-2")
 		s.enter("call-4")

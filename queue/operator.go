@@ -240,10 +240,9 @@ func (s *State) readyOnRegister(o *operator) bool {
 	})
 }
 
-// pause takes the operator out. A wrap-up that runs is over with it.
+// pause takes the operator out, also of a wrap-up: only resume brings them back.
 func (s *State) pause(o *operator, reason string) {
 	o.paused, o.reason = true, reason
-	o.wrapUntil = time.Time{}
 	s.review(o, WhyPaused)
 }
 

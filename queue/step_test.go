@@ -482,10 +482,36 @@ func TestTheMeasuredWait(t *testing.T) {
 func TestTheClockIsSetBack(t *testing.T) {
 	h := open(t, []Rules{general}, speaks("ann", "az"), speaks("bob", "az"))
 	h.enter("c1", "az").pass(10 * time.Second)
-	h.now = h.now.Add(-time.Hour)
+	right := h.now
+	h.now = right.Add(-time.Hour)
 	h.do(Tick{}).wantRung("c1", "ann")
-	h.now = h.now.Add(time.Hour + 10*time.Second)
-	h.do(Tick{}).wantRung("c1", "bob")
+	h.enter("c2", "az").wantRung("c2", "bob")
+	h.now = right.Add(10*time.Second - time.Millisecond)
+	h.do(Tick{})
+	if len(h.last) > 1 { // more than the wake
+		t.Errorf("an offer made meanwhile is overdue as soon as the clock is right: %#v", h.last)
+	}
+	h.now = right.Add(10 * time.Second)
+	h.do(Tick{}).wantRung("c1", "")
+}
+
+// A Tick that comes late tells what has happened in the order in which it did.
+func TestALateTick(t *testing.T) {
+	h := open(t, []Rules{general}, speaks("ann", "az"), speaks("bob", "az"))
+	h.enter("c1", "az").enter("c2", "az").talk("c1", "ann").talk("c2", "bob")
+	h.do(Left{"c2"}).pass(time.Second).do(Left{"c1"})
+	h.now = h.now.Add(time.Hour)
+	h.do(Tick{})
+	var order []string
+	for _, c := range h.last {
+		if c, ok := c.(OperatorChanged); ok {
+			order = append(order, c.Operator)
+		}
+	}
+	if !slices.Equal(order, []string{"bob", "ann"}) {
+		t.Errorf("the wrap-ups ended in the order %v, want bob's first", order)
+	}
+	h.enter("c3", "az").wantRung("c3", "bob")
 }
 
 func TestFaultyRules(t *testing.T) {
