@@ -40,10 +40,14 @@ func TestANewcomersCall(t *testing.T) {
 			})
 			citizen.good(t)
 			r := s.lastRecord()
+			notices := c.notices
+			if notices == nil {
+				notices = []string{c.said}
+			}
 			if str(r.Outcome) != "completed" || str(r.Language) != c.said || str(r.Operator) != "aysel" || str(r.EndedBy) != "caller" {
 				t.Fatalf("record: %s", r)
 			}
-			if r.Notice == nil || r.Notice.Language != c.said || !slices.Equal(r.Notice.Languages, c.notices) {
+			if r.Notice == nil || r.Notice.Language != c.said || !slices.Equal(r.Notice.Languages, notices) {
 				t.Fatalf("notice: %+v", r.Notice)
 			}
 			s.recordingShows(t, r)

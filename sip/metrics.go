@@ -31,6 +31,13 @@ func newMetrics(r prometheus.Registerer, registrations func() float64) (*metrics
 			Help: "Panics caught at a door: each one is our fault and ended at most one call.",
 		}),
 	}
+	// Every series is there from the start: a rate needs a zero to begin with.
+	for _, c := range refusalCodes {
+		m.refusals.WithLabelValues(strconv.Itoa(c))
+	}
+	for _, sd := range []side{trunkSide, phoneSide} {
+		m.silenced.WithLabelValues(sd.String())
+	}
 	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "hotline_sip_registrations",
 		Help: "Operators who have a phone that is registered and can be reached.",
