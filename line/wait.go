@@ -77,7 +77,6 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (string, 
 			case o.Kind == queue.Ring:
 				ring, cancel := context.WithCancel(waiting)
 				stop[o.Operator] = cancel
-				l.event(v, "call.offered", "operator", o.Operator, "queue", v.rec.Queue)
 				l.guard(v, &wg, func() { l.ring(ring, v, o, answers) })
 			}
 		case r := <-answers:
