@@ -30,9 +30,9 @@ func TestANewcomersCall(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := s.in(t)
 			phone := newBaresip(t, "aysel", s.secrets["aysel"], "127.0.0.1:5070", 10000+200*i)
-			talk := 25 * time.Second
+			talk := 21 * time.Second
 			if c.notices != nil {
-				talk = 40 * time.Second
+				talk = 33 * time.Second
 			}
 			citizen := sipp(t, sippOptions{
 				scenario: "citizen", port: 6000 + 10*i, bound: talk + 20*time.Second, args: []string{"-d", fmt.Sprint(talk.Milliseconds())},
