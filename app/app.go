@@ -53,6 +53,7 @@ type Version struct {
 // An App is a running server.
 type App struct {
 	o       Options
+	file    *configs.File // as it was at the start
 	log     *zap.Logger
 	began   time.Time
 	steps   steps
@@ -74,8 +75,10 @@ type App struct {
 	fault      string                  // planted; only in a trial
 	registered func(user string, on, fresh bool)
 
+	reloading sync.Mutex // one reload at a time
+
 	mu      sync.Mutex
-	file    *configs.File // as last loaded
+	grace   time.Duration // of a stop, as last loaded
 	run     Run
 	stopper stopper
 }
@@ -98,7 +101,7 @@ func Start(ctx context.Context, o Options) (*App, error) { return start(ctx, o, 
 
 // start is Start with a word before the parts are built: for a trial's differences.
 func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
-	a := &App{o: o, log: o.Log, began: time.Now(), metrics: prometheus.NewRegistry(), file: o.File}
+	a := &App{o: o, log: o.Log, began: time.Now(), metrics: prometheus.NewRegistry(), file: o.File, grace: o.File.Stop.Grace.D()}
 	a.steps.log = o.Log.Named("app")
 	a.stopper.init()
 	a.registered = func(user string, on, fresh bool) { a.floor.Registered(user, on, fresh || a.restoring) }
@@ -194,7 +197,12 @@ func (a *App) openFloor(ctx context.Context) error {
 		Journal: a.store, Recorder: a.recorder, Prompts: heard, Log: a.log.Named("line"), Metrics: a.metrics,
 		OnState: a.o.OnState,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	// Calls that the signalling's end has cut off still write into the parts below.
+	a.steps.push("calls", 5*time.Second, a.line.Wait)
+	return nil
 }
 
 // Dial implements line.Dialer: the operator's telephones.
@@ -262,15 +270,24 @@ func (a *App) listen(context.Context) error {
 	return nil
 }
 
-// serveHTTP listens at address and serves until the server stops; it returns the address as bound.
+// serveHTTP serves what comes to a listener until the server stops.
 func (a *App) serveHTTP(name string, l net.Listener, h http.Handler) {
+	log := a.log.Named(name)
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	server.ErrorLog, _ = zap.NewStdLogAt(log, zap.WarnLevel) // fails only on a level that does not exist
 	go func() {
 		if err := server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			a.log.Error("a listener ended", zap.String("listener", name), zap.Error(err))
+			log.Error("the listener ended", zap.Error(err))
 		}
 	}()
-	a.steps.push(name, 5*time.Second, server.Shutdown)
+	a.steps.push(name, 5*time.Second, func(ctx context.Context) error {
+		polite, cancel := context.WithTimeout(ctx, 4*time.Second)
+		defer cancel()
+		if server.Shutdown(polite) == nil {
+			return nil
+		}
+		return server.Close() // whoever reads that slowly is cut off
+	})
 }
 
 // announce writes run.json and the line of the log that says where everything is.

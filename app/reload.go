@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -12,11 +13,13 @@ import (
 
 // Reload reads the configuration file again. A bad file changes nothing and is told; a good
 // one swaps lines, menus, queues, carriers and limits at once. Calls already inside keep what
-// they began with. Sockets, folders and formats need a restart: the log says so.
+// they began with. Sockets, folders, languages and formats need a restart: the log says so.
 func (a *App) Reload() error {
 	if a.o.Path == "" {
 		return errors.New("reload: this server was started without a configuration file")
 	}
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
 	next, err := configs.Load(a.o.Path)
 	if err != nil {
 		return err
@@ -25,12 +28,12 @@ func (a *App) Reload() error {
 		return faults
 	}
 	s := settings(next)
+	s.Languages = a.file.Languages // their clips were loaded at the start
 	if err := s.Check(); err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
 	a.mu.Lock()
-	previous := a.file
-	a.file = next
+	a.grace = next.Stop.Grace.D()
 	a.mu.Unlock()
 	a.line.Configure(s)
 	a.floor.SetRules(rules(next))
@@ -39,30 +42,32 @@ func (a *App) Reload() error {
 		return err
 	}
 	a.log.Info("configuration reloaded", zap.Int("lines", len(next.Lines)), zap.Int("queues", len(next.Queues)))
-	for _, key := range restartKeys(previous, next) {
+	for _, key := range restartKeys(a.file, next) {
 		a.log.Warn("this change needs a restart", zap.String("key", key))
 	}
 	return nil
 }
 
-// restartKeys names the keys that differ and are read only at a start.
-func restartKeys(old, next *configs.File) (keys []string) {
+// restartKeys names the keys that are read only at a start and are not what they were then.
+func restartKeys(began, next *configs.File) (keys []string) {
 	for key, differs := range map[string]bool{
-		"data":             old.Data != next.Data,
-		"timezone":         old.Timezone != next.Timezone,
-		"sip.phones.realm": old.SIP.Phones.Realm != next.SIP.Phones.Realm,
-		"media":            old.Media != next.Media,
-		"http":             old.HTTP != next.HTTP,
-		"metrics":          old.Metrics != next.Metrics,
-		"recording.format": old.Recording.Format != next.Recording.Format,
-		"sip.trunks.listen": fmt.Sprint(old.SIP.Trunks.Listen) != fmt.Sprint(next.SIP.Trunks.Listen) ||
-			old.SIP.Trunks.Advertise != next.SIP.Trunks.Advertise,
-		"sip.phones.listen": fmt.Sprint(old.SIP.Phones.Listen) != fmt.Sprint(next.SIP.Phones.Listen) ||
-			old.SIP.Phones.Advertise != next.SIP.Phones.Advertise,
+		"data":             began.Data != next.Data,
+		"languages":        !slices.Equal(began.Languages, next.Languages),
+		"timezone":         began.Timezone != next.Timezone,
+		"sip.phones.realm": began.SIP.Phones.Realm != next.SIP.Phones.Realm,
+		"media":            began.Media != next.Media,
+		"http":             began.HTTP != next.HTTP,
+		"metrics":          began.Metrics != next.Metrics,
+		"recording.format": began.Recording.Format != next.Recording.Format,
+		"sip.trunks.listen": fmt.Sprint(began.SIP.Trunks.Listen) != fmt.Sprint(next.SIP.Trunks.Listen) ||
+			began.SIP.Trunks.Advertise != next.SIP.Trunks.Advertise,
+		"sip.phones.listen": fmt.Sprint(began.SIP.Phones.Listen) != fmt.Sprint(next.SIP.Phones.Listen) ||
+			began.SIP.Phones.Advertise != next.SIP.Phones.Advertise,
 	} {
 		if differs {
 			keys = append(keys, key)
 		}
 	}
+	slices.Sort(keys)
 	return keys
 }

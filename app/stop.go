@@ -73,7 +73,7 @@ func (a *App) Done() <-chan struct{} { return a.stopper.done }
 func (a *App) Grace() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.file.Stop.Grace.D()
+	return a.grace
 }
 
 // Draining reports whether new calls are refused.

@@ -18,7 +18,7 @@ func (l *Line) admit(v *visit) bool {
 		return l.refuse(v, info.Unfit, "the INVITE cannot be answered")
 	case v.line.Queue == "":
 		return l.refuse(v, 404, "the line was taken away by a reload")
-	case l.active.Load() > int64(v.settings.Limit):
+	case l.visits.count() > v.settings.Limit:
 		return l.refuse(v, 486, "limits.calls is reached")
 	case v.settings.Policy == RefuseWithout && l.o.Recorder.Healthy() != nil:
 		return l.refuse(v, 503, "the disk cannot take a recording")

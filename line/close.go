@@ -50,7 +50,7 @@ func (v *visit) judge() {
 	var ended *endedError
 	switch {
 	case v.outcome != "":
-	case errors.Is(cause, errStopping):
+	case errors.Is(cause, errStopping), errors.Is(cause, context.Canceled): // told to end, or the signalling closes under it
 		v.outcome, v.endedBy = call.Stopped, call.ByUs
 	case errors.Is(cause, errTooLong):
 		v.outcome, v.endedBy = call.TimedOut, call.ByUs
@@ -72,8 +72,11 @@ func (v *visit) verdict(c call.Cause) (call.Outcome, call.Party) {
 	case call.CauseOurs:
 		by = call.ByUs
 	}
-	if v.rec.Operator != "" {
+	switch {
+	case v.rec.Operator != "":
 		return call.Completed, by
+	case by == call.ByUs: // given up by us with no reason that has an outcome of its own
+		return call.Failed, by
 	}
 	return call.Abandoned, by
 }

@@ -1,6 +1,9 @@
 package line
 
 import (
+	"context"
+	"errors"
+
 	"go.uber.org/zap"
 
 	"hotline/call"
@@ -53,11 +56,13 @@ func (l *Line) notify(v *visit, in []call.Language) {
 // closed tells a caller who comes outside the hours so, in every language, and lets go. When
 // the line is open is not said: only the deployer knows the words for its own hours.
 func (l *Line) closed(v *visit) bool {
+	v.outcome, v.endedBy = call.Closed, call.ByUs
 	for _, lang := range v.settings.Languages {
 		v.leg.Audio().Play(v.ctx, l.o.Prompts.Clip("closed.intro", lang))
 	}
-	if v.ctx.Err() == nil {
-		v.outcome, v.endedBy = call.Closed, call.ByUs
+	var ended *endedError
+	if errors.As(context.Cause(v.ctx), &ended) { // not abandoned: nobody would have come
+		_, v.endedBy = v.verdict(ended.cause)
 	}
 	return false
 }

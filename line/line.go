@@ -121,12 +121,10 @@ type Line struct {
 	log      *zap.Logger
 	settings atomic.Pointer[Settings]
 	metrics  *metrics
-	active   atomic.Int64
+	visits   visits
 
 	stopping context.Context // its cause ends every call that is still here
 	stop     context.CancelCauseFunc
-	visits   sync.WaitGroup
-	seals    sync.WaitGroup
 }
 
 // New builds a Line. Errors name the setting that is wrong.
@@ -168,14 +166,12 @@ func find(s *Settings, dialled string) *Number {
 }
 
 // Active is how many calls are here now.
-func (l *Line) Active() int { return int(l.active.Load()) }
+func (l *Line) Active() int { return l.visits.count() }
 
 // Wait returns when no call is left, or ctx has ended (then its error).
 func (l *Line) Wait(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() { l.visits.Wait(); l.seals.Wait(); close(done) }()
 	select {
-	case <-done:
+	case <-l.visits.none():
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -185,3 +181,44 @@ func (l *Line) Wait(ctx context.Context) error {
 // Stop says goodbye to every call that is here, hangs up and closes its record as stopped. It
 // does not wait: Wait does.
 func (l *Line) Stop() { l.stop(errStopping) }
+
+// visits counts who is here. It is no sync.WaitGroup because callers come, to be refused, also
+// while a stop waits for the last one to leave.
+type visits struct {
+	mu   sync.Mutex
+	here int
+	last chan struct{} // closed when the last one leaves; nil before the first
+}
+
+func (v *visits) enter() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.here++; v.here == 1 {
+		v.last = make(chan struct{})
+	}
+}
+
+func (v *visits) leave() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.here--; v.here == 0 {
+		close(v.last)
+	}
+}
+
+func (v *visits) count() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.here
+}
+
+// none is closed when nobody is here.
+func (v *visits) none() <-chan struct{} {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.last == nil {
+		v.last = make(chan struct{})
+		close(v.last)
+	}
+	return v.last
+}

@@ -52,14 +52,13 @@ type visit struct {
 // caller is gone and the record is closed. There is no error: whatever went wrong is the
 // call's Outcome, which the log, the record and the metrics share.
 func (l *Line) Serve(ctx context.Context, caller call.Leg) {
-	l.visits.Add(1)
-	defer l.visits.Done()
-	l.active.Add(1)
-	defer l.active.Add(-1)
+	l.visits.enter()
+	defer l.visits.leave()
 
-	v := l.open(ctx, caller)
+	v := l.visit(ctx, caller)
 	defer l.close(v) // also after a panic: one call's bug ends one call
 
+	l.open(v)
 	if !l.admit(v) { // closed, full, or unfit: told so, then released
 		return
 	}
@@ -69,8 +68,8 @@ func (l *Line) Serve(ctx context.Context, caller call.Leg) {
 	l.attend(v) // wait for an operator and talk, and again if the operator vanishes
 }
 
-// open gives the caller an id's worth of memory and a row, and starts to listen to the leg.
-func (l *Line) open(ctx context.Context, caller call.Leg) *visit {
+// visit gives the caller an id's worth of memory. Nothing here can panic: nobody would close it.
+func (l *Line) visit(ctx context.Context, caller call.Leg) *visit {
 	info, s := caller.Info(), l.settings.Load()
 	v := &visit{
 		id: info.Call, leg: caller, settings: s, line: find(s, info.Dialled), state: call.Ringing,
@@ -86,6 +85,12 @@ func (l *Line) open(ctx context.Context, caller call.Leg) *visit {
 	}
 	v.ctx, v.end = context.WithCancelCause(ctx)
 	l.metrics.active(v.line.Number, v.state, 1)
+	return v
+}
+
+// open gives the call its row and starts to listen to the leg.
+func (l *Line) open(v *visit) {
+	info := v.leg.Info()
 	if err := l.o.Journal.Arrived(v.rec); err != nil {
 		v.log.Error("the row of this call could not be opened", zap.Error(err))
 	}
@@ -94,7 +99,6 @@ func (l *Line) open(ctx context.Context, caller call.Leg) *visit {
 		zap.String("leg", info.ID), zap.String("sip_call_id", info.SIPCallID))
 	go v.listen(l.stopping)
 	l.entered(v)
-	return v
 }
 
 // listen turns what the caller's leg says, the longest time and a stop into the end of v.ctx.

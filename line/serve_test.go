@@ -218,6 +218,51 @@ func TestEveryWayACallCanEnd(t *testing.T) {
 	}
 }
 
+// What we end for no reason of the caller's is never called the caller's doing.
+func TestWhatWeEndIsOurs(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		end  func(l *calltest.Leg, closing context.CancelFunc)
+		want call.Outcome
+	}{
+		{"the signalling closes under the call", func(_ *calltest.Leg, closing context.CancelFunc) { closing() }, call.Stopped},
+		{"the leg is given up", func(l *calltest.Leg, _ context.CancelFunc) { l.End(call.CauseOurs) }, call.Failed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHall(t)
+				ctx, closing := context.WithCancel(context.Background())
+				defer closing()
+				leg, done := calltest.NewLeg(call.Info{Call: call.NewID(), Dialled: "919"}), make(chan struct{})
+				go func() { defer close(done); h.line.Serve(ctx, leg) }()
+				time.Sleep(time.Second)
+				c.end(leg, closing)
+				<-done
+				if r := h.journal.closed(t); r.Outcome != c.want || r.EndedBy != call.ByUs {
+					t.Errorf("outcome %s by %s, want %s by us", r.Outcome, r.EndedBy, c.want)
+				}
+			})
+		})
+	}
+}
+
+// Outside the hours the call is closed, also where the caller does not listen to the end of it:
+// nobody would have come.
+func TestOutsideTheHours(t *testing.T) {
+	for by, listens := range map[call.Party]time.Duration{call.ByUs: time.Minute, call.ByCaller: time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHall(t, func(o *Options) { o.Settings.Lines[0].Open = func(time.Time) bool { return false } })
+			caller, done := h.caller()
+			time.Sleep(listens)
+			caller.End(call.CauseHangup)
+			<-done
+			if r := h.journal.closed(t); r.Outcome != call.Closed || r.EndedBy != by || r.Phase != "" {
+				t.Errorf("record %+v, want closed by %s", r, by)
+			}
+		})
+	}
+}
+
 func TestCancelBeforeTheAnswerIsAbandonedWhileRinging(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHall(t)
@@ -385,7 +430,7 @@ func TestAStopSaysGoodbye(t *testing.T) {
 
 // One call's bug ends one call: the record is closed as failed, everybody is let go.
 func TestAPlantedPanicEndsOneCall(t *testing.T) {
-	for _, state := range []call.State{call.Greeting, call.Waiting, call.Talking} {
+	for _, state := range []call.State{call.Ringing, call.Greeting, call.Waiting, call.Talking} {
 		t.Run(string(state), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var bad call.ID
