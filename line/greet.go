@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -41,7 +42,7 @@ func (l *Line) greet(v *visit) bool {
 func (l *Line) notify(v *visit, in []call.Language) {
 	n := ivr.Notice(v.ctx, v.leg.Audio(), l.o.Prompts, in...)
 	if n == nil {
-		if v.ctx.Err() == nil {
+		if !v.leaving() {
 			v.log.Error("the notice could not be played whole; voices will not be recorded",
 				zap.String("language", string(in[0])))
 		}
@@ -57,14 +58,30 @@ func (l *Line) notify(v *visit, in []call.Language) {
 // the line is open is not said: only the deployer knows the words for its own hours.
 func (l *Line) closed(v *visit) bool {
 	v.outcome, v.endedBy = call.Closed, call.ByUs
+	var words []*call.Clip
 	for _, lang := range v.settings.Languages {
-		v.leg.Audio().Play(v.ctx, l.o.Prompts.Clip("closed.intro", lang))
+		words = append(words, l.o.Prompts.Clip("closed.intro", lang))
+	}
+	if v.leg.Audio().Play(v.ctx, words...).Whole || !v.leaving() {
+		return false
 	}
 	var ended *endedError
 	if errors.As(context.Cause(v.ctx), &ended) { // not abandoned: nobody would have come
 		_, v.endedBy = v.verdict(ended.cause)
 	}
 	return false
+}
+
+// endLag is how much later than the end of its sound a leg may say why it ended.
+const endLag = 200 * time.Millisecond
+
+// leaving reports, after a clip that was cut short, whether that was because the call ends.
+func (v *visit) leaving() bool {
+	select {
+	case <-v.ctx.Done():
+	case <-time.After(endLag):
+	}
+	return v.ctx.Err() != nil
 }
 
 func yesNo(b bool) string {
