@@ -18,3 +18,6 @@ func (n Number) String() string {
 
 // GoString keeps %#v masked too.
 func (n Number) GoString() string { return `call.Number("` + n.String() + `")` }
+
+// MarshalText keeps JSON masked too, and with it whatever a log prints by reflection.
+func (n Number) MarshalText() ([]byte, error) { return []byte(n.String()), nil }

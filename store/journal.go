@@ -32,6 +32,13 @@ type sealedEntry struct {
 	State string  `json:"state"`
 }
 
+// recordEntry is the body of kindArrived and kindClosed: a record with the caller's number whole,
+// which masks itself wherever it is not asked for.
+type recordEntry struct {
+	call.Record
+	From string
+}
+
 // bindingKey is the body of kindUnbinding.
 type bindingKey struct {
 	User    string `json:"user"`
@@ -67,7 +74,7 @@ func (s *Store) Arrived(r call.Record) error {
 	if r.ID == "" || r.Arrived.IsZero() {
 		return errors.New("a record needs an id and the time of arrival")
 	}
-	return s.put(kindArrived, r)
+	return s.put(kindArrived, recordEntry{r, r.From.Raw()})
 }
 
 // Event appends to the journal. Trouble is logged and shown by Healthy: nobody who tells what
@@ -88,7 +95,7 @@ func (s *Store) Closed(r call.Record) error {
 	case !slices.Contains(call.Outcomes, r.Outcome):
 		return fmt.Errorf("a closing record has no outcome %q", r.Outcome)
 	}
-	return s.put(kindClosed, r)
+	return s.put(kindClosed, recordEntry{r, r.From.Raw()})
 }
 
 // RecordingSealed adds what became of a call's recording: its path relative to the data
