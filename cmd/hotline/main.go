@@ -71,7 +71,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	exit := -1
 	parser, err := kong.New(&c, kong.Name("hotline"), kong.Writers(out, errs),
 		kong.Description("The hotline of a public body. Start with: hotline try"),
-		kong.Exit(func(code int) { exit = code }), kong.UsageOnError(),
+		kong.Exit(func(code int) { exit = code }),
 		kong.Bind(&terminal{in, out, errs}))
 	if err != nil {
 		fmt.Fprintln(errs, "hotline:", err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -195,8 +196,11 @@ func readUsers(name string, r io.Reader) ([]control.NewUser, error) {
 	at := map[string]int{}
 	for i, column := range all[0] {
 		column = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(column, "\ufeff")))
-		if !contains(userColumns, column) {
+		if !slices.Contains(userColumns, column) {
 			return nil, fmt.Errorf("%s:1: no column is called %q; there are %s", name, column, strings.Join(userColumns, ", "))
+		}
+		if _, twice := at[column]; twice {
+			return nil, fmt.Errorf("%s:1: the column %q stands twice", name, column)
 		}
 		at[column] = i
 	}
@@ -226,15 +230,6 @@ func readUsers(name string, r io.Reader) ([]control.NewUser, error) {
 
 func list(cell string) []string {
 	return strings.FieldsFunc(cell, func(r rune) bool { return r == ' ' || r == ';' || r == ',' })
-}
-
-func contains(all []string, s string) bool {
-	for _, a := range all {
-		if a == s {
-			return true
-		}
-	}
-	return false
 }
 
 func orAll(queues []string) string {

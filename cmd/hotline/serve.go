@@ -39,6 +39,7 @@ func (c *serveCmd) Run() error {
 	return untilStopped(server, log)
 }
 
+// level is the log level of a name, which kong has checked.
 func level(name string) zapcore.Level {
 	l, err := zapcore.ParseLevel(name)
 	if err != nil {

@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
-
-	"go.uber.org/zap/zapcore"
 
 	"hotline/app"
 )
@@ -27,11 +26,7 @@ func (c *tryCmd) Run(t *terminal) error {
 	if c.Fault != "" && !c.Call {
 		return usageError{fmt.Errorf("--fault goes with --call")}
 	}
-	level, err := zapcore.ParseLevel(c.Log)
-	if err != nil {
-		return usageError{err}
-	}
-	o := app.TryOptions{Dir: c.Data, Log: app.NewLog(level), Version: built()}
+	o := app.TryOptions{Dir: c.Data, Log: app.NewLog(level(c.Log)), Version: built()}
 	if c.Call {
 		good, err := app.TryCall(context.Background(), o, c.Fault, t.out)
 		if err == nil && !good {
@@ -66,12 +61,7 @@ func printTrial(w io.Writer, t *app.Trial) {
 	fmt.Fprintf(w, "  health      http://%s/readyz\n  metrics     http://%s/metrics\n  data        %s (also try.json)\n", t.HTTP, t.Metrics, t.Data)
 	fmt.Fprintf(w, "  numbers that misbehave on purpose:\n")
 	odd := app.Misbehaving()
-	numbers := make([]string, 0, len(odd))
-	for n := range odd {
-		numbers = append(numbers, n)
-	}
-	sort.Strings(numbers)
-	for _, n := range numbers {
+	for _, n := range slices.Sorted(maps.Keys(odd)) {
 		fmt.Fprintf(w, "                %s   %s\n", n, odd[n])
 	}
 	fmt.Fprintf(w, "\nSee one whole call by itself: hotline try --call\n")
