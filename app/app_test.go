@@ -640,6 +640,40 @@ func described(r *prometheus.Registry) (names []string) {
 	return names
 }
 
+// What the file names is looked at before a start, each fault at its key.
+func TestCheck(t *testing.T) {
+	notAFolder := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(notAFolder, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	badClip := t.TempDir()
+	shortClips(t, badClip)
+	if err := os.WriteFile(filepath.Join(badClip, "prompts", "az", "open.greetings.wav"), []byte("no sound"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good := t.TempDir()
+	shortClips(t, good)
+	for _, c := range []struct {
+		name, data string
+		want       []string // one a fault
+	}{
+		{"no folder yet", filepath.Join(t.TempDir(), "new"), nil},
+		{"a folder with clips", good, nil},
+		{"a file in its place", notAFolder, []string{"is not a folder"}},
+		{"a clip that nobody plays", badClip, []string{"open.greetings.wav: there is no prompt of this name"}},
+	} {
+		faults := Check(config(t, c.data))
+		for i, want := range c.want {
+			if i >= len(faults) || faults[i].Key != "data" || faults[i].Line != 1 || !strings.Contains(faults[i].String(), want) {
+				t.Errorf("%s: %v, want %q at data", c.name, faults, want)
+			}
+		}
+		if len(faults) != len(c.want) {
+			t.Errorf("%s: %d faults, want %d: %v", c.name, len(faults), len(c.want), faults)
+		}
+	}
+}
+
 // A port that is taken is told with its key; nothing stays behind.
 func TestATakenPortIsTold(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

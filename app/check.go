@@ -16,10 +16,15 @@ func Check(f *configs.File) (faults configs.Faults) {
 	at := func(key, problem, want string) {
 		faults = append(faults, f.Fault(key, problem, want))
 	}
-	if info, err := os.Stat(f.Data); err == nil && !info.IsDir() {
-		at("data", f.Data+" is not a folder", "name a folder, or a path where one can be made")
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch info, err := os.Stat(f.Data); {
+	case errors.Is(err, fs.ErrNotExist): // the start makes it
+		return nil
+	case err != nil:
 		at("data", err.Error(), "name a folder that this user may read and write")
+		return faults
+	case !info.IsDir():
+		at("data", f.Data+" is not a folder", "name a folder, or a path where one can be made")
+		return faults
 	}
 	clips, err := prompts.Load(filepath.Join(f.Data, "prompts"), f.Languages, NewLog(errorLevel))
 	if err != nil {
@@ -27,7 +32,7 @@ func Check(f *configs.File) (faults configs.Faults) {
 		return faults
 	}
 	for _, c := range clips.Check() {
-		at("data", c.Path+": "+c.Problem, "a WAV file of one of the keys in docs/operating.md")
+		at("data", c.Path+": "+c.Problem, c.Want)
 	}
 	return faults
 }

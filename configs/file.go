@@ -248,18 +248,3 @@ func (f *File) Open(l Line, t time.Time) bool {
 	}
 	return f.Calendars[l.Hours].Open(t, f.Zone())
 }
-
-// Line gives the line a dialled number belongs to, by its number or one of its other spellings.
-func (f *File) Line(dialled string) (Line, bool) {
-	for _, l := range f.Lines {
-		if l.Number == dialled {
-			return l, true
-		}
-		for _, other := range l.Also {
-			if other == dialled {
-				return l, true
-			}
-		}
-	}
-	return Line{}, false
-}

@@ -147,12 +147,6 @@ media: {ports: 30000-30099}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, ok := f.Line("012919"); !ok || l.Number != "919" {
-		t.Errorf("012919 is %+v", l)
-	}
-	if _, ok := f.Line("12919"); ok {
-		t.Error("12919 is no line")
-	}
 	if f.Calls() != 25 {
 		t.Errorf("%d calls on 100 ports", f.Calls())
 	}

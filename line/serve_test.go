@@ -407,6 +407,28 @@ func TestACallMayLastFourHours(t *testing.T) {
 	})
 }
 
+// Callers come to be refused while a drain waits for the last one to leave: neither harms the other.
+func TestWaitWhileCallersComeAndGo(t *testing.T) {
+	h := newHall(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 200 {
+				h.line.Serve(t.Context(), calltest.NewLeg(call.Info{Call: call.NewID(), Dialled: "919", Unfit: 503}))
+			}
+		})
+	}
+	for range 200 {
+		if err := h.line.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wg.Wait()
+	if err := h.line.Wait(t.Context()); err != nil || h.line.Active() != 0 {
+		t.Errorf("%d calls are left, %v", h.line.Active(), err)
+	}
+}
+
 func TestAStopSaysGoodbye(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHall(t)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -109,12 +108,7 @@ func fail(errs io.Writer, err error) int {
 	case errors.As(err, new(notSo)):
 		return exitNotSo
 	case errors.As(err, &faults):
-		for _, f := range faults {
-			fmt.Fprintln(errs, f)
-			if e := f.Excerpt; e != "" {
-				fmt.Fprintln(errs, strings.TrimRight(e, "\n"))
-			}
-		}
+		fmt.Fprint(errs, faults.Long())
 		return exitUsage
 	case errors.Is(err, control.ErrNoServer):
 		fmt.Fprintln(errs, "hotline:", err)
