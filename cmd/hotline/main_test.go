@@ -18,7 +18,6 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/app"
-	"hotline/call"
 	"hotline/configs"
 	"hotline/control"
 )
@@ -316,9 +315,12 @@ func TestALockedFolder(t *testing.T) {
 
 func TestPrintTrial(t *testing.T) {
 	var out bytes.Buffer
-	printTrial(&out, &app.Trial{Trunk: "127.0.0.1:5060", Phones: "127.0.0.1:5070", Operators: []app.TryOperator{
-		{Name: "robot", Secret: "s1", Languages: []call.Language{"az", "en"}, Robot: true}, {Name: "aysel", Secret: "s2"},
-	}})
+	var trial app.Trial
+	if err := json.Unmarshal([]byte(`{"trunk": "127.0.0.1:5060", "phones": "127.0.0.1:5070", "operators": [
+		{"name": "robot", "secret": "s1", "languages": ["az", "en"], "robot": true}, {"name": "aysel", "secret": "s2"}]}`), &trial); err != nil {
+		t.Fatal(err)
+	}
+	printTrial(&out, &trial)
 	for _, want := range []string{"sip:919@127.0.0.1:5060", "robot    secret s1   speaks az, en   (a robot", "486   busy"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
