@@ -73,6 +73,16 @@ func (l *Leg) admit(from netip.AddrPort, p packet) bool {
 	return from == s.candidates[0].addr
 }
 
+// refuse counts a packet that may not be heard. Before anybody may speak there are no strangers:
+// people look for those when a carrier's sound comes from an address they have not named.
+func (l *Leg) refuse() {
+	why := dropStranger
+	if !l.out.started {
+		why = dropEarly
+	}
+	l.e.metrics.dropped[why].Inc()
+}
+
 // mayLearn reports whether sound may come from there at all.
 func (l *Leg) mayLearn(a netip.Addr) bool {
 	if !l.out.started { // no offer or answer yet says that anybody may speak

@@ -46,6 +46,25 @@ func TestStrangersAreNotLearnedNorHeard(t *testing.T) {
 	})
 }
 
+// Who speaks before the answer is not heard, but is no stranger: nobody has to look for a network
+// that is missing in the configuration.
+func TestSoundBeforeTheAnswerIsEarly(t *testing.T) {
+	onEach(t, func(t *testing.T, e *Engine) {
+		l := newLeg(t, e, LegOptions{Role: call.RoleOperator, Call: call.NewID()})
+		p := newTelephone(t)
+		p.dial(l)
+		p.speak(call.PCMA, 440, 5)
+		eventually(t, "the packets before the answer are counted", func() bool { return dropped(e, dropEarly) == 5 })
+		l.Connect(p.remote(call.PCMA))
+		l.Loop(clip("music", 600, 50))
+		p.speak(call.PCMA, 440, 5)
+		p.until("music", func(h []heard) bool { return sounds(h, 600) >= 3 })
+		if n := dropped(e, dropStranger); n != 0 {
+			t.Errorf("%d packets of a stranger", n)
+		}
+	})
+}
+
 // Once locked, another port of the same address is not believed while the first still speaks.
 func TestALockedSourceStays(t *testing.T) {
 	onEach(t, func(t *testing.T, e *Engine) {

@@ -17,10 +17,11 @@ const (
 	dropBudget           // more packets a second than speech has
 	dropCodec            // a payload type that was not agreed
 	dropLate             // its place in the outgoing stream had passed
+	dropEarly            // before the session description that says who may speak: a telephone that does not wait for its 200
 	dropReasons
 )
 
-var dropNames = [dropReasons]string{"stranger", "malformed", "budget", "codec", "late"}
+var dropNames = [dropReasons]string{"stranger", "malformed", "budget", "codec", "late", "early"}
 
 // relaySample is how many packets pass for one whose time through us is measured.
 const relaySample = 64

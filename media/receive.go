@@ -106,7 +106,7 @@ func (l *Leg) takeRTP(b []byte, from netip.AddrPort, stamp int64) {
 		return
 	}
 	if !l.admit(from, p) {
-		m.dropped[dropStranger].Inc()
+		l.refuse()
 		return
 	}
 	if l.budget--; l.budget < 0 {

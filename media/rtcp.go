@@ -122,7 +122,7 @@ func ntp(t time.Time) uint64 {
 // takeRTCP is the way of a packet that came to the leg's RTCP port.
 func (l *Leg) takeRTCP(b []byte, from netip.AddrPort) {
 	if from.Addr() != l.source.target().Addr() {
-		l.e.metrics.dropped[dropStranger].Inc()
+		l.refuse()
 		return
 	}
 	now := l.loop().now
