@@ -17,11 +17,13 @@ import (
 	"hotline/phone"
 )
 
-// The first SIGTERM refuses new calls and lets running ones finish.
+// The first SIGTERM refuses new calls and lets running ones finish, also those who still wait.
 func TestStopLetsCallsFinish(t *testing.T) {
-	s := newServer(t)
-	s.start()
-	c := s.dial(s.citizen())
+	s := newHouse(t, 1)
+	op := s.operatorPhone(operatorName(0))
+	c, taken := s.talk(s.citizen(), op)
+	second := s.queued(s.citizen())
+	s.becomes(`hotline_queue_waiting{queue="general"}`, 1)
 	ready(t, s, 200)
 	s.signal(syscall.SIGTERM)
 	eventually(t, 5*time.Second, "/readyz is 503", func() bool { return status(s) == 503 })
@@ -31,44 +33,84 @@ func TestStopLetsCallsFinish(t *testing.T) {
 	if n, err := s.citizen().Options(within(t, 5*time.Second), line919); n != 503 {
 		t.Errorf("OPTIONS while stopping: %d, %v, want 503", n, err)
 	}
-	if err := c.Media().WaitSound(within(t, 5*time.Second)); err != nil {
-		t.Errorf("the running call: %v", err)
-	}
-	if err := c.Hangup(within(t, 5*time.Second)); err != nil {
-		t.Error(err)
-	}
+	c.Media().Forget()
+	taken.Media().Forget()
+	s.hears(c, 1000)
+	s.hears(taken, 440)
+	s.hangUp(c)
+	s.over(taken)
+	taken = s.rung(op) // who waited is still served
+	s.together(second, taken, 1000)
+	s.hangUp(taken)
+	s.over(second)
 	s.ended(10*time.Second, 0)
-	r := s.lastRecordOf("abandoned")
-	if m := s.manifest(r); m.State != "sealed" {
-		t.Errorf("manifest: %+v", m)
+	outcomes := map[string]int{}
+	for _, r := range s.records() {
+		outcomes[verdict(r)]++
+		if r.Recording != nil {
+			if m := s.manifest(r); m.State != "sealed" {
+				t.Errorf("manifest: %+v", m)
+			}
+		}
+	}
+	if len(outcomes) != 3 || outcomes["completed by caller"] != 1 || outcomes["completed by operator"] != 1 || outcomes["refused by us"] != 1 {
+		t.Errorf("the records say %v", outcomes)
 	}
 	if r := s.lastRecordOf("refused"); r.Code == nil || *r.Code != 503 {
 		t.Errorf("the refused call's record: %s", r)
 	}
 }
 
-// The second SIGTERM says goodbye and is over within ten seconds.
+// The second SIGTERM says goodbye, whatever a caller is doing, and is over within ten seconds.
 func TestTheSecondSignalSaysGoodbye(t *testing.T) {
-	s := newServer(t)
-	s.start()
-	c := s.dial(s.citizen())
+	s := newHouse(t, 2)
+	talking, taken := s.talk(s.citizen(), s.operatorPhone(operatorName(0)))
+	offered := s.queued(s.citizen())
+	ringing := s.rung(s.operatorPhone(operatorName(1)))
+	waiting := s.queued(s.citizen())
+	s.becomes(`hotline_queue_waiting{queue="general"}`, 2)
+	greeted := s.dial(s.citizen())
 	s.signal(syscall.SIGTERM)
 	eventually(t, 5*time.Second, "/readyz is 503", func() bool { return status(s) == 503 })
 	began := time.Now()
+	talking.Media().Forget()
 	s.signal(syscall.SIGTERM)
 	s.ended(15*time.Second, 0)
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the second SIGTERM took %s, want at most 10 s", took)
 	}
-	if err := c.WaitDone(within(t, time.Second)); err != nil {
-		t.Errorf("the citizen was left in the call: %v", err)
+	for who, c := range map[string]*phone.Call{
+		"talking citizen": talking, "operator": taken, "citizen an operator is rung for": offered,
+		"ringing operator": ringing, "waiting citizen": waiting, "greeted citizen": greeted,
+	} {
+		if err := c.WaitDone(within(t, time.Second)); err != nil {
+			t.Errorf("the %s was left in the call: %v", who, err)
+		}
 	}
-	r := s.lastRecordOf("stopped")
-	if str(r.EndedBy) != "us" {
-		t.Errorf("record: %s", r)
+	pcm, _ := talking.Media().HeardPCM()
+	words := 0
+	for i := 0; i+1600 <= len(pcm); i += 1600 {
+		if piece := phone.Sound(pcm[i : i+1600]); piece.RMS() > 0.01 && !piece.Has(1000) {
+			words++
+		}
 	}
-	if m := s.manifest(r); m.State != "sealed" {
-		t.Errorf("manifest: %+v", m)
+	if words < 5 {
+		t.Errorf("%d fifths of a second of goodbye were heard, want a second at least", words)
+	}
+	all := s.records()
+	if len(all) != 4 {
+		t.Errorf("%d records, want 4", len(all))
+	}
+	for _, r := range all {
+		if verdict(r) != "stopped by us" {
+			t.Errorf("record: %s", r)
+		}
+		if m := s.manifest(r); m.State != "sealed" {
+			t.Errorf("manifest: %+v", m)
+		}
+	}
+	if out, code := s.command("", "recording", "verify"); code != 0 {
+		t.Errorf("recording verify: exit %d: %s", code, out)
 	}
 }
 
@@ -140,9 +182,14 @@ func TestReload(t *testing.T) {
 	// The client reads the file too, to find the socket: it must still do that with a file
 	// that only the server finds wrong.
 	write(strings.Replace(string(good), "start: main", "start: nowhere", 1))
-	if _, code := s.command("", "reload"); code == 0 {
-		t.Error("reload of a bad file ended with 0")
+	if _, code := s.command("", "reload"); code != 2 {
+		t.Errorf("reload of a bad file ended with %d, want 2", code)
 	}
+	s.signal(syscall.SIGHUP)
+	eventually(t, 5*time.Second, "the log tells the file's fault", func() bool {
+		log := s.read("serve.log")
+		return strings.Contains(log, `lines[0].start`) && strings.Contains(log, "nowhere")
+	})
 	if got := dials("920"); got != 200 {
 		t.Errorf("920 after a bad file: %d, want 200 as before", got)
 	}
