@@ -172,6 +172,9 @@ func (s *server) afterRestart(op *phone.Phone, k killed, calls int) {
 	if all := s.records(); len(all) != calls {
 		s.t.Errorf("%d calls were placed, the ledger has %d records", calls, len(all))
 	}
+	if r := s.records()[0]; k.taken != nil && (str(r.Operator) == "" || str(r.Language) != "en" || r.Notice == nil || r.TalkedMS == nil || *r.TalkedMS == 0) {
+		s.t.Errorf("the record of a talk that was cut short says too little: %s, notice %v", r, r.Notice)
+	}
 	if out, code := s.command("", "recording", "verify"); code != 0 {
 		s.t.Errorf("recording verify: exit %d: %s", code, out)
 	}

@@ -369,9 +369,24 @@ func TestRecovery(t *testing.T) {
 	}
 	id, arrived := call.NewID(), time.Now().Add(-time.Minute)
 	path := "recordings/" + arrived.In(file.Zone()).Format("2006/01/02/") + string(id) + ".wav"
-	r := call.Record{ID: id, Line: "919", Arrived: arrived, Answered: arrived, Recording: path}
+	r := call.Record{ID: id, Line: "919", Arrived: arrived, Recording: path} // as it is written at arrival
 	if err := s.Arrived(r); err != nil {
 		t.Fatal(err)
+	}
+	for _, e := range []struct {
+		after time.Duration
+		name  string
+		data  map[string]string
+	}{
+		{0, "call.answered", map[string]string{"by": "menu"}},
+		{time.Second, "call.language_chosen", map[string]string{"language": "ru"}},
+		{2 * time.Second, "call.queued", map[string]string{"queue": "general"}},
+		{5 * time.Second, "call.answered", map[string]string{"by": "operator", "operator": "aysel"}},
+		{6 * time.Second, "call.operator_lost", map[string]string{"operator": "aysel"}},
+		{6 * time.Second, "call.queued", map[string]string{"queue": "general"}},
+		{8 * time.Second, "call.answered", map[string]string{"by": "operator", "operator": "murad"}},
+	} {
+		s.Event(call.Event{At: arrived.Add(e.after), Call: id, Name: e.name, Data: e.data})
 	}
 	remote := netip.MustParseAddrPort(peer.LocalAddr().String())
 	if err := s.PutDialog(call.Dialog{
@@ -388,7 +403,7 @@ func TestRecovery(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	head := append([]byte("RIFF\xff\xff\xff\xffWAVEfmt \x10\x00\x00\x00\x01\x00\x02\x00\x40\x1f\x00\x00\x00\x7d\x00\x00\x04\x00\x10\x00data\xff\xff\xff\xff"), make([]byte, 4*8000)...)
+	head := append([]byte("RIFF\xff\xff\xff\xffWAVEfmt \x10\x00\x00\x00\x01\x00\x02\x00\x40\x1f\x00\x00\x00\x7d\x00\x00\x04\x00\x10\x00data\xff\xff\xff\xff"), make([]byte, 4*8000*10)...)
 	if err := os.WriteFile(full, head, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -398,8 +413,13 @@ func TestRecovery(t *testing.T) {
 	if err != nil || len(rows) != 1 || rows[0].Outcome != call.Interrupted || rows[0].EndedBy != call.ByUs || rows[0].Recording != path {
 		t.Errorf("rows %+v, %v", rows, err)
 	}
+	// What came between arrival and end is told by the events; the end is that of the sound.
+	if r := rows[0]; r.Language != "ru" || r.Queue != "general" || r.Operator != "murad" || !r.Answered.Equal(arrived.Truncate(time.Microsecond)) ||
+		r.Ended.Sub(r.Answered) != 10*time.Second || r.Waited != 5*time.Second || r.Talked != 3*time.Second {
+		t.Errorf("the record does not tell what happened: %+v", r)
+	}
 	items, err := sounds{a.store, a.recordings()}.List(context.Background())
-	if err != nil || len(items) != 1 || items[0].State != "interrupted" || items[0].DurationMS != 1000 {
+	if err != nil || len(items) != 1 || items[0].State != "interrupted" || items[0].DurationMS != 10000 {
 		t.Errorf("recordings %+v, %v", items, err)
 	}
 	verdict, err := sounds{a.store, a.recordings()}.Verify(context.Background())

@@ -28,8 +28,14 @@ func (a *App) recover(ctx context.Context) error {
 		return fmt.Errorf("recover: %w", err)
 	}
 	byID := make(map[call.ID]call.Record, len(open))
+	stories := make(map[call.ID][]call.Event, len(open))
 	for _, r := range open {
-		byID[r.ID] = r
+		events, err := a.store.Events(ctx, r.ID)
+		if err != nil { // the record is closed with less in it
+			a.log.Error("the events of a call whose process died cannot be read", zap.String("call", string(r.ID)), zap.Error(err))
+		}
+		stories[r.ID] = events
+		byID[r.ID] = answered(r, events)
 	}
 	repaired, err := recording.Repair(ctx, a.recordings(), func(id call.ID) recording.Meta { return meta(byID[id]) })
 	if err != nil {
@@ -41,7 +47,7 @@ func (a *App) recover(ctx context.Context) error {
 		a.store.RecordingSealed(r.Call, r.Path, "interrupted")
 	}
 	for _, r := range open {
-		if err := a.store.Closed(interrupted(r, ends)); err != nil {
+		if err := a.store.Closed(retold(interrupted(byID[r.ID], ends), stories[r.ID])); err != nil {
 			return fmt.Errorf("recover: close the record of call %s: %w", r.ID, err)
 		}
 	}
@@ -64,11 +70,58 @@ func meta(r call.Record) recording.Meta {
 func interrupted(r call.Record, ends map[call.ID]recording.Repaired) call.Record {
 	r.Outcome, r.EndedBy, r.Ended = call.Interrupted, call.ByUs, time.Now()
 	if file, ok := ends[r.ID]; ok {
-		r.Recording = file.Path
+		r.Recording, r.Notice = file.Path, file.Notice
 		if !file.Ended.IsZero() {
 			r.Ended = file.Ended
 		}
 	}
+	return r
+}
+
+// A record is written at arrival and at the end. What came in between is in the call's events: a
+// call whose process died is told from them.
+
+// answered is when the line took the call: the zero of its recording's time.
+func answered(r call.Record, story []call.Event) call.Record {
+	for _, e := range story {
+		if e.Name == "call.answered" && r.Answered.IsZero() {
+			r.Answered = e.At
+		}
+	}
+	return r
+}
+
+// retold adds who was spoken to, in which language, and for how long, up to the record's end.
+func retold(r call.Record, story []call.Event) call.Record {
+	var waits, talks time.Time // since when; zero: not now
+	stop := func(since *time.Time, total *time.Duration, at time.Time) {
+		if !since.IsZero() {
+			*total += max(0, at.Sub(*since))
+		}
+		*since = time.Time{}
+	}
+	for _, e := range story {
+		switch e.Name {
+		case "call.language_chosen":
+			r.Language = call.Language(e.Data["language"])
+		case "call.queued":
+			r.Queue = e.Data["queue"]
+			if waits.IsZero() {
+				waits = e.At
+			}
+		case "call.answered":
+			if e.Data["by"] == "operator" {
+				r.Operator = e.Data["operator"]
+				stop(&waits, &r.Waited, e.At)
+				talks = e.At
+			}
+		case "call.operator_lost":
+			stop(&talks, &r.Talked, e.At)
+			waits = e.At
+		}
+	}
+	stop(&waits, &r.Waited, r.Ended)
+	stop(&talks, &r.Talked, r.Ended)
 	return r
 }
 

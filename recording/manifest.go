@@ -64,6 +64,17 @@ type proof struct {
 	Languages []call.Language `json:"languages,omitempty"`
 }
 
+// notice is what the call's record keeps of it; nil of nil.
+func (p *proof) notice() *call.Notice {
+	if p == nil {
+		return nil
+	}
+	return &call.Notice{
+		Key: p.Key, Language: p.Language, Version: p.Version,
+		From: time.Time(p.From), To: time.Time(p.To), Languages: p.Languages,
+	}
+}
+
 type gapLine struct {
 	Channel string `json:"channel"`
 	From    stamp  `json:"from"`

@@ -22,6 +22,7 @@ type Repaired struct {
 	Samples  int64  // per channel
 	Duration time.Duration
 	Ended    time.Time // when its sound ends; zero where nothing says when it began
+	Notice   *call.Notice
 }
 
 // Repair mends what an earlier process left below dir: a sound file without a manifest is cut to
@@ -128,6 +129,7 @@ func (p *patient) measure() (err error) {
 	p.form = form
 	p.Samples = max(0, size-int64(form.headSize())) / int64(form.frame())
 	p.Duration = samplesTime(p.Samples)
+	p.Notice = p.about.Notice.notice()
 	if opened := time.Time(p.about.Opened); !opened.IsZero() {
 		p.Ended = opened.Add(p.Duration)
 	}
