@@ -97,7 +97,8 @@ func (g *generator) run(length time.Duration) result {
 	for tick := int64(0); tick < int64(length/time.Millisecond); tick++ {
 		due := begin + tick*int64(time.Millisecond)
 		for now() < due {
-			g.drain(int((due - now()) / int64(time.Millisecond)))
+			// Below zero would be for ever, and a relay that only answers has nothing to wake us with.
+			g.drain(max(0, int((due-now())/int64(time.Millisecond))))
 		}
 		g.out.late = append(g.out.late, float64(now()-due)/1000)
 		if tick%20 == 0 {
