@@ -354,7 +354,14 @@ func (c *Call) Cancel() {
 	c.manage.wanted = true
 	if c.final != nil && c.final.Code < 300 && !again {
 		c.mu.Unlock()
-		c.p.start(func() { c.Hangup(c.p.ctx) })
+		c.p.start(func() {
+			select { // the 200 may be on its way through picked: no BYE before its ACK
+			case <-c.answered:
+				c.Hangup(c.p.ctx)
+			case <-c.done:
+			case <-c.p.ctx.Done():
+			}
+		})
 		return
 	}
 	if c.p.Manners().EagerCancel {
