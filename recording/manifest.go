@@ -172,18 +172,24 @@ func lastDraft(b []byte) (m manifest, ok bool) {
 	return m, false
 }
 
-// end closes what is still open at the end of the call, and sorts it.
+// end closes what is still open at the end of the call, and sorts it. What began behind the
+// end, as a hold may whose silence a killed process had not written yet, ends where it began.
 func (m *manifest) end(ended time.Time) {
 	m.Ended = stamp(ended)
-	for i := range m.Gaps {
-		if time.Time(m.Gaps[i].To).IsZero() {
-			m.Gaps[i].To = stamp(ended)
+	last := func(from, to stamp) stamp {
+		switch {
+		case !time.Time(to).IsZero():
+			return to
+		case time.Time(from).After(ended):
+			return from
 		}
+		return stamp(ended)
+	}
+	for i := range m.Gaps {
+		m.Gaps[i].To = last(m.Gaps[i].From, m.Gaps[i].To)
 	}
 	for i := range m.Parties {
-		if time.Time(m.Parties[i].To).IsZero() {
-			m.Parties[i].To = stamp(ended)
-		}
+		m.Parties[i].To = last(m.Parties[i].From, m.Parties[i].To)
 	}
 	slices.SortStableFunc(m.Gaps, func(a, b gapLine) int {
 		return cmp.Or(time.Time(a.From).Compare(time.Time(b.From)), cmp.Compare(a.Channel, b.Channel))

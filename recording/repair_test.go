@@ -198,7 +198,7 @@ func TestRepairWithNothingToDo(t *testing.T) {
 	}
 }
 
-// TestCloseLeavesWhatNobodySealed as a kill does, and ends in time while the disk hangs.
+// TestCloseLeavesWhatNobodySealed as a kill does.
 func TestCloseLeavesWhatNobodySealed(t *testing.T) {
 	data := t.TempDir()
 	r, err := New(Options{

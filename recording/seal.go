@@ -81,7 +81,7 @@ func (r *Recorder) seal(g *Recording) {
 	defer r.sealing.Done()
 	r.seals <- struct{}{}
 	defer func() { <-r.seals }()
-	res, err := r.finish(g)
+	res, err := r.guardedFinish(g)
 	if err != nil {
 		r.refused(g, opSeal, err)
 	}
@@ -102,6 +102,16 @@ func (r *Recorder) seal(g *Recording) {
 	if later && r.o.Sealed != nil {
 		r.o.Sealed(g.meta.Call, res)
 	}
+}
+
+// guardedFinish is finish, with a bug met in one call's recording kept from all others.
+func (r *Recorder) guardedFinish(g *Recording) (res Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			res, err = g.unsealed(), r.bug(g, p)
+		}
+	}()
+	return r.finish(g)
 }
 
 // finish makes a sealed recording of an open one.

@@ -117,16 +117,19 @@ func (g *Recording) closeFiles() {
 // guard serves one recording so that a bug met in its call ends its recording and no other.
 func (r *Recorder) guard(g *Recording) {
 	defer func() {
-		p := recover()
-		if p == nil {
-			return
+		if p := recover(); p != nil {
+			r.giveUp(g, r.bug(g, p))
 		}
-		r.metrics.panics.Inc()
-		r.log.Error("a panic while writing a recording; the next start repairs it", zap.String("call", string(g.meta.Call)),
-			zap.Any("panic", p), zap.StackSkip("stack", 1))
-		r.giveUp(g, fmt.Errorf("panic while writing: %v", p))
 	}()
 	r.serve(g)
+}
+
+// bug counts and logs a panic met in one call's recording, and makes an error of it.
+func (r *Recorder) bug(g *Recording, p any) error {
+	r.metrics.panics.Inc()
+	r.log.Error("a panic while writing a recording; the next start repairs it", zap.String("call", string(g.meta.Call)),
+		zap.Any("panic", p), zap.StackSkip("stack", 2))
+	return fmt.Errorf("a panic while writing: %v", p)
 }
 
 // giveUp ends the writer's care for a recording that it cannot go on with. What the file has is
@@ -157,18 +160,8 @@ func (r *Recorder) serve(g *Recording) {
 	if w.gone {
 		return
 	}
-	g.mu.Lock()
-	in := g.ring.take()
-	closing := g.closing
-	w.closed = g.said.stretches(w.closed[:0])
+	in, news, closing := g.collect()
 	rested := closing || !r.now().Before(w.retry)
-	var news *manifest
-	if g.changed && rested && !closing {
-		m := g.manifest()
-		news, g.changed = &m, false
-	}
-	g.mu.Unlock()
-
 	if !w.headed && rested {
 		r.create(g, news)
 	}
@@ -201,6 +194,21 @@ func (r *Recorder) serve(g *Recording) {
 	}
 }
 
+// collect takes what has come in since the last time: sound, and what is newly known, unless the
+// disk is to be left alone or the manifest is about to be written anyway. It gives the lock back
+// even if it meets a bug, or that would hold the media thread for ever.
+func (g *Recording) collect() (in ring, news *manifest, closing bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w := &g.writer
+	w.closed = g.said.stretches(w.closed[:0])
+	if g.changed && !g.closing && !g.r.now().Before(w.retry) {
+		m := g.manifest()
+		news, g.changed = &m, false
+	}
+	return g.ring.take(), news, g.closing
+}
+
 // place gives a frame its place in the window.
 func (g *Recording) place(f frame) {
 	if f.codec != call.PCMA && f.codec != call.PCMU {
@@ -226,12 +234,17 @@ func (g *Recording) gap(ch call.Channel, s span, reason string) {
 	from, to := g.when(s.from), g.when(s.to)
 	for i := range slices.Backward(g.about.Gaps) {
 		old := &g.about.Gaps[i]
-		if old.Channel == ch.String() && old.Reason == reason && !time.Time(from).After(time.Time(old.To).Add(gapSlack)) {
-			if time.Time(to).After(time.Time(old.To)) {
-				old.To = to
-			}
-			return
+		if old.Channel != ch.String() || old.Reason != reason ||
+			time.Time(from).After(time.Time(old.To).Add(gapSlack)) || time.Time(old.From).After(time.Time(to).Add(gapSlack)) {
+			continue
 		}
+		if time.Time(from).Before(time.Time(old.From)) {
+			old.From = from
+		}
+		if time.Time(to).After(time.Time(old.To)) {
+			old.To = to
+		}
+		return
 	}
 	g.about.Gaps = append(g.about.Gaps, gapLine{Channel: ch.String(), From: from, To: to, Reason: reason})
 }
