@@ -34,14 +34,15 @@ type room struct {
 	line      string
 	queue     string
 	operators []string
+	box       *nat // what its telephones are behind, if anything
 }
 
 // The operators of each room.
 const perRoom = 3
 
 // newRooms starts a server with that many rooms. Room i rings operators for offers[i], 6 s where
-// nothing is said.
-func newRooms(t *testing.T, n int, offers map[int]time.Duration) (*server, []*room) {
+// nothing is said. Changes are made to the configuration before the start.
+func newRooms(t *testing.T, n int, offers map[int]time.Duration, changes ...func(config string) string) (*server, []*room) {
 	t.Helper()
 	s := newServer(t)
 	var rooms []*room
@@ -76,7 +77,11 @@ func newRooms(t *testing.T, n int, offers map[int]time.Duration) (*server, []*ro
 		}
 		config.WriteString(l + "\n")
 	}
-	s.write("hotline.yaml", config.String())
+	body := config.String()
+	for _, change := range changes {
+		body = change(body)
+	}
+	s.write("hotline.yaml", body)
 	s.write("people.csv", people)
 	if out, code := s.command("", "user", "import", filepath.Join(s.dir, "people.csv")); code != 0 {
 		t.Fatalf("user import: exit %d: %s", code, out)
