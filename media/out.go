@@ -102,8 +102,12 @@ func (l *Leg) appoint(at int64) {
 	l.loop().wheel.set(&l.out.timer, (at+millisecond-1)/millisecond)
 }
 
-// skip lets the clock of the stream go on without packets.
+// skip lets the clock of the stream go on without packets. What comes after the gap is marked:
+// otherwise the telephone takes it for sound that was lost, or for another stream.
 func (l *Leg) skip(frames int64) {
+	if frames > 0 {
+		l.out.mark = true
+	}
 	l.out.ts += uint32(frames * frameLength)
 	l.out.due += frames * frameTime
 }

@@ -45,6 +45,8 @@ func (l *Leg) forward(b []byte, p packet, from call.Codec, stamp int64) {
 	seq := l.number16(p.seq)
 	r.at = lp.now
 	if !late {
+		// After silence of ours the peer's sound is a talkspurt: a slot may lie empty between.
+		o.mark = o.mark || r.filled
 		r.filled, r.lateAt = false, 0
 		o.ts = ts + uint32(samples)
 		o.due = lp.now + samples*int64(time.Second)/call.ClockRate

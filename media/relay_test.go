@@ -227,3 +227,32 @@ func TestRelayAllocatesNothing(t *testing.T) {
 		})
 	}
 }
+
+// Where time is left out of the stream, because a joined peer went quiet or came back, the next
+// packet says that it begins a talkspurt (RFC 3551 §4.1): a telephone would else wait for packets
+// that never were.
+func TestTimeLeftOutIsMarked(t *testing.T) {
+	onEach(t, func(t *testing.T, e *Engine) {
+		pa, a := callUp(t, e, call.RoleCaller, call.PCMA)
+		pb, b := callUp(t, e, call.RoleOperator, call.PCMA)
+		if err := a.Join(b); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			pb.speak(call.PCMA, 1000, 10)
+			said := sounds(pa.until("the operator", func(h []heard) bool { return sounds(h, 1000) >= 1 }), 1000)
+			n := len(pa.all())
+			pa.until("silence in the operator's place", func(h []heard) bool { return len(h) >= n+10 })
+			pb.ts += 30*160 + 40 // its clock went on meanwhile, and is not ours
+			pb.speak(call.PCMA, 1000, 10)
+			pa.until("the operator again", func(h []heard) bool { return sounds(h, 1000) > said })
+		}
+		all := pa.all()
+		for i := 1; i < len(all); i++ {
+			step := all[i].Timestamp - all[i-1].Timestamp
+			if all[i].SequenceNumber != all[i-1].SequenceNumber+1 || step != 160 && !all[i].Marker {
+				t.Errorf("packet %d of %d: %d samples after the one before, and no mark", i, len(all), step)
+			}
+		}
+	})
+}
