@@ -19,6 +19,7 @@ type packet struct {
 // doubling, reordering, another source taking over, pauses, and a clock that runs 100 ppm
 // off. Whatever happens, sound stands within 20 ms of when it was said.
 func TestAxisFollowsTheCall(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		packets := badNetwork(t)
 		a := new(axis)

@@ -60,6 +60,7 @@ func TestFullDiskCostsSoundAndNoCall(t *testing.T) {
 		}
 		k.tones(time.Second, 300, 600)
 		soon(t, "the ring is empty", func() bool { k.mu.Lock(); defer k.mu.Unlock(); return k.ring.head == nil })
+		soon(t, "the writer's round is over", func() bool { s.health.mu.Lock(); defer s.health.mu.Unlock(); return s.health.since.IsZero() })
 		disk.shut(nil)
 		s.clock.set(answered.Add(k.at + retryEvery))
 		soon(t, "the disk is asked again", func() bool { return s.Healthy() == nil })
@@ -172,6 +173,7 @@ func TestNoFolderNoFile(t *testing.T) {
 // TestFailedSyncIsNotRetried: the recording is suspect from then on, says so, and is not asked
 // about again.
 func TestFailedSyncIsNotRetried(t *testing.T) {
+	t.Parallel()
 	asked := make(chan struct{}, 100)
 	s := newStudio(t, PCM16, func(m *outside) {
 		m.datasync = func(*os.File) error { asked <- struct{}{}; return syscall.EIO }

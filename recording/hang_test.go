@@ -113,8 +113,8 @@ func TestCloseEndsWhileTheDiskHangs(t *testing.T) {
 	s := newStudio(t, PCM16, func(m *outside) {
 		m.onto = func(f *os.File) io.WriterAt { return hangingFile{f, h} }
 	})
-	t.Cleanup(func() { h.end(); <-s.written })
 	k := s.open(call.PCMA)
+	t.Cleanup(func() { h.end(); <-k.done })
 	k.tones(time.Second, 0, 500)
 	<-h.on
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)

@@ -58,6 +58,7 @@ func put(t *testing.T, name string, b []byte) {
 // TestRepairTakesEveryCut cuts a live file at every byte there is, with its draft and without,
 // and repairs them all: each has the samples that were whole, and verifies.
 func TestRepairTakesEveryCut(t *testing.T) {
+	t.Parallel()
 	for _, format := range []string{PCM16, G711} {
 		id, wav, draft := left(t, format, 20*time.Millisecond)
 		data := t.TempDir()
@@ -105,6 +106,7 @@ func aLawIn(option string) format { return formatFor(option, call.PCMA, nil) }
 // TestCutFilesPlay: what a kill leaves plays in both foreign players as it is, and after repair
 // too, to the last whole sample.
 func TestCutFilesPlay(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 1))

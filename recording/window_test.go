@@ -36,6 +36,7 @@ func (m *memory) WriteAt(p []byte, off int64) (int, error) {
 // payload is written at its place, whatever their order, and however often the disk refuses.
 // What was given up was told.
 func TestWindowIsASheetOfPaper(t *testing.T) {
+	t.Parallel()
 	tables := makeTables()
 	rapid.Check(t, func(t *rapid.T) {
 		f := formatFor(rapid.SampledFrom([]string{PCM16, G711}).Draw(t, "format"),
