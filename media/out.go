@@ -34,7 +34,9 @@ type outgoing struct {
 	seq     uint16 // of the next packet
 	ts      uint32 // of the next packet that is our own
 	due     int64  // when that one leaves, by the engine's clock
-	mark    bool   // the next packet begins a talkspurt (RFC 3551 §4.1)
+	began   int64  // when the stream did
+	beganTS uint32
+	mark    bool // the next packet begins a talkspurt (RFC 3551 §4.1)
 	packets uint64
 	octets  uint64
 	sinceSR uint64 // packets since the last sender report
@@ -57,7 +59,14 @@ func (l *Leg) startStream() {
 	lp.phase = (lp.phase + 7*millisecond) % frameTime
 	l.out.started = true
 	l.out.due = lp.now + lp.phase
+	l.out.began, l.out.beganTS = l.out.due, l.out.ts
 	l.pace()
+}
+
+// lead is how far a timestamp, were it sent at the given time, would run ahead of the clock that
+// the stream began with, in samples.
+func (o *outgoing) lead(ts uint32, at int64) int64 {
+	return int64(int32(ts - o.beganTS - uint32(elapsed(at-o.began))))
 }
 
 // pace sends what is due of our own, and makes the next appointment.
@@ -87,12 +96,17 @@ func (l *Leg) pace() {
 	l.appoint(o.due + late)
 }
 
-// goOn is the way back from a peer's packets to our own, in the next slot that is free.
+// goOn is the way back from a peer's packets to our own, in the next slot that is free. A peer's
+// first packet does not wait for the end of our last one, so each change puts the stream up to
+// one frame ahead of the clock: here the clock catches up, or a recording would grow longer than
+// its call.
 func (l *Leg) goOn() {
 	l.relay = relayRun{}
 	l.out.mark = true
 	if l.out.started {
 		l.skip(max(0, l.loop().now-l.out.due) / frameTime)
+		ahead := l.out.lead(l.out.ts, l.out.due) * int64(time.Second) / call.ClockRate
+		l.out.due += min(max(0, ahead), catchUp)
 		l.appoint(l.out.due)
 	}
 }

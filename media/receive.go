@@ -143,6 +143,7 @@ func (l *Leg) leaveOut(p packet) {
 
 func (l *Leg) takeSound(b []byte, p packet, stamp int64) {
 	if !l.remote.Receive {
+		l.leaveOut(p)
 		return
 	}
 	codec := call.Codec(p.pt)

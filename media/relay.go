@@ -19,13 +19,16 @@ type relayRun struct {
 	at      int64  // when something was forwarded last
 	filled  bool   // we sent silence of our own since the last sound
 	lateAt  int64  // since when sound has come too late; 0: it has not
+	lateTS  uint32 // the timestamp of the first that did
 }
 
-// stubborn is how long sound may come too late before we believe that the peer's clock stood
-// still, as it does in some telephones while muted, and not the network.
+// stubborn is how long sound may come too late, at the pace of speech, before we believe that the
+// peer's clock stood still, as it does in some telephones while muted, and not the network. What
+// comes faster was held up, and the sound of now is behind it.
 const stubborn = 60 * millisecond
 
-// farthest is how far a timestamp may run ahead of our clock before it is taken for a new stream.
+// farthest is how far a peer's timestamps may run ahead of our clock, in samples, before they are
+// taken for a new stream.
 const farthest = 2 * call.ClockRate
 
 // forward sends a packet of sound, received by l.peer, on to l's telephone. b is the datagram,
@@ -74,15 +77,16 @@ func (l *Leg) place(p packet) (late, ok bool) {
 	}
 	ahead := int64(int32(p.ts + r.tsOff - o.ts))
 	switch {
-	case ahead >= 0 && ahead <= max(0, elapsed(lp.now-o.due))+farthest:
+	case ahead == 0 || ahead > 0 && o.lead(p.ts+r.tsOff, lp.now) <= farthest:
 		return false, true
 	case ahead < 0 && int16(p.seq-r.highest) < 0 && !r.filled:
 		return true, int16(p.seq-r.first) >= 0
 	case ahead < 0 && ahead > -farthest && r.filled:
 		if r.lateAt == 0 {
-			r.lateAt = lp.now
+			r.lateAt, r.lateTS = lp.now, p.ts
 		}
-		if lp.now-r.lateAt < stubborn {
+		since := lp.now - r.lateAt
+		if since < stubborn || int64(int32(p.ts-r.lateTS)) > 2*elapsed(since) {
 			return false, false
 		}
 	}
