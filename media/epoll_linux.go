@@ -132,10 +132,10 @@ func (p *epollPoller) wait(until int64) {
 	p.sleep(until)
 	timeout := max(0, until-p.lp.e.clock()+millisecond-1) / millisecond
 	n, err := unix.EpollWait(p.fd, p.events[:], int(timeout))
-	if err != nil || n == 0 {
-		return // interrupted by a signal, or nothing came: the loop comes back
+	p.lp.turn()
+	if err != nil {
+		return // interrupted by a signal: the loop comes back
 	}
-	p.lp.now = p.lp.e.clock()
 	for i := range n {
 		number := p.events[i].Fd
 		if number == bellNumber {

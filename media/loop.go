@@ -72,7 +72,7 @@ func (lp *loop) stop() {
 	lp.poller.wake()
 }
 
-// run is the life of the thread: commands, what has come, what is due, and again.
+// run is the life of the thread: commands, what is due, what has come, and again.
 func (lp *loop) run() {
 	runtime.LockOSThread()
 	defer close(lp.stopped)
@@ -83,9 +83,16 @@ func (lp *loop) run() {
 			until = at * millisecond
 		}
 		lp.poller.wait(until)
-		lp.now = lp.e.clock()
-		lp.wheel.advance(lp.now / millisecond)
 	}
+}
+
+// turn is what follows each wait, before anything that has come is looked at. Where the loop was
+// held up, what was due meanwhile takes its place in the outgoing streams first. What lay in the
+// sockets is then too late and dropped, as it is when a network holds packets up; otherwise a
+// second's packets would leave at once, and a telephone would play them a second late from then on.
+func (lp *loop) turn() {
+	lp.now = lp.e.clock()
+	lp.wheel.advance(lp.now / millisecond)
 }
 
 // commands does what was asked, and is false when the loop is to end.

@@ -16,7 +16,8 @@ type network interface {
 // A poller waits for datagrams on behalf of one loop. Only wake may be called from elsewhere.
 type poller interface {
 	// wait hands waiting datagrams to loop.take. Where none is there it waits for one, for a
-	// wake, or until the given time of the engine's clock in nanoseconds.
+	// wake, or until the given time of the engine's clock in nanoseconds. Between its waiting
+	// and its handing over it calls loop.turn.
 	wait(until int64)
 	// wake ends a wait that is going on, or the next one.
 	wake()

@@ -65,11 +65,13 @@ func (p *portablePoller) wait(until int64) {
 	p.timer.Reset(time.Duration(until - p.lp.e.clock()))
 	select {
 	case d := <-p.inbox:
-		p.lp.now = p.lp.e.clock()
+		p.lp.turn()
 		p.hand(d)
 	case <-p.woken:
+		p.lp.turn()
 		return
 	case <-p.timer.C:
+		p.lp.turn()
 		return
 	}
 	// What else has come is handed over at once: once around, so that the wheel is not kept.
