@@ -1,154 +1,260 @@
+//go:build linux
+
 package main
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
-	"net/netip"
+	"os"
 	"slices"
+	"strconv"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// The telephones: a socket each, all paced by one loop on one thread, 160 bytes every 20 ms. The
-// first eight bytes of a payload are when it was sent; they are relayed as they are.
 const (
-	frame   = 20 * time.Millisecond
 	payload = 160
 	header  = 12
+	length  = header + payload
+
+	// wheelSlots is how the telephones are spread: each millisecond of the 20 those of one slot
+	// speak.
+	wheelSlots = 20
 )
 
+// A generator is all telephones. Those of a slot share a socket, so that one system call sends
+// for all of them and one receives: the generator must not be what is measured. A payload begins
+// with when it was sent and in which window; the kernel tells when it came back.
 type generator struct {
-	sockets []int
-	targets []unix.SockaddrInet4
-	epoll   int
-	packet  [header + payload]byte
-	seq     uint16
-	out     result
+	slots  [wheelSlots]slot
+	legs   int
+	seq    uint16
+	window uint32
+	in     batch
+	out    result
+}
+
+// A slot is the telephones that speak in the same millisecond.
+type slot struct {
+	fd   int
+	port uint16
+	legs []int
+	batch
+}
+
+// A batch is the arguments of sendmmsg and recvmmsg.
+type batch struct {
+	messages []message
+	vectors  []unix.Iovec
+	packets  [][2048]byte
+	names    []unix.RawSockaddrInet4
+	controls [][64]byte
+}
+
+// A message is struct mmsghdr.
+type message struct {
+	unix.Msghdr
+	n uint32
+}
+
+func newBatch(n int) batch {
+	b := batch{make([]message, n), make([]unix.Iovec, n), make([][2048]byte, n), make([]unix.RawSockaddrInet4, n), make([][64]byte, n)}
+	for i := range b.messages {
+		b.vectors[i].Base = &b.packets[i][0]
+		b.vectors[i].SetLen(len(b.packets[i]))
+		b.messages[i].Iov = &b.vectors[i]
+		b.messages[i].SetIovlen(1)
+	}
+	return b
 }
 
 // A result is what one window showed.
 type result struct {
 	sent, received int
-	latency        []float64 // in µs
+	latency        []float64 // from sending to coming back, in µs
 	late           []float64 // of the generator, in µs
 }
 
 func newGenerator(legs int) (*generator, error) {
-	g := &generator{}
-	var err error
-	if g.epoll, err = unix.EpollCreate1(0); err != nil {
-		return nil, err
-	}
-	for i := range legs {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK, 0)
+	g := &generator{legs: legs, in: newBatch(256)}
+	for i := range g.slots {
+		s := &g.slots[i]
+		var err error
+		if s.fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0); err != nil {
+			return nil, err
+		}
+		for _, option := range [][2]int{{unix.SO_RCVBUF, 4 << 20}, {unix.SO_RCVBUFFORCE, 4 << 20}, {unix.SO_TIMESTAMPNS, 1}} {
+			// What the system does not grant shows as loss.
+			_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, option[0], option[1])
+		}
+		if err := unix.Bind(s.fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+			return nil, err
+		}
+		a, err := unix.Getsockname(s.fd)
 		if err != nil {
 			return nil, err
 		}
-		if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-			return nil, err
+		s.port = uint16(a.(*unix.SockaddrInet4).Port)
+		for leg := i; leg < legs; leg += wheelSlots {
+			s.legs = append(s.legs, leg)
 		}
-		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)}
-		if err := unix.EpollCtl(g.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
-			return nil, err
-		}
-		g.sockets = append(g.sockets, fd)
-	}
-	g.packet[0], g.packet[1] = 0x80, 8
-	for i := header + 8; i < len(g.packet); i++ {
-		g.packet[i] = 0xd5
+		s.batch = newBatch(len(s.legs))
 	}
 	return g, nil
 }
 
-func (g *generator) ports() (ports []uint16, err error) {
-	for _, fd := range g.sockets {
-		a, err := unix.Getsockname(fd)
-		if err != nil {
-			return nil, err
-		}
-		ports = append(ports, uint16(a.(*unix.SockaddrInet4).Port))
-	}
-	return ports, nil
-}
+// portOf is where a telephone is.
+func (g *generator) portOf(leg int) uint16 { return g.slots[leg%wheelSlots].port }
 
-func (g *generator) aim(ports []int) {
-	g.targets = nil
-	for _, p := range ports {
-		g.targets = append(g.targets, unix.SockaddrInet4{Port: p, Addr: netip.MustParseAddr("127.0.0.1").As4()})
+// aim tells the telephones the ports of the relay's legs.
+func (g *generator) aim(ports []int) error {
+	if len(ports) != g.legs {
+		return fmt.Errorf("the relay has %d legs, not %d", len(ports), g.legs)
 	}
+	for i := range g.slots {
+		s := &g.slots[i]
+		for j, leg := range s.legs {
+			name := &s.names[j]
+			name.Family = unix.AF_INET
+			name.Addr = [4]byte{127, 0, 0, 1}
+			binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&name.Port))[:], uint16(ports[leg]))
+			s.messages[j].Name = (*byte)(unsafe.Pointer(name))
+			s.messages[j].Namelen = unix.SizeofSockaddrInet4
+			s.vectors[j].SetLen(length)
+			b := s.packets[j][:length]
+			b[0], b[1] = 0x80, 8
+			binary.BigEndian.PutUint32(b[8:], uint32(leg)+1)
+			for k := header + 12; k < length; k++ {
+				b[k] = byte(k) // no silence: that is what a leg sends of its own
+			}
+		}
+	}
+	return nil
 }
 
 func (g *generator) close() {
-	for _, fd := range g.sockets {
-		unix.Close(fd)
+	for i := range g.slots {
+		unix.Close(g.slots[i].fd)
 	}
-	unix.Close(g.epoll)
 }
 
-// run sends for a while and counts what comes back. The legs are spread over the 20 ms.
-func (g *generator) run(length time.Duration) result {
-	g.out = result{}
-	begin := now()
-	slots := make([][]int, 20)
-	for i := range g.sockets {
-		slots[i%20] = append(slots[i%20], i)
+// run speaks without a break, first to settle and then to be measured, and counts what comes back
+// of the second. mark is called at the beginning and at the end of that. It never waits for a
+// packet, so that the relay does not pay for waking it.
+func (g *generator) run(settle, measured time.Duration, mark func() error) (result, error) {
+	first, ticks := int64(settle/time.Millisecond), int64((settle+measured)/time.Millisecond)
+	r := result{
+		latency: make([]float64, 0, int(ticks)*g.legs/wheelSlots+g.legs),
+		late:    make([]float64, 0, ticks),
 	}
-	for tick := int64(0); tick < int64(length/time.Millisecond); tick++ {
+	begin := now(unix.CLOCK_MONOTONIC)
+	for tick := range ticks {
 		due := begin + tick*int64(time.Millisecond)
-		for now() < due {
-			// Below zero would be for ever, and a relay that only answers has nothing to wake us with.
-			g.drain(max(0, int((due-now())/int64(time.Millisecond))))
+		at := unix.NsecToTimespec(due)
+		for unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &at, nil) != nil {
 		}
-		g.out.late = append(g.out.late, float64(now()-due)/1000)
-		if tick%20 == 0 {
+		late := now(unix.CLOCK_MONOTONIC) - due
+		if tick == first {
+			if err := mark(); err != nil {
+				return r, err
+			}
+			g.window++
+			g.out, late = r, 0
+		}
+		g.out.late = append(g.out.late, float64(late)/1000)
+		if tick%wheelSlots == 0 {
 			g.seq++
-			binary.BigEndian.PutUint16(g.packet[2:], g.seq)
-			binary.BigEndian.PutUint32(g.packet[4:], uint32(g.seq)*payload)
 		}
-		for _, i := range slots[tick%20] {
-			binary.BigEndian.PutUint32(g.packet[8:], uint32(i)+1)
-			binary.BigEndian.PutUint64(g.packet[header:], uint64(now()))
-			if unix.Sendto(g.sockets[i], g.packet[:], 0, &g.targets[i]) == nil {
-				g.out.sent++
-			}
-		}
-		g.drain(0)
+		g.speak(&g.slots[tick%wheelSlots])
+		g.listen()
 	}
-	end := now() + int64(100*time.Millisecond)
-	for now() < end {
-		g.drain(1)
+	err := mark()
+	for range 100 { // for what is still on its way
+		time.Sleep(time.Millisecond)
+		g.listen()
 	}
-	return g.out
+	return g.out, err
 }
 
-func (g *generator) drain(wait int) {
-	var events [256]unix.EpollEvent
-	n, err := unix.EpollWait(g.epoll, events[:], wait)
-	if err != nil {
-		return
+func (g *generator) speak(s *slot) {
+	stamp := uint64(now(unix.CLOCK_REALTIME))
+	for j := range s.legs {
+		b := s.packets[j][:]
+		binary.BigEndian.PutUint16(b[2:], g.seq)
+		binary.BigEndian.PutUint32(b[4:], uint32(g.seq)*payload)
+		binary.BigEndian.PutUint64(b[header:], stamp)
+		binary.BigEndian.PutUint32(b[header+8:], g.window)
 	}
-	var b [2048]byte
-	for _, e := range events[:max(0, n)] {
-		for {
-			size, _, err := unix.Recvfrom(g.sockets[e.Fd], b[:], 0)
-			if err != nil {
-				break
-			}
-			at := int64(binary.BigEndian.Uint64(b[header:]))
-			if size != len(g.packet) || b[size-1] != 0xd5 || at <= 0 || now()-at > int64(10*time.Second) || now() < at {
-				continue // silence that a leg originates before its peer speaks
-			}
-			g.out.received++
-			g.out.latency = append(g.out.latency, float64(now()-at)/1000)
+	for done := 0; done < len(s.legs); {
+		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(s.fd),
+			uintptr(unsafe.Pointer(&s.messages[done])), uintptr(len(s.legs)-done), 0, 0, 0)
+		if errno != 0 {
+			done++ // an ICMP, or no room: that packet is lost, and counted so
+			continue
+		}
+		done += int(n)
+	}
+	g.out.sent += len(s.legs)
+}
+
+// listen takes everything that has come back to any telephone.
+func (g *generator) listen() {
+	for i := range g.slots {
+		for g.take(g.slots[i].fd) == len(g.in.messages) {
 		}
 	}
 }
 
-func now() int64 {
+func (g *generator) take(fd int) int {
+	in := &g.in
+	for i := range in.messages {
+		in.messages[i].Control = &in.controls[i][0]
+		in.messages[i].SetControllen(len(in.controls[i]))
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&in.messages[0])), uintptr(len(in.messages)), 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	for i := range int(n) {
+		b := in.packets[i][:in.messages[i].n]
+		// Neither silence of a leg's own, nor RTCP, nor what came of another window.
+		if len(b) != length || b[length-1] != byte((length-1)&0xFF) || binary.BigEndian.Uint32(b[header+8:]) != g.window {
+			continue
+		}
+		came := (*unix.Timespec)(unsafe.Pointer(&in.controls[i][unix.CmsgLen(0)])).Nano()
+		g.out.received++
+		g.out.latency = append(g.out.latency, float64(came-int64(binary.BigEndian.Uint64(b[header:])))/1000)
+	}
+	return int(n)
+}
+
+func now(clock int32) int64 {
 	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // never fails with this clock
+	_ = unix.ClockGettime(clock, &t) // never fails with these clocks
 	return t.Nano()
+}
+
+// pin keeps all threads of this process, and those that they start, on one core.
+func pin(core int) error {
+	var set unix.CPUSet
+	set.Set(core)
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		id, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return err
+		}
+		if err := unix.SchedSetaffinity(id, &set); err != nil {
+			return fmt.Errorf("keep to core %d (two are needed, one for the telephones and one for the relay): %w", core, err)
+		}
+	}
+	return nil
 }
 
 // percentile is the value below which p of all lie; NaN where there are none.

@@ -1,30 +1,31 @@
+//go:build linux
+
 package main
 
 import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// How long a design settles and is measured, how often each, and how late the generator may be.
+// How long a design settles and is measured, how often each, and how late the telephones may be.
 const (
 	settle    = time.Second
-	window    = 4 * time.Second
+	window    = 5 * time.Second
 	rounds    = 3
-	tries     = 4
 	latestP99 = 5000.0 // µs
+
+	// patience is how long all repeated windows may take together.
+	patience = 60 * time.Second
 )
 
 var levels = []int{50, 200, 500}
@@ -62,13 +63,15 @@ func measure(floor string) error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err == nil {
 		limit.Cur = limit.Max
-		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
+		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &limit) // a thousand sockets are more than the usual limit
 	}
 	runtime.LockOSThread()
-	var own unix.CPUSet
-	own.Set(0)
-	_ = unix.SchedSetaffinity(0, &own) // one core for the telephones, the other for the relay
+	if err := pin(0); err != nil {
+		return err
+	}
+	debug.SetGCPercent(-1) // collected between windows
 	figures := map[string]*figure{}
+	spare := patience
 	for round := range rounds {
 		for _, calls := range levels {
 			for _, d := range designs {
@@ -76,8 +79,8 @@ func measure(floor string) error {
 				if figures[key] == nil {
 					figures[key] = &figure{}
 				}
-				fmt.Fprintf(os.Stderr, "round %d of %d: %d calls, %s          \r", round+1, rounds, calls, d)
-				if err := believed(figures[key], d, floor, calls); err != nil {
+				fmt.Fprintf(os.Stderr, "round %d of %d: %d calls, %-12s\r", round+1, rounds, calls, d)
+				if err := believed(figures[key], d, floor, calls, &spare); err != nil {
 					return fmt.Errorf("%s at %d calls: %w", d, calls, err)
 				}
 			}
@@ -87,16 +90,20 @@ func measure(floor string) error {
 	return nil
 }
 
-// believed measures one window, again if the generator was late in it.
-func believed(f *figure, design, floor string, calls int) error {
-	for try := range tries {
+// believed measures one window, again while the telephones were late in it.
+func believed(f *figure, design, floor string, calls int, spare *time.Duration) error {
+	for {
+		began := time.Now()
 		cpu, r, err := one(design, floor, calls)
 		if err != nil {
 			return err
 		}
 		late := percentile(r.late, 0.99)
-		if late > latestP99 && try < tries-1 {
+		if late > latestP99 {
 			f.repeated++
+			if *spare -= time.Since(began); *spare < 0 {
+				return fmt.Errorf("the telephones are late again and again (p99 %.1f ms): this machine is too busy to be measured on", late/1000)
+			}
 			continue
 		}
 		f.cpu = append(f.cpu, cpu/float64(max(1, r.received)))
@@ -105,11 +112,11 @@ func believed(f *figure, design, floor string, calls int) error {
 		f.lost += r.sent - r.received
 		return nil
 	}
-	return nil
 }
 
 // one runs a design at a level; cpu is what its process used in the window, in µs.
 func one(design, floor string, calls int) (cpu float64, r result, err error) {
+	runtime.GC()
 	g, err := newGenerator(2 * calls)
 	if err != nil {
 		return 0, r, err
@@ -120,72 +127,39 @@ func one(design, floor string, calls int) (cpu float64, r result, err error) {
 		return 0, r, err
 	}
 	defer os.RemoveAll(dir)
-	child := exec.Command("taskset", "-c", "1", os.Args[0], "-serve", design, "-dir", dir)
-	if design == designFloor {
-		child = exec.Command("taskset", "-c", "1", floor, strconv.Itoa(2*calls))
-	}
-	child.Stderr = os.Stderr
-	in, err := child.StdinPipe()
+	c, err := start(design, floor, dir, 2*calls)
 	if err != nil {
 		return 0, r, err
 	}
-	out, err := child.StdoutPipe()
-	if err != nil {
-		return 0, r, err
-	}
-	if err := child.Start(); err != nil {
-		return 0, r, err
-	}
-	defer func() { in.Close(); err = errors.Join(err, child.Wait()) }()
+	defer func() { err = errors.Join(err, c.end()) }()
 	if design != designFloor {
-		ports, err := g.ports()
-		if err != nil {
-			return 0, r, err
+		for leg := range 2 * calls {
+			fmt.Fprintln(c.in, g.portOf(leg))
 		}
-		for _, p := range ports {
-			fmt.Fprintln(in, p)
-		}
-		fmt.Fprintln(in, "end")
+		fmt.Fprintln(c.in, "end")
 	}
-	ports, err := readPorts(out)
+	ports, err := c.ports()
 	if err != nil {
 		return 0, r, err
 	}
-	go func() { _, _ = io.Copy(io.Discard, out) }()
-	g.aim(ports)
-	g.run(settle)
-	before, err := cpuTime(child.Process.Pid)
+	if err := g.aim(ports); err != nil {
+		return 0, r, err
+	}
+	var marks []float64
+	r, err = g.run(settle, window, func() error {
+		used, err := c.used()
+		marks = append(marks, used)
+		return err
+	})
 	if err != nil {
 		return 0, r, err
 	}
-	r = g.run(window)
-	after, err := cpuTime(child.Process.Pid)
-	return float64(after-before) / 1000, r, err
-}
-
-// cpuTime is what all threads of a process have used, in ns, as the scheduler counts.
-func cpuTime(pid int) (sum int64, err error) {
-	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	if err != nil || len(tasks) == 0 {
-		return 0, fmt.Errorf("the process %d is gone: %w", pid, err)
-	}
-	for _, t := range tasks {
-		b, err := os.ReadFile(t)
-		if err != nil {
-			continue // a thread that has just ended
-		}
-		first, _, _ := strings.Cut(string(b), " ")
-		n, err := strconv.ParseInt(first, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		sum += n
-	}
-	return sum, nil
+	return marks[1] - marks[0], r, nil
 }
 
 func print(figures map[string]*figure) {
-	fmt.Printf("µs of CPU a relayed packet, PCMA 20 ms, 2 legs a call; median of %d windows of %s; ratio to the C floor in the same round\n\n", rounds, window)
+	fmt.Printf("µs of CPU a relayed packet, PCMA 20 ms, 2 legs a call; median of %d windows of %s; ratio to the C floor of the same round;\n"+
+		"latency from a telephone's send to the other's socket\n\n", rounds, window)
 	fmt.Printf("%-12s %6s %10s %8s %12s %12s %8s %16s\n", "design", "calls", "µs/packet", "ratio", "latency p50", "latency p99", "lost", "generator p99")
 	for _, calls := range levels {
 		for _, d := range designs {
