@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/zap"
 
 	"hotline/call"
 )
@@ -181,6 +183,11 @@ func TestFailedSyncIsNotRetried(t *testing.T) {
 	k := s.open(call.PCMA)
 	k.tones(time.Second, 0, 500)
 	soon(t, "the sync fails", func() bool { return errors.Is(k.Err(), syscall.EIO) })
+	s.folders.mu.Lock()
+	if len(s.folders.news) != 0 {
+		t.Errorf("the files are synced and the entries of %v are not", s.folders.news)
+	}
+	s.folders.mu.Unlock()
 	k.tones(time.Second, 0, 500)
 	s.syncAll()
 	if res := k.seal(); res.State != StateSealed {
@@ -222,8 +229,84 @@ func TestABugEndsOneRecording(t *testing.T) {
 	if res := l.seal(); res.Duration != time.Second {
 		t.Errorf("the other recording is %+v", res)
 	}
-	ctx := t.Context()
-	if res, err := k.Seal(ctx, answered.Add(time.Second)); err == nil {
+	if res, err := k.Seal(t.Context(), answered.Add(time.Second)); err == nil {
 		t.Errorf("a recording with a bug is sealed as %+v", res)
+	}
+	if err := k.file.Load().Close(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("the file of a recording with a bug is still open: %v", err)
+	}
+}
+
+// TestDiskThatStaysFull: what it never took is a gap up to the end, and the file has the rest.
+func TestDiskThatStaysFull(t *testing.T) {
+	disk := new(gates)
+	s := newStudio(t, PCM16, disk.onto)
+	k := s.open(call.PCMA)
+	k.tones(time.Second, 0, 500)
+	soon(t, "a second is in the file", func() bool { items, _ := List(s.o.Dir); return len(items) == 1 && items[0].Duration == k.at })
+	disk.shut(syscall.ENOSPC)
+	k.tones(time.Second, 0, 600)
+	res := k.seal()
+	if res.State != StateSealed || res.Duration != time.Second {
+		t.Errorf("the result is %+v", res)
+	}
+	if gaps, want := gapsOf(t, s.file(k.Recording), "disk"), []string{"left 1s 2s", "right 1s 2s"}; !slices.Equal(gaps, want) {
+		t.Errorf("the gaps are %v, not %v", gaps, want)
+	}
+}
+
+// TestWhatIsOldIsSavedFirst: a disk that takes again gets what memory still has before new sound
+// pushes it out.
+func TestWhatIsOldIsSavedFirst(t *testing.T) {
+	m, disk, now := machine(), new(gates), answered
+	disk.onto(&m)
+	m.now = func() time.Time { return now }
+	r, err := newRecorder(Options{
+		Dir: t.TempDir(), Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+	}, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.root.Close()
+	g, err := r.Open(Meta{Call: call.NewID(), Arrived: answered, Answered: answered})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.serve(g)
+	defer g.closeFiles()
+	sound := func(from, to time.Duration) {
+		for at := from; at < to; at += 20 * time.Millisecond {
+			g.Take(call.Frame{Channel: call.Heard, Codec: call.PCMA, Timestamp: uint32(timeSamples(at)), At: answered.Add(at), Payload: tone(500, 0, call.PCMA)})
+		}
+		now = answered.Add(to)
+		r.serve(g)
+	}
+	disk.shut(syscall.EIO)
+	sound(0, 2*time.Second)
+	disk.shut(nil)
+	sound(2*time.Second, 4*time.Second)
+	if gaps := g.about.Gaps; len(gaps) != 0 || g.writer.window.written != 4*call.ClockRate {
+		t.Errorf("%d samples are in the file, the gaps are %v", g.writer.window.written, gaps)
+	}
+}
+
+// TestWhatStoodThereStays: a file in the place of the recording is neither written to nor removed.
+func TestWhatStoodThereStays(t *testing.T) {
+	s := newStudio(t, PCM16, nil)
+	id := call.NewID()
+	there := filepath.Join(s.o.Dir, "2026/03/02", string(id)+soundExt)
+	if err := os.MkdirAll(filepath.Dir(there), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	put(t, there, []byte("somebody's"))
+	g, err := s.Open(Meta{Call: id, Arrived: answered, Answered: answered})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := g.Seal(t.Context(), answered.Add(time.Second)); !errors.Is(err, os.ErrExist) || res.State != StateMissing {
+		t.Errorf("a recording whose place is taken is sealed as %+v, %v", res, err)
+	}
+	if b, err := os.ReadFile(there); err != nil || string(b) != "somebody's" {
+		t.Errorf("what stood there is %q now, %v", b, err)
 	}
 }

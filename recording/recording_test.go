@@ -218,3 +218,30 @@ func TestOptionsNameTheirPath(t *testing.T) {
 		}
 	}
 }
+
+// TestABurstOnOneChannel: each channel has an axis of its own. Packets that the network held back
+// for 600 ms on one, while the other goes on, stand where they were said.
+func TestABurstOnOneChannel(t *testing.T) {
+	s := newStudio(t, PCM16, nil)
+	k := s.open(call.PCMA)
+	k.Voice(true, "")
+	k.tones(time.Second, 300, 500)
+	var held []call.Frame
+	for end := k.at + 600*time.Millisecond; k.at < end; k.at += 20 * time.Millisecond {
+		n := timeSamples(k.at)
+		held = append(held, call.Frame{Channel: call.Said, Codec: k.codec, Timestamp: k.base[0] + uint32(n), Payload: tone(300, n, k.codec)})
+		k.frame(call.Heard, 500)
+	}
+	for _, f := range held {
+		f.At = answered.Add(k.at)
+		k.Take(f)
+		k.frame(call.Heard, 500) // the same packet thirty times
+	}
+	k.at += 20 * time.Millisecond
+	k.tones(time.Second, 300, 500)
+	k.seal()
+	left, _ := channels(t, s.file(k.Recording))
+	if held := between(left, time.Second, 1600*time.Millisecond); level(held, 300) < 0.97 {
+		t.Errorf("what was held back has level %.2f where it was said", level(held, 300))
+	}
+}

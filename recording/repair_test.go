@@ -2,6 +2,8 @@ package recording
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -219,5 +221,46 @@ func TestCloseLeavesWhatNobodySealed(t *testing.T) {
 	items, err := List(filepath.Join(data, folder))
 	if err != nil || len(items) != 1 || items[0].State != StateOpen || items[0].Duration != 20*time.Millisecond {
 		t.Errorf("what is left is %v, %v", items, err)
+	}
+}
+
+// TestRepairBelievesNoDraftOfAnotherCall: then the call's record tells, and the left channel is
+// doubtful.
+func TestRepairBelievesNoDraftOfAnotherCall(t *testing.T) {
+	_, wav, draft := left(t, PCM16, time.Second)
+	data, id := t.TempDir(), call.NewID()
+	name := filepath.Join(day(t, data), string(id))
+	put(t, name+soundExt, wav)
+	put(t, name+draftExt, draft)
+	done, err := Repair(t.Context(), filepath.Join(data, folder), func(got call.ID) Meta {
+		return Meta{Call: got, Line: "920", Answered: answered}
+	})
+	if err != nil || len(done) != 1 {
+		t.Fatalf("repair gives %v, %v", done, err)
+	}
+	m := readManifest(t, name+soundExt)
+	if m["call"] != string(id) || m["line"] != "920" || m["language"] != "" {
+		t.Errorf("the manifest is %v", m)
+	}
+	if gaps, want := gapsOf(t, name+soundExt, "unknown"), []string{"left 0s 1s"}; !slices.Equal(gaps, want) {
+		t.Errorf("the gaps are %v", gaps)
+	}
+}
+
+// TestRepairStopsWhenAsked, and the next one finishes.
+func TestRepairStopsWhenAsked(t *testing.T) {
+	id, wav, draft := left(t, PCM16, time.Second)
+	data := t.TempDir()
+	name := filepath.Join(day(t, data), string(id))
+	put(t, name+soundExt, wav)
+	put(t, name+draftExt, draft)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	done, err := Repair(ctx, filepath.Join(data, folder), func(call.ID) Meta { return Meta{} })
+	if len(done) != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("a repair that was stopped gives %v, %v", done, err)
+	}
+	if done, err := Repair(t.Context(), filepath.Join(data, folder), func(call.ID) Meta { return Meta{} }); len(done) != 1 || err != nil {
+		t.Errorf("the next gives %v, %v", done, err)
 	}
 }

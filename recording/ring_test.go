@@ -113,3 +113,24 @@ func TestVoiceThatIsOffIsNotEvenHeld(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsTakenAfterTheSeal: a packet or a word that comes late finds nobody, and holds no
+// memory for ever.
+func TestNothingIsTakenAfterTheSeal(t *testing.T) {
+	r := quietRecorder(t)
+	g, err := r.Open(Meta{Call: call.NewID(), Arrived: answered, Answered: answered})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sealQuiet(r, g, answered.Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	g.Take(call.Frame{Channel: call.Heard, Codec: call.PCMA, At: answered, Payload: make([]byte, 160)})
+	g.SetLanguage("ru")
+	if g.ring != (ring{}) || g.about.Language != "" {
+		t.Errorf("after the seal the ring holds %d blocks, and the language is %q", g.ring.blocks, g.about.Language)
+	}
+	if len(r.folders.news) != 0 {
+		t.Errorf("the call is sealed, and the entries of %v may not be on the disk", r.folders.news)
+	}
+}

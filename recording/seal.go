@@ -152,10 +152,14 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 	return res, nil
 }
 
-// clear takes away what was made of a recording that never came to be.
+// clear takes away what was made of a recording that never came to be, and nothing that stood
+// there before.
 func (r *Recorder) clear(g *Recording) error {
 	var errs []error
-	for _, ext := range []string{soundExt, draftExt} {
+	for ext, f := range map[string]*os.File{soundExt: g.file.Load(), draftExt: g.writer.draft} {
+		if f == nil {
+			continue
+		}
 		if err := r.root.Remove(g.stem + ext); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}

@@ -62,6 +62,17 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 		{"the manifest's line changed", edit(manifestExt, func(b []byte) []byte { return bytes.Replace(b, []byte("919"), []byte("918"), 1) }), []int{1}, "the manifest has been changed"},
 		{"a space in the manifest", edit(manifestExt, func(b []byte) []byte { return append(b, ' ') }), []int{1}, "the manifest has been changed"},
 		{"half a manifest", edit(manifestExt, func(b []byte) []byte { return b[:100] }), []int{1}, "manifest"},
+		{"sealed as something else", edit(manifestExt, func(b []byte) []byte {
+			m, err := unpack(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.State = StateOpen
+			if b, err = m.pack(); err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}), []int{1}, `the state is "open"`},
 		{"the sound removed", func(t *testing.T, s []string) { remove(t, s[1]+soundExt) }, []int{1}, "the sound is missing"},
 		{"the manifest removed", func(t *testing.T, s []string) { remove(t, s[1]+manifestExt) }, []int{1}, "the manifest is missing"},
 		{"both removed", func(t *testing.T, s []string) { remove(t, s[1]+soundExt); remove(t, s[1]+manifestExt) }, []int{1}, "both"},
@@ -144,8 +155,26 @@ func TestARunningCallIsNoFault(t *testing.T) {
 			break
 		}
 	}
+	if faults, err := Verify(s.o.Dir, []Expected{{k.meta.Call, k.Path()}}, nil); err != nil || len(faults) != 1 || !strings.Contains(faults[0].Problem, "has ended") {
+		t.Errorf("of a call that is over and not sealed verify says %v, %v", faults, err)
+	}
 	k.seal()
 	if items, err := List(s.o.Dir); err != nil || len(items) != 1 || items[0].State != StateSealed {
 		t.Errorf("the list is %v, %v", items, err)
+	}
+}
+
+// TestACallThatIsBeingSealedIsNoFault: its header is true already and its manifest not there yet.
+// The draft tells; without it, the manifest is missing.
+func TestACallThatIsBeingSealedIsNoFault(t *testing.T) {
+	dir, stems, _ := archive(t)
+	remove(t, stems[1]+manifestExt)
+	put(t, stems[1]+draftExt, nil)
+	if faults, err := Verify(dir, nil, nil); err != nil || len(faults) != 0 {
+		t.Errorf("verify finds %v, %v", faults, err)
+	}
+	remove(t, stems[1]+draftExt)
+	if faults, err := Verify(dir, nil, nil); err != nil || len(faults) != 1 {
+		t.Errorf("without the draft verify finds %v, %v", faults, err)
 	}
 }
