@@ -103,6 +103,19 @@ var otherCallers = []callerCase{
 			r.t.Errorf("after INFO 3: %s", x)
 		}
 	}},
+	{"no key at all", func(r *room) {
+		op := r.operator(0)
+		c := r.greeted(r.caller())
+		// Three times the lines of the menu, five seconds after each, and three notices.
+		taken := r.rungWithin(op, 2*time.Minute)
+		r.together(c, taken, 1000)
+		r.hangUp(c)
+		r.over(taken)
+		x := r.records(1, 15*time.Second)[0]
+		if str(x.Language) != "az" || x.Notice == nil || !slices.Equal(x.Notice.Languages, []string{"az", "en", "ru"}) {
+			r.t.Errorf("nothing was chosen: %s, notice %+v", x, x.Notice)
+		}
+	}},
 	{"each key as a message and as an event", func(r *room) {
 		op := r.operator(0)
 		c := r.greeted(r.caller())
