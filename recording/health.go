@@ -67,11 +67,16 @@ func (r *Recorder) watchDisk() {
 		case <-r.quit:
 			return
 		}
-		if err := r.probe(); err != nil {
-			r.health.bad(err)
-		} else {
-			r.health.good()
-		}
+		r.tryDisk()
+	}
+}
+
+// tryDisk notes whether the disk takes anything.
+func (r *Recorder) tryDisk() {
+	if err := r.probe(); err != nil {
+		r.health.bad(err)
+	} else {
+		r.health.good()
 	}
 }
 
@@ -79,7 +84,7 @@ func (r *Recorder) watchDisk() {
 func (r *Recorder) probe() error {
 	r.health.set(func() { r.health.probed = r.now() })
 	defer r.health.set(func() { r.health.probed = time.Time{} })
-	free, size, err := room(r.o.Dir)
+	free, size, err := r.room(r.o.Dir)
 	if err == nil && free < min(leastFree, size/20) {
 		err = fmt.Errorf("the disk of the recordings has only %d MiB left", free>>20)
 	}

@@ -61,11 +61,12 @@ type outside struct {
 	now      func() time.Time
 	onto     func(*os.File) io.WriterAt
 	datasync func(*os.File) error
+	room     func(dir string) (free, size uint64, err error)
 }
 
 // machine is the machine itself.
 func machine() outside {
-	return outside{now: time.Now, onto: func(f *os.File) io.WriterAt { return f }, datasync: datasync}
+	return outside{now: time.Now, onto: func(f *os.File) io.WriterAt { return f }, datasync: datasync, room: room}
 }
 
 // New makes a recorder that writes under o.Dir, which it makes if it is not there. Repair what an
