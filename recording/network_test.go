@@ -21,7 +21,7 @@ func TestBothChannelsStandWhereTheyWereSaid(t *testing.T) {
 	t.Parallel()
 	seed := int(time.Now().UnixNano() & 0xFFFFFFF)
 	t.Logf("seed %d", seed)
-	networks := rapid.Custom(badNetwork)
+	networks := rapid.Custom(func(t *rapid.T) []packet { return badNetwork(t, 15*time.Minute) })
 	r := quietRecorder(t)
 	g, err := r.Open(Meta{Call: call.NewID(), Arrived: answered, Answered: answered, Codec: call.PCMA})
 	if err != nil {
