@@ -362,13 +362,15 @@ func (b *bystander) undisturbed() {
 			t.Errorf("the bystanding %s heard %s of %s", side.name, heard, lasted)
 		}
 		const piece = 1600 // a fifth of a second
-		wrong := 0
+		// A machine that stalls for a moment stalls the telephones too: one in a hundred may be
+		// lost to it. A case that disturbs the bystanders for a second still fails.
+		wrong, allowed := 0, len(pcm)/piece/100
 		for i := 0; i+piece <= len(pcm); i += piece {
 			if !phone.Sound(pcm[i : i+piece]).Has(side.hears) {
 				wrong++
 			}
 		}
-		if wrong > 0 {
+		if wrong > allowed {
 			t.Errorf("the bystanding %s did not hear %.0f Hz in %d fifths of a second of %s", side.name, side.hears, wrong, lasted)
 		}
 		got := side.call.Media().Received()
