@@ -31,18 +31,19 @@ func (e *endedError) Error() string { return "the caller's leg ended: " + string
 // A visit is one call while it is here. Its goroutine alone touches it; hold is the exception,
 // fed by the goroutine that reads the caller's leg.
 type visit struct {
-	id       call.ID
-	leg      call.Leg
-	line     *Number
-	settings *Settings
-	state    call.State
-	rec      call.Record
-	sound    *recording.Recording // nil: not recorded
-	log      *zap.Logger
-	hold     chan bool // the caller put us on hold, or took us back
-	operator call.Leg  // while one is joined or being told the language
-	endedBy  call.Party
-	outcome  call.Outcome // set where the way it ends is known before the leg does
+	id            call.ID
+	leg           call.Leg
+	line          *Number
+	settings      *Settings
+	state         call.State
+	rec           call.Record
+	sound         *recording.Recording // nil: not recorded
+	log           *zap.Logger
+	hold          chan bool // the caller put us on hold, or took us back
+	operator      call.Leg  // while one is joined or being told the language
+	operatorHolds bool      // since the language was told
+	endedBy       call.Party
+	outcome       call.Outcome // set where the way it ends is known before the leg does
 
 	ctx context.Context // ends with the caller's leg, the longest time or a stop; its cause says which
 	end context.CancelCauseFunc

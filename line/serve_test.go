@@ -393,6 +393,31 @@ func TestHoldGivesTheCallerMusicAndBack(t *testing.T) {
 	})
 }
 
+// A hold pressed while the language is told is a hold: nobody is joined to a held telephone.
+func TestHoldDuringTheWhisperIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t)
+		caller, done := h.caller()
+		caller.Sound().Press('1')
+		time.Sleep(10 * time.Second)
+		h.floor.ring(caller, "aysel")
+		time.Sleep(2500 * time.Millisecond) // answered after two seconds, the whisper takes two more
+		op := h.phones.leg("aysel")
+		op.Tell(call.LegHeld)
+		time.Sleep(5 * time.Second)
+		if caller.Sound().JoinedTo() != nil {
+			t.Error("the caller is joined to an operator who holds")
+		}
+		op.Tell(call.LegResumed)
+		time.Sleep(time.Second)
+		if caller.Sound().JoinedTo() != op.Sound() {
+			t.Error("after the hold the two are not joined")
+		}
+		caller.End(call.CauseHangup)
+		<-done
+	})
+}
+
 func TestACallMayLastFourHours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHall(t)

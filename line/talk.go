@@ -25,7 +25,10 @@ func (l *Line) talk(v *visit, name string, op call.Leg) (again bool) {
 	l.partiesJoin(v, name, began)
 	defer l.partiesLeave(v, name)
 
-	var held holds
+	held := holds{operator: v.operatorHolds}
+	if held.operator {
+		l.hold(v, op, held)
+	}
 	for {
 		select {
 		case <-v.ctx.Done():

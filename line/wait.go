@@ -129,16 +129,19 @@ func (l *Line) took(v *visit, r ringing) bool {
 	if v.ctx.Err() != nil {
 		return false // the caller left during the whisper: close lets the operator go
 	}
-	select {
-	case e := <-r.leg.Events():
-		if e.Kind == call.LegEnded { // hung up during the whisper: as good as not answered
-			v.operator = nil
-			l.o.Floor.Report(v.id, r.operator, lost(e.Cause))
-			return false
+	for v.operatorHolds = false; ; {
+		select {
+		case e := <-r.leg.Events():
+			if e.Kind == call.LegEnded { // hung up during the whisper: as good as not answered
+				v.operator = nil
+				l.o.Floor.Report(v.id, r.operator, lost(e.Cause))
+				return false
+			}
+			v.operatorHolds = e.Kind == call.LegHeld
+		default:
+			return true
 		}
-	default:
 	}
-	return true
 }
 
 // lost is what to tell the floor of an operator whose leg ended before the talk did.
