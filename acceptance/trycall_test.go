@@ -5,7 +5,9 @@ package acceptance
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -40,6 +42,30 @@ func TestTryCall(t *testing.T) {
 	}
 	if h := sox(t, file[1], 2, 0, 4*time.Second); h.silent() {
 		t.Error("the greeting is not on the right")
+	}
+}
+
+// While a trial runs, every other command can be tried on it.
+func TestTryCanBeLookedInto(t *testing.T) {
+	dir := t.TempDir()
+	c := exec.Command(program(t), "try", "--data", dir)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Process.Kill(); _ = c.Wait() }()
+	s := &server{t: t, dir: dir, config: filepath.Join(dir, "try.yaml"), running: &running{}}
+	eventually(t, 15*time.Second, "the trial writes where everything is", func() bool {
+		_, err := os.Stat(filepath.Join(dir, "try.json"))
+		return err == nil
+	})
+	eventually(t, 10*time.Second, "the robot is ready", func() bool {
+		out, code := s.command("", "operator", "list")
+		return code == 0 && strings.Contains(out, "ready")
+	})
+	for _, args := range []string{"call list", "queue show", "recording verify", "reload", "check"} {
+		if out, code := s.command("", strings.Fields(args)...); code != 0 {
+			t.Errorf("hotline %s: exit %d: %s", args, code, out)
+		}
 	}
 }
 

@@ -46,6 +46,7 @@ type Trial struct {
 	Metrics   string        `json:"metrics"`
 	Operators []TryOperator `json:"operators"`
 	Data      string        `json:"data"`
+	Config    string        `json:"config"` // for the other commands
 }
 
 // TryOptions are what a trial is started with.
@@ -81,32 +82,46 @@ func Try(ctx context.Context, o TryOptions) (*App, *Trial, error) {
 	return a, trial, nil
 }
 
-// startTrial starts the server on ports that are free now.
+// startTrial starts the server on ports that are free now. Its configuration stands in the data
+// folder, so that every other command can be tried too.
 func startTrial(ctx context.Context, o TryOptions) (*App, error) {
-	file, err := tryFile(o.Dir)
+	data, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("try: %w", err)
+	}
+	path := filepath.Join(data, "try.yaml")
+	text, err := tryConfig(data)
+	if err != nil {
+		return nil, err
+	}
+	file, err := configs.Parse(path, text)
 	if err != nil {
 		return nil, err
 	}
 	crew := &tryCrew{people: map[string]bool{}}
-	return start(ctx, Options{File: file, Log: o.Log, Version: o.Version}, func(a *App) {
+	a, err := start(ctx, Options{File: file, Path: path, Log: o.Log, Version: o.Version}, func(a *App) {
 		a.misbehave, a.fault = misbehaving, o.fault
 		a.registered = crew.registered
 		crew.app = a
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := replaceFile(path, text); err != nil {
+		return nil, errors.Join(fmt.Errorf("write try.yaml: %w", err), a.Close())
+	}
+	return a, nil
 }
 
-// tryFile is the configuration of a trial.
-func tryFile(dir string) (*configs.File, error) {
-	data, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, fmt.Errorf("try: %w", err)
-	}
+// tryConfig is the configuration of a trial.
+func tryConfig(data string) ([]byte, error) {
 	trunk, phones := freeAddress("127.0.0.1:5060"), freeAddress("127.0.0.1:5070")
 	quoted, err := json.Marshal(data)
 	if err != nil {
 		return nil, fmt.Errorf("try: %w", err)
 	}
-	text := fmt.Sprintf(`data: %s
+	return fmt.Appendf(nil, `# Written by hotline try, anew at each start.
+data: %s
 sip:
   trunks:
     listen: [udp://%[2]s, tcp://%[2]s]
@@ -119,8 +134,7 @@ metrics: {listen: %[6]s}
 lines: [{number: "%[7]s", also: ["012919", "+99412919"], start: main}]
 menus: {main: {queue: general}}
 queues: [{name: general, wrap_up: 5s}]
-`, quoted, trunk, phones, tryPorts(), freeAddress("127.0.0.1:8080"), freeAddress("127.0.0.1:9919"), tryLine)
-	return configs.Parse("try.yaml", []byte(text))
+`, quoted, trunk, phones, tryPorts(), freeAddress("127.0.0.1:8080"), freeAddress("127.0.0.1:9919"), tryLine), nil
 }
 
 // tryPorts is the default range of ports for sound, or another where a neighbour sits on its
@@ -174,7 +188,7 @@ func free(address string) bool {
 func (a *App) trial(ctx context.Context) (*Trial, error) {
 	run := a.Run()
 	t := &Trial{
-		Trunk: hostPort(run.Trunks), Phones: hostPort(run.Phones), HTTP: run.HTTP, Metrics: run.Metrics, Data: a.file.Data,
+		Trunk: hostPort(run.Trunks), Phones: hostPort(run.Phones), HTTP: run.HTTP, Metrics: run.Metrics, Data: a.file.Data, Config: a.o.Path,
 	}
 	known, err := a.store.Users(ctx)
 	if err != nil {

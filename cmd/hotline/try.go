@@ -64,5 +64,6 @@ func printTrial(w io.Writer, t *app.Trial) {
 	for _, n := range slices.Sorted(maps.Keys(odd)) {
 		fmt.Fprintf(w, "                %s   %s\n", n, odd[n])
 	}
-	fmt.Fprintf(w, "\nSee one whole call by itself: hotline try --call\n")
+	fmt.Fprintf(w, "\nLook inside from another terminal:   hotline call list --config %s\n", t.Config)
+	fmt.Fprintf(w, "See one whole call by itself:        hotline try --call\n")
 }
