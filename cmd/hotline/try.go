@@ -11,6 +11,9 @@ import (
 	"hotline/app"
 )
 
+// tryData is where a trial keeps its state unless told otherwise.
+const tryData = "./hotline-data"
+
 type tryCmd struct {
 	Call  bool   `help:"Place one real call through it, tell it step by step, and end."`
 	Fault string `enum:",deaf-operator,busy-operator,gone-operator,mute-notice,swapped-legs" default:"" help:"With --call: make exactly that step fail (${enum})."`
@@ -29,6 +32,11 @@ func (c *tryCmd) Run(t *terminal) error {
 	o := app.TryOptions{Dir: c.Data, Log: app.NewLog(level(c.Log)), Version: built()}
 	if c.Call {
 		good, err := app.TryCall(context.Background(), o, c.Fault, t.out)
+		if app.IsLocked(err) && c.Data == tryData {
+			// A trial that was started before is looked at while its call is tried here.
+			o.Dir += "-call"
+			good, err = app.TryCall(context.Background(), o, c.Fault, t.out)
+		}
 		if err == nil && !good {
 			return notSo{}
 		}
