@@ -15,6 +15,7 @@ const (
 	RoleCaller     Role = "caller"
 	RoleOperator   Role = "operator"
 	RoleSupervisor Role = "supervisor"
+	RoleThird      Role = "third" // neither caller nor operator: a directory entry or an outside number
 )
 
 // Info is what is known of a leg from its making on.
@@ -26,6 +27,10 @@ type Info struct {
 	User      string // SIP user, for legs to and from operators' phones
 	From      Number // the caller's number; empty if absent
 	Withheld  bool   // the caller asked for privacy, or gave "anonymous"
+	// ShowHidden says that the carrier lets us show a withheld number: Withheld stays true, in the
+	// record too, but operators see it.
+	ShowHidden bool
+	Diverted   Number // whom the call was meant for before it was diverted to us (RFC 5806, RFC 7044); empty: us
 	Dialled   string // the dialled number or star code, as it arrived
 	SIPCallID string
 	Remote    netip.AddrPort // where the signalling came from or goes to
@@ -67,7 +72,20 @@ var ErrGone = errors.New("the leg is gone")
 type Reason struct {
 	Code   int    // SIP status before the answer; 0 means 480
 	Phrase string // "Busy Here"; empty takes the standard phrase
+	Cause  string // value of a Reason header (RFC 3326), such as `Q.850;cause=16`; empty: none
 	Why    string // for our log
+}
+
+// A Holder is a leg whose telephone we can put on hold by a re-INVITE (RFC 3264 §8.4) and take
+// back. It returns when the peer has agreed, refused, or ctx has ended; ErrGone after the end.
+type Holder interface {
+	Hold(ctx context.Context, on bool) error
+}
+
+// An Early is an incoming leg that can carry sound before its answer: Progress sends 183 with
+// our description of the session. It returns ErrGone if the peer has left before.
+type Early interface {
+	Progress(ctx context.Context) error
 }
 
 // A LegEventKind is what happened on a leg.
@@ -78,6 +96,9 @@ const (
 	LegHeld    LegEventKind = "held"    // the peer put us on hold (sendonly, inactive or 0.0.0.0)
 	LegResumed LegEventKind = "resumed" // and took us back
 	LegEnded   LegEventKind = "ended"   // always the last
+
+	// LegTransfer says that the telephone asks for a transfer; see LegEvent.Transfer.
+	LegTransfer LegEventKind = "transfer"
 )
 
 // A Cause is why a leg ended.
@@ -95,8 +116,26 @@ const (
 
 // A LegEvent is one thing that happened on a leg.
 type LegEvent struct {
-	Kind  LegEventKind
-	Cause Cause // of LegEnded
+	Kind     LegEventKind
+	Cause    Cause     // of LegEnded
+	Q850     int       // of LegEnded: the cause in the peer's Reason header (RFC 3326), 0 if none
+	Transfer *Transfer // of LegTransfer
+}
+
+// A Transfer is what the telephone of a leg asks for by REFER (RFC 3515): that the one it talks
+// to goes on to somebody else. Only legs of operators bring one.
+type Transfer struct {
+	// To is the user part of Refer-To, unescaped: an operator, a queue, a directory entry or a
+	// number. Who it is decides the line.
+	To string
+
+	// Consult is the other leg of the same telephone that Replaces names (RFC 3891): the one to
+	// go to is whoever that leg talks to. nil: a blind transfer to To.
+	Consult Leg
+
+	// Tell reports progress to the telephone (NOTIFY, RFC 3515 §2.4.5): 100, 180, then one
+	// final status. It never waits; after a final status it does nothing.
+	Tell func(code int)
 }
 
 // A DialFailure is why an operator's phone did not take an offer.
@@ -109,6 +148,7 @@ const (
 	Declined    DialFailure = "declined"    // 603, 480 and other final refusals after ringing
 	Unreachable DialFailure = "unreachable" // no contact, no provisional within 4 s, transport error, 404, 408, 5xx
 	Withdrawn   DialFailure = "withdrawn"   // the context was cancelled: we no longer want it
+	Forbidden   DialFailure = "forbidden"   // the allow-list or a cap does not let it out
 )
 
 // A DialError is the error of a dial that brought no leg.
@@ -126,4 +166,19 @@ type Dial struct {
 	From     Number // shown as From user; "anonymous" where Withheld or empty
 	Withheld bool
 	Display  string // From display name: line and language, "919 Русский"
+
+	AutoAnswer bool // the telephone is asked to answer by itself
+}
+
+// An Outside asks for one leg out by a trunk.
+type Outside struct {
+	Call      ID
+	To        Number // as it stands in the directory or was typed
+	Line      string // number of the line: the caller id, and whose trunks are used
+	Operator  string // who caused it; empty: the server itself
+	Emergency bool   // has a channel of its own and is counted by no cap
+
+	// Early, where set, is told once of a leg whose sound is there before the answer (183 with
+	// a description, RFC 3960). The leg is the one that the dial returns if it is answered.
+	Early func(Leg)
 }
