@@ -20,21 +20,21 @@ const (
 
 // Info is what is known of a leg from its making on.
 type Info struct {
-	ID        string // our own, unique in the process
-	Call      ID     // the call it belongs to
-	Role      Role
-	Trunk     string // carrier's name, for legs from the trunk side
-	User      string // SIP user, for legs to and from operators' phones
-	From      Number // the caller's number; empty if absent
-	Withheld  bool   // the caller asked for privacy, or gave "anonymous"
+	ID       string // our own, unique in the process
+	Call     ID     // the call it belongs to
+	Role     Role
+	Trunk    string // carrier's name, for legs from the trunk side
+	User     string // SIP user, for legs to and from operators' phones
+	From     Number // the caller's number; empty if absent
+	Withheld bool   // the caller asked for privacy, or gave "anonymous"
 	// ShowHidden says that the carrier lets us show a withheld number: Withheld stays true, in the
 	// record too, but operators see it.
 	ShowHidden bool
 	Diverted   Number // whom the call was meant for before it was diverted to us (RFC 5806, RFC 7044); empty: us
-	Dialled   string // the dialled number or star code, as it arrived
-	SIPCallID string
-	Remote    netip.AddrPort // where the signalling came from or goes to
-	Unfit     int            // not 0: this INVITE cannot be answered, refuse it with this SIP status (488, 503)
+	Dialled    string // the dialled number or star code, as it arrived
+	SIPCallID  string
+	Remote     netip.AddrPort // where the signalling came from or goes to
+	Unfit      int            // not 0: this INVITE cannot be answered, refuse it with this SIP status (488, 503)
 }
 
 // A Leg is one telephone taking part in a call. Built by sip (and desk, for browsers).
