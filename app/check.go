@@ -1,7 +1,10 @@
 package app
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,8 +14,38 @@ import (
 	"hotline/store"
 )
 
-// Check looks at what a configuration file names: the data folder and the deployer's clips.
-func Check(f *configs.File) (faults configs.Faults) {
+// Check looks at what a configuration file names: certificates, the data folder, the deployer's clips.
+func Check(f *configs.File) (faults configs.Faults) { return append(checkTLS(f), checkData(f)...) }
+
+// checkTLS reads every certificate, so that a wrong one is told before a restart needs it.
+func checkTLS(f *configs.File) (faults configs.Faults) {
+	pair := func(key, certificate, private string) {
+		if certificate == "" {
+			return
+		}
+		if _, err := tls.LoadX509KeyPair(certificate, private); err != nil {
+			faults = append(faults, f.Fault(key, err.Error(), "name a PEM certificate and the key that belongs to it"))
+		}
+	}
+	pair("sip.trunks.tls", f.SIP.Trunks.TLS.Certificate, f.SIP.Trunks.TLS.Key)
+	pair("sip.phones.tls", f.SIP.Phones.TLS.Certificate, f.SIP.Phones.TLS.Key)
+	for i, c := range f.SIP.Trunks.Carriers {
+		key := fmt.Sprintf("sip.trunks.carriers[%d].tls", i)
+		pair(key, c.TLS.Certificate, c.TLS.Key)
+		if c.TLS.CA == "" {
+			continue
+		}
+		if body, err := os.ReadFile(c.TLS.CA); err != nil {
+			faults = append(faults, f.Fault(key+".ca", err.Error(), "name a PEM file of the carrier's authority"))
+		} else if !x509.NewCertPool().AppendCertsFromPEM(body) {
+			faults = append(faults, f.Fault(key+".ca", c.TLS.CA+" holds no certificate", "name a PEM file of the carrier's authority"))
+		}
+	}
+	return faults
+}
+
+// checkData looks into the data folder.
+func checkData(f *configs.File) (faults configs.Faults) {
 	at := func(key, problem, want string) {
 		faults = append(faults, f.Fault(key, problem, want))
 	}

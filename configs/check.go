@@ -47,6 +47,8 @@ func (f *File) check(d *decoder) {
 	c.menus()
 	c.calendars()
 	c.lines()
+	c.directory()
+	c.outgoing()
 	c.rest()
 }
 
@@ -140,6 +142,8 @@ func (c *checker) sip() {
 		c.say("sip.phones.realm", "write up to 64 plain letters, such as hotline", "%s cannot be a realm", c.raw("sip.phones.realm", r))
 	}
 	c.carriers()
+	c.overTLS("sip.trunks", trunks.Listen, trunks.TLS)
+	c.overTLS("sip.phones", phones.Listen, phones.TLS)
 }
 
 func (c *checker) advertise(path, value string) {
@@ -168,9 +172,10 @@ func (c *checker) carriers() {
 	for i, one := range c.file.SIP.Trunks.Carriers {
 		path := at(all, i)
 		c.named(path, one.Name, "carrier", names, i)
-		if len(one.From) == 0 {
-			c.say(path+".from", "name the networks its calls come from, such as [203.0.113.0/24]", "nobody could call")
+		if len(one.From) == 0 && len(one.To) == 0 {
+			c.say(path+".from", "name the networks its calls come from, such as [203.0.113.0/24], or its host under to", "nobody could call")
 		}
+		c.account(path, one)
 		for j, p := range one.From {
 			here := at(path+".from", j)
 			for _, s := range seen {
@@ -349,6 +354,9 @@ func (c *checker) lines() {
 		for j, n := range l.Also {
 			c.number(at(path+".also", j), n, seen)
 		}
+		for j, name := range l.Trunks {
+			c.trunk(at(path+".trunks", j), name)
+		}
 		if !slices.Contains(hours, l.Hours) {
 			c.say(path+".hours", defined(l.Hours, hours, "calendar", "calendars"), "there is no calendar %s", c.raw(path+".hours", l.Hours))
 		}
@@ -379,6 +387,12 @@ const minKeep = 3
 func (c *checker) rest() {
 	if c.file.Limits.Calls < 0 {
 		c.say("limits.calls", "write 0 for a quarter of media.ports, or more", "%d is negative", c.file.Limits.Calls)
+	}
+	if l := c.file.Limits; l.CallsPerSecond < 0 || l.PerNumber < 0 {
+		c.say("limits", "write 0 or more", "a limit is negative")
+	}
+	if t := c.file.Trace; t.MemoryMB < 0 || t.MemoryMB > 4096 {
+		c.say("trace.memory_mb", "write 0 to 4096", "%d MB cannot be kept", t.MemoryMB)
 	}
 	if c.file.Recording.Keep < minKeep {
 		c.say("recording.keep", "write 3mo or more", "%s is less than the 3 months in which callers may ask for a copy", c.raw("recording.keep", c.file.Recording.Keep.String()))

@@ -28,8 +28,13 @@ type File struct {
 	Calendars map[string]Calendar `yaml:"calendars"`
 	Menus     map[string]Menu     `yaml:"menus"`
 	Queues    []Queue             `yaml:"queues"`
+	Directory []Entry             `yaml:"directory"`
+	Transfer  Transfer            `yaml:"transfer"`
+	Numbers   Numbers             `yaml:"numbers"`
+	Outgoing  Outgoing            `yaml:"outgoing"`
 	Prompts   Prompts             `yaml:"prompts"`
 	Limits    Limits              `yaml:"limits"`
+	Trace     Trace               `yaml:"trace"`
 	Stop      Stop                `yaml:"stop"`
 	Recording Recording           `yaml:"recording"`
 
@@ -47,15 +52,57 @@ type Trunks struct {
 	Listen    []Endpoint `yaml:"listen"`
 	Carriers  []Carrier  `yaml:"carriers"`
 	Advertise string     `yaml:"advertise"` // host without port; empty: the address that reaches the peer
+	TLS       TLS        `yaml:"tls"`       // of the tls:// listeners, and shown to carriers that ask
 }
 
-// A Carrier is a network that brings calls.
-type Carrier struct {
-	Name   string         `yaml:"name"`
-	From   []netip.Prefix `yaml:"from"`   // masked; whose INVITEs are calls
-	Media  []netip.Prefix `yaml:"media"`  // masked; empty: those of From
-	Called Called         `yaml:"called"` // where the dialled number stands
+// TLS is a certificate of ours. Paths are joined with the folder of the configuration file.
+type TLS struct {
+	Certificate string `yaml:"certificate"` // PEM, leaf first
+	Key         string `yaml:"key"`         // PEM
 }
+
+// A Carrier is a network that brings calls and, where it has To, takes them.
+type Carrier struct {
+	Name       string         `yaml:"name"`
+	From       []netip.Prefix `yaml:"from"`        // masked; whose INVITEs are calls
+	Media      []netip.Prefix `yaml:"media"`       // masked; empty: those of From
+	Called     Called         `yaml:"called"`      // where the dialled number stands
+	ShowHidden bool           `yaml:"show_hidden"` // operators see numbers that callers withhold
+	To         []Target       `yaml:"to"`          // where calls out go, the first that answers
+	Register   Register       `yaml:"register"`    // as whom we register there; no user: not at all
+	Options    Duration       `yaml:"options"`     // how often To is asked whether it lives; 0: never
+	Numbers    NumberForm     `yaml:"numbers"`     // how it wants numbers written
+	Calls      int            `yaml:"calls"`       // at once, both ways; 0: no limit of its own
+	Priority   int            `yaml:"priority"`    // of calls out: lower goes first
+	Weight     int            `yaml:"weight"`      // share among those of one priority
+	TLS        CarrierTLS     `yaml:"tls"`
+}
+
+// Register is an account with a carrier.
+type Register struct {
+	User     string   `yaml:"user"`
+	Password string   `yaml:"password"`
+	Realm    string   `yaml:"realm"` // empty: whatever the carrier's own address asks for
+	Expires  Duration `yaml:"expires"`
+}
+
+// CarrierTLS is how a carrier and we prove who we are. Paths as in TLS.
+type CarrierTLS struct {
+	CA          string `yaml:"ca"`          // PEM; empty: the system's
+	Certificate string `yaml:"certificate"` // of ours, for this carrier; empty: that of the side
+	Key         string `yaml:"key"`
+	Name        string `yaml:"name"` // in its certificate; empty: the host of To
+}
+
+// A NumberForm is how a number is written to a carrier.
+type NumberForm string
+
+// The forms.
+const (
+	FormE164     NumberForm = "e164"     // +994125550100
+	FormNational NumberForm = "national" // 0125550100
+	FormAsIs     NumberForm = "as-is"    // as it stands in the directory or was typed
+)
 
 // Sound gives the networks the carrier's sound may come from.
 func (c Carrier) Sound() []netip.Prefix {
@@ -79,6 +126,8 @@ type Phones struct {
 	Listen    []Endpoint `yaml:"listen"`
 	Realm     string     `yaml:"realm"`
 	Advertise string     `yaml:"advertise"`
+	TLS       TLS        `yaml:"tls"`
+	DigestMD5 bool       `yaml:"digest_md5"` // false: telephones that know only MD5 stay outside
 }
 
 // Media is where sound enters and leaves.
@@ -106,9 +155,10 @@ type Web struct {
 // A Line is a number the public dials.
 type Line struct {
 	Number string   `yaml:"number"`
-	Also   []string `yaml:"also"`  // other spellings carriers send
-	Hours  string   `yaml:"hours"` // Always or the name of a calendar
-	Start  string   `yaml:"start"` // the name of a menu
+	Also   []string `yaml:"also"`   // other spellings carriers send
+	Hours  string   `yaml:"hours"`  // Always or the name of a calendar
+	Start  string   `yaml:"start"`  // the name of a menu
+	Trunks []string `yaml:"trunks"` // carriers of its calls out; empty: all that have To
 }
 
 // Always as the hours of a line means day and night.
@@ -126,6 +176,46 @@ type Queue struct {
 	Offer     Duration  `yaml:"offer"`   // how long one operator is rung
 	WrapUp    Duration  `yaml:"wrap_up"` // after each call; 0 for none
 	Operators Operators `yaml:"operators"`
+
+	// AutoAnswer asks operators' telephones to answer by themselves.
+	AutoAnswer bool `yaml:"auto_answer"`
+}
+
+// An Entry of the directory is somebody a call can be put through to.
+type Entry struct {
+	Name      string          `yaml:"name"`
+	Number    string          `yaml:"number"`
+	Languages []call.Language `yaml:"languages"` // spoken there; empty: all
+	Emergency bool            `yaml:"emergency"` // no notice before it, and no cap on it
+}
+
+// Transfer is how calls are put through.
+type Transfer struct {
+	Ring Duration `yaml:"ring"` // before the caller goes back to who has put it through
+}
+
+// Numbers says how numbers are read.
+type Numbers struct {
+	Country       string `yaml:"country"`       // country code without +
+	National      string `yaml:"national"`      // prefix of a number in the country
+	International string `yaml:"international"` // prefix of one elsewhere
+}
+
+// Outgoing bounds the calls that leave by a trunk, whoever causes them.
+type Outgoing struct {
+	Allow          []string `yaml:"allow"` // E.164 prefixes with +, or whole short numbers
+	Hours          string   `yaml:"hours"` // Always or the name of a calendar
+	Calls          int      `yaml:"calls"` // at once
+	PerOperator    int      `yaml:"per_operator"`
+	PerNumberHour  int      `yaml:"per_number_hour"`
+	PerOperatorDay int      `yaml:"per_operator_day"`
+	PerDay         int      `yaml:"per_day"`
+}
+
+// Trace is what is kept of the signalling of each call.
+type Trace struct {
+	Keep     Duration `yaml:"keep"`      // 0: nothing on disk
+	MemoryMB int      `yaml:"memory_mb"` // of running and just ended calls; 0: nothing
 }
 
 // Operators is how a queue treats those who serve it.
@@ -141,7 +231,9 @@ type Prompts struct {
 
 // Limits bound what the server takes on.
 type Limits struct {
-	Calls int `yaml:"calls"` // as written; File.Calls gives the number that counts
+	Calls          int `yaml:"calls"`            // as written; File.Calls gives the number that counts
+	CallsPerSecond int `yaml:"calls_per_second"` // new ones; 0: what the machine was measured to carry
+	PerNumber      int `yaml:"per_number"`       // at once from one caller's number; 0: no limit
 }
 
 // Stop is how the server ends.
@@ -192,7 +284,7 @@ func Default() *File {
 		Languages: []call.Language{"az", "en", "ru"},
 		SIP: SIP{
 			Trunks: Trunks{Listen: both(5060), Carriers: []Carrier{}},
-			Phones: Phones{Listen: both(5070), Realm: "hotline"},
+			Phones: Phones{Listen: both(5070), Realm: "hotline", DigestMD5: true},
 		},
 		Media:     Media{Listen: any4, Ports: Ports{First: 20000, Last: 29999}, Engine: EngineAuto},
 		HTTP:      Web{Listen: "127.0.0.1:8080"},
@@ -201,6 +293,12 @@ func Default() *File {
 		Calendars: map[string]Calendar{},
 		Menus:     map[string]Menu{},
 		Queues:    []Queue{},
+		Directory: []Entry{},
+		Transfer:  Transfer{Ring: Duration(20 * time.Second)},
+		Numbers:   Numbers{Country: "994", National: "0", International: "00"},
+		Outgoing:  Outgoing{Allow: []string{}, Hours: Always, Calls: 4, PerOperator: 2, PerNumberHour: 6, PerOperatorDay: 50, PerDay: 500},
+		Limits:    Limits{PerNumber: 4},
+		Trace:     Trace{Keep: Duration(7 * 24 * time.Hour), MemoryMB: 64},
 		Prompts:   Prompts{Whisper: true},
 		Stop:      Stop{Grace: Duration(10 * time.Minute)},
 		Recording: Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12},
@@ -210,9 +308,16 @@ func Default() *File {
 // The entries of lists and maps have defaults of their own, which decode.go puts in before it
 // reads an entry. The sample shows them in its examples.
 
-func (c *Carrier) defaults() { c.Called = CalledRequestURI; c.Media = []netip.Prefix{} }
+func (c *Carrier) defaults() {
+	c.Called, c.Numbers = CalledRequestURI, FormE164
+	c.From, c.Media, c.To = []netip.Prefix{}, []netip.Prefix{}, []Target{}
+	c.Register.Expires, c.Options = Duration(time.Hour), Duration(30*time.Second)
+	c.Priority, c.Weight = 1, 1
+}
 
-func (l *Line) defaults() { l.Hours = Always; l.Also = []string{} }
+func (l *Line) defaults() { l.Hours = Always; l.Also, l.Trunks = []string{}, []string{} }
+
+func (e *Entry) defaults() { e.Languages = []call.Language{} }
 
 func (c *Calendar) defaults() { c.Holidays = HolidaysNone; c.Week = Week{}; c.Dates = map[Date]Hours{} }
 

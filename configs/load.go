@@ -71,8 +71,21 @@ func Parse(name string, data []byte) (*File, error) {
 		})
 		return nil, d.faults
 	}
-	if !filepath.IsAbs(f.Data) {
-		f.Data = filepath.Join(d.folder, f.Data)
+	for _, p := range f.paths() {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(d.folder, *p)
+		}
 	}
 	return f, nil
+}
+
+// paths are the values that are relative to the folder of the file.
+func (f *File) paths() []*string {
+	trunks, phones := &f.SIP.Trunks, &f.SIP.Phones
+	list := []*string{&f.Data, &trunks.TLS.Certificate, &trunks.TLS.Key, &phones.TLS.Certificate, &phones.TLS.Key}
+	for i := range trunks.Carriers {
+		tls := &trunks.Carriers[i].TLS
+		list = append(list, &tls.CA, &tls.Certificate, &tls.Key)
+	}
+	return list
 }

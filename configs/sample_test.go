@@ -61,7 +61,7 @@ func walkKeys(typ reflect.Type, path string, out *[]string) {
 		case reflect.Struct:
 			walkKeys(ft, here, out)
 		case reflect.Slice:
-			if ft.Elem().Kind() == reflect.Struct && here != "sip.trunks.listen" && here != "sip.phones.listen" {
+			if ft.Elem().Kind() == reflect.Struct && here != "sip.trunks.listen" && here != "sip.phones.listen" && ft.Elem() != reflect.TypeFor[Target]() {
 				walkKeys(ft.Elem(), here+"[0]", out)
 			}
 		case reflect.Map:
@@ -75,7 +75,7 @@ func walkKeys(typ reflect.Type, path string, out *[]string) {
 // exampleFile does what the sample says: take out the brackets and the signs #.
 func exampleFile(t *testing.T) *File {
 	t.Helper()
-	text := regexp.MustCompile(`(?m)^( *(?:carriers|lines|calendars|menus|queues):) (?:\[\]|\{\})$`).ReplaceAll(Sample(), []byte("$1"))
+	text := regexp.MustCompile(`(?m)^( *(?:carriers|lines|calendars|menus|queues|directory):) (?:\[\]|\{\})$`).ReplaceAll(Sample(), []byte("$1"))
 	text = regexp.MustCompile(`(?m)^( *)#(  .*)$`).ReplaceAll(text, []byte("$1$2"))
 	got, err := Parse(DefaultPath, text)
 	if err != nil {
@@ -101,6 +101,12 @@ func TestExamplesOfTheSampleServe(t *testing.T) {
 	q.Name = "general"
 	if got.Queues[0] != q {
 		t.Errorf("queue: got %+v, want %+v", got.Queues[0], q)
+	}
+	var e Entry
+	e.defaults()
+	e.Name, e.Number = "service", "+994125550100"
+	if !reflect.DeepEqual(got.Directory[0], e) {
+		t.Errorf("entry: got %+v, want %+v", got.Directory[0], e)
 	}
 	if l := got.Lines[0]; l.Number != "919" || !slices.Equal(l.Also, []string{"012919", "+99412919"}) || l.Hours != Always || l.Start != "main" {
 		t.Errorf("line: got %+v", l)

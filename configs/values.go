@@ -120,8 +120,9 @@ type Transport string
 
 // The transports.
 const (
-	UDP Transport = "udp"
-	TCP Transport = "tcp"
+	UDP     Transport = "udp"
+	TCP     Transport = "tcp"
+	OverTLS Transport = "tls"
 )
 
 // An Endpoint is a socket to listen on.
@@ -132,9 +133,11 @@ type Endpoint struct {
 
 func (e Endpoint) String() string { return string(e.Transport) + "://" + e.Addr.String() }
 
-// meets reports whether two sockets cannot both be open.
+func (t Transport) known() bool { return t == UDP || t == TCP || t == OverTLS }
+
+// meets reports whether two sockets cannot both be open: TLS is TCP underneath.
 func (e Endpoint) meets(o Endpoint) bool {
-	return e.Transport == o.Transport && e.Addr.Port() != 0 && e.Addr.Port() == o.Addr.Port() &&
+	return (e.Transport == UDP) == (o.Transport == UDP) && e.Addr.Port() != 0 && e.Addr.Port() == o.Addr.Port() &&
 		sameHost(e.Addr.Addr(), o.Addr.Addr())
 }
 
@@ -148,12 +151,12 @@ func sameHost(a, b netip.Addr) bool {
 }
 
 func (e *Endpoint) parse(text string) error {
-	const want = "write udp://ADDRESS:PORT or tcp://ADDRESS:PORT, such as udp://0.0.0.0:5060"
+	const want = "write udp://, tcp:// or tls://ADDRESS:PORT, such as udp://0.0.0.0:5060"
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
-		return wrong(want, "%s has no udp:// or tcp:// before it", quote(text))
+		return wrong(want, "%s has no udp://, tcp:// or tls:// before it", quote(text))
 	}
-	if Transport(scheme) != UDP && Transport(scheme) != TCP {
+	if !Transport(scheme).known() {
 		return wrong(want, "%s is no transport of this release", quote(scheme))
 	}
 	addr, err := netip.ParseAddrPort(rest)
@@ -164,6 +167,60 @@ func (e *Endpoint) parse(text string) error {
 		return wrong(want, "%s is a multicast address", addr.Addr())
 	}
 	*e = Endpoint{Transport: Transport(scheme), Addr: addr}
+	return nil
+}
+
+// A Target is where calls out go: a host with or without a port, and how. Its text is
+// HOST[:PORT][;transport=udp|tcp|tls].
+type Target struct {
+	Host      string // a name or an address, IPv6 without brackets
+	Port      uint16 // 0: what DNS says (RFC 3263 §4.2), else the default of the transport
+	Transport Transport
+}
+
+func (t Target) String() string {
+	s := t.Host
+	if strings.Contains(s, ":") {
+		s = "[" + s + "]"
+	}
+	if t.Port != 0 {
+		s += ":" + strconv.Itoa(int(t.Port))
+	}
+	if t.Transport != UDP {
+		s += ";transport=" + string(t.Transport)
+	}
+	return s
+}
+
+func (t *Target) parse(text string) error {
+	const want = "write HOST, HOST:PORT or HOST;transport=tls, such as sip.example.org"
+	at, param, has := strings.Cut(text, ";")
+	got := Target{Transport: UDP}
+	if has {
+		kind, ok := strings.CutPrefix(param, "transport=")
+		if got.Transport = Transport(kind); !ok || !got.Transport.known() {
+			return wrong(want, "%s is no transport", quote(param))
+		}
+	}
+	if a, err := netip.ParseAddr(strings.Trim(at, "[]")); err == nil && a.Zone() == "" {
+		got.Host = a.String()
+		*t = got
+		return nil
+	}
+	got.Host = at
+	if h, port, ok := cutPort(at); ok {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 {
+			return wrong(want, "%s is no port", quote(port))
+		}
+		got.Host, got.Port = h, uint16(n)
+	}
+	if a, err := netip.ParseAddr(got.Host); err == nil && a.Zone() == "" {
+		got.Host = a.String()
+	} else if !host.MatchString(got.Host) {
+		return wrong(want, "%s is no host", quote(got.Host))
+	}
+	*t = got
 	return nil
 }
 
@@ -206,6 +263,10 @@ func choose[T ~string](p *T, text string, list ...T) error {
 		words[i] = string(one)
 	}
 	return wrong("write "+either(words), "%s is not known", quote(text))
+}
+
+func (n *NumberForm) parse(text string) error {
+	return choose(n, text, FormE164, FormNational, FormAsIs)
 }
 
 func (c *Called) parse(text string) error { return choose(c, text, CalledRequestURI, CalledTo) }
