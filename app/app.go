@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -68,8 +69,9 @@ type App struct {
 	desk     *desk.Desk
 	orphans  []call.Dialog // of a process that died
 
-	restoring bool // while New loads the registrations
-	recovery  sync.WaitGroup
+	autoAnswer atomic.Pointer[map[string]bool] // by operator: whose phone is asked to answer by itself
+	restoring  bool                            // while New loads the registrations
+	recovery   sync.WaitGroup
 
 	misbehave  map[string]misbehaviour // by number; only in a trial
 	fault      string                  // planted; only in a trial
@@ -206,7 +208,12 @@ func (a *App) openFloor(ctx context.Context) error {
 }
 
 // Dial implements line.Dialer: the operator's telephones.
-func (a *App) Dial(ctx context.Context, d call.Dial) (call.Leg, error) { return a.sip.Dial(ctx, d) }
+func (a *App) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
+	if on := a.autoAnswer.Load(); on != nil && (*on)[d.User] {
+		d.AutoAnswer = true
+	}
+	return a.sip.Dial(ctx, d)
+}
 
 // loadOperators tells the floor who works here.
 func (a *App) loadOperators(ctx context.Context) error {
@@ -215,6 +222,8 @@ func (a *App) loadOperators(ctx context.Context) error {
 		return err
 	}
 	a.floor.SetOperators(operators(users))
+	auto := autoAnswers(users)
+	a.autoAnswer.Store(&auto)
 	return nil
 }
 

@@ -147,7 +147,7 @@ func (p people) List(ctx context.Context) ([]wire.User, error) {
 	}
 	out := make([]wire.User, len(users))
 	for i, u := range users {
-		out[i] = wire.User{Name: u.Name, Role: u.Role, Queues: u.Queues, Phone: u.Phone, Disabled: u.Disabled, Languages: []string{}}
+		out[i] = wire.User{Name: u.Name, Role: u.Role, Queues: u.Queues, Phone: u.Phone, AutoAnswer: u.AutoAnswer, Disabled: u.Disabled, Languages: []string{}}
 		for _, l := range u.Languages {
 			out[i].Languages = append(out[i].Languages, string(l))
 		}
@@ -159,7 +159,7 @@ func (p people) List(ctx context.Context) ([]wire.User, error) {
 }
 
 func (p people) Add(ctx context.Context, n wire.NewUser) (made wire.MadeUser, err error) {
-	u := store.User{Name: n.Name, Role: n.Role, Queues: n.Queues}
+	u := store.User{Name: n.Name, Role: n.Role, Queues: n.Queues, AutoAnswer: n.AutoAnswer}
 	for _, l := range n.Languages {
 		u.Languages = append(u.Languages, call.Language(l))
 	}
@@ -193,6 +193,13 @@ func newPassword() string {
 	b := make([]byte, 15)
 	_, _ = rand.Read(b) // never fails
 	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func (p people) SetAutoAnswer(ctx context.Context, name string, on bool) error {
+	if err := p.s.SetAutoAnswer(ctx, name, on); err != nil {
+		return known(err)
+	}
+	return p.changed(ctx)
 }
 
 func (p people) Disable(ctx context.Context, name string) error {

@@ -43,7 +43,10 @@ func rules(f *configs.File) []queue.Rules {
 func settings(f *configs.File) line.Settings {
 	s := line.Settings{
 		Languages: f.Languages, Policy: line.Policy(f.Recording.Policy),
-		Limit: f.Calls(), Whisper: f.Prompts.Whisper,
+		Limit: f.Calls(), Whisper: f.Prompts.Whisper, AutoAnswer: map[string]bool{},
+	}
+	for _, q := range f.Queues {
+		s.AutoAnswer[q.Name] = q.AutoAnswer
 	}
 	for _, l := range f.Lines {
 		n := line.Number{Number: l.Number, Also: l.Also, Queue: f.Menus[l.Start].Queue}
@@ -64,6 +67,17 @@ func engine(f *configs.File) string {
 
 func ports(f *configs.File) media.PortRange {
 	return media.PortRange{First: int(f.Media.Ports.First), Last: int(f.Media.Ports.Last)}
+}
+
+// autoAnswers are the users whose telephones are asked to answer by themselves in any queue.
+func autoAnswers(users []store.User) map[string]bool {
+	on := map[string]bool{}
+	for _, u := range users {
+		if u.AutoAnswer {
+			on[u.Name] = true
+		}
+	}
+	return on
 }
 
 // operators are the users who take calls.

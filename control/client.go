@@ -172,6 +172,11 @@ func (c *Client) SetPassword(ctx context.Context, name, password string) error {
 	return c.do(ctx, http.MethodPost, "users/"+url.PathEscape(name)+"/passwd", wire.Password{Password: password}, nil)
 }
 
+// SetAutoAnswer says whether somebody's phone is asked to answer by itself.
+func (c *Client) SetAutoAnswer(ctx context.Context, name string, on bool) error {
+	return c.do(ctx, http.MethodPost, "users/"+url.PathEscape(name)+"/auto-answer", wire.AutoAnswer{On: on}, nil)
+}
+
 // Recordings lists recordings.
 func (c *Client) Recordings(ctx context.Context) (wire.Recordings, error) {
 	return get[wire.Recordings](ctx, c, "recordings")

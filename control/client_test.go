@@ -93,6 +93,7 @@ func TestQuestions(t *testing.T) {
 			{seen{"GET", "/api/v1/users", ""}, func() error { _, err := c.Users(ctx); return err }},
 			{seen{"POST", "/api/v1/users/aysel/disable", ""}, func() error { return c.DisableUser(ctx, "aysel") }},
 			{seen{"POST", "/api/v1/users/aysel/passwd", `{"password":"x"}`}, func() error { return c.SetPassword(ctx, "aysel", "x") }},
+			{seen{"POST", "/api/v1/users/aysel/auto-answer", `{"on":true}`}, func() error { return c.SetAutoAnswer(ctx, "aysel", true) }},
 			{seen{"GET", "/api/v1/recordings", ""}, func() error { _, err := c.Recordings(ctx); return err }},
 			{seen{"GET", "/api/v1/recordings/verify", ""}, func() error { _, err := c.Verify(ctx); return err }},
 			{seen{"POST", "/api/v1/reload", ""}, func() error { return c.Reload(ctx) }},

@@ -38,6 +38,7 @@ type Users interface {
 	Add(ctx context.Context, u wire.NewUser) (wire.MadeUser, error)
 	Disable(ctx context.Context, name string) error
 	SetPassword(ctx context.Context, name, password string) error
+	SetAutoAnswer(ctx context.Context, name string, on bool) error
 }
 
 // Recordings lists and verifies.
@@ -81,22 +82,23 @@ type Desk struct {
 func New(o Options) *Desk {
 	d := &Desk{o: o, api: http.NewServeMux()}
 	for pattern, h := range map[string]func(*http.Request) (any, error){
-		"GET /api/v1/version":                  func(*http.Request) (any, error) { return o.Version, nil },
-		"GET /api/v1/calls":                    d.calls,
-		"GET /api/v1/calls/{id}/trace":         d.trace,
-		"GET /api/v1/users":                    d.users,
-		"POST /api/v1/users":                   d.addUser,
-		"POST /api/v1/users/{name}/disable":    d.disableUser,
-		"POST /api/v1/users/{name}/passwd":     d.setPassword,
-		"GET /api/v1/recordings":               d.recordings,
-		"GET /api/v1/recordings/verify":        d.verify,
-		"GET /api/v1/queues":                   d.live(d.queues),
-		"GET /api/v1/operators":                d.live(d.operators),
-		"POST /api/v1/operators/{name}/pause":  d.live(d.pause),
-		"POST /api/v1/operators/{name}/resume": d.live(d.resume),
-		"POST /api/v1/reload":                  d.live(d.reload),
-		"GET /api/v1/drain":                    d.live(d.drained),
-		"POST /api/v1/drain":                   d.live(d.drain),
+		"GET /api/v1/version":                   func(*http.Request) (any, error) { return o.Version, nil },
+		"GET /api/v1/calls":                     d.calls,
+		"GET /api/v1/calls/{id}/trace":          d.trace,
+		"GET /api/v1/users":                     d.users,
+		"POST /api/v1/users":                    d.addUser,
+		"POST /api/v1/users/{name}/disable":     d.disableUser,
+		"POST /api/v1/users/{name}/passwd":      d.setPassword,
+		"POST /api/v1/users/{name}/auto-answer": d.setAutoAnswer,
+		"GET /api/v1/recordings":                d.recordings,
+		"GET /api/v1/recordings/verify":         d.verify,
+		"GET /api/v1/queues":                    d.live(d.queues),
+		"GET /api/v1/operators":                 d.live(d.operators),
+		"POST /api/v1/operators/{name}/pause":   d.live(d.pause),
+		"POST /api/v1/operators/{name}/resume":  d.live(d.resume),
+		"POST /api/v1/reload":                   d.live(d.reload),
+		"GET /api/v1/drain":                     d.live(d.drained),
+		"POST /api/v1/drain":                    d.live(d.drain),
 	} {
 		d.api.HandleFunc(pattern, d.answer(h))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -112,6 +113,11 @@ func (h usersOf) SetPassword(_ context.Context, name, _ string) error {
 	return h.fail
 }
 
+func (h usersOf) SetAutoAnswer(_ context.Context, name string, on bool) error {
+	h.did = append(h.did, fmt.Sprintf("auto-answer %s %v", name, on))
+	return h.fail
+}
+
 type recordingsOf struct{ *house }
 
 func (h recordingsOf) List(context.Context) ([]wire.Recording, error) {
@@ -213,6 +219,7 @@ func TestWhatIsPressedIsDone(t *testing.T) {
 		{"users", `{"name": "leyla", "role": "operator", "make_password": true}`, "add leyla"},
 		{"users/aysel/disable", ``, "disable aysel"},
 		{"users/aysel/passwd", `{"password": "y"}`, "passwd aysel"},
+		{"users/aysel/auto-answer", `{"on": true}`, "auto-answer aysel true"},
 	} {
 		h := &house{}
 		if res, body := ask(t, newDesk(h).API(), "POST", "/api/v1/"+c.path, c.body); res.StatusCode != 200 {

@@ -170,6 +170,14 @@ func (d *Desk) setPassword(r *http.Request) (any, error) {
 	return done, d.o.Users.SetPassword(r.Context(), r.PathValue("name"), in.Password)
 }
 
+func (d *Desk) setAutoAnswer(r *http.Request) (any, error) {
+	var in wire.AutoAnswer
+	if err := body(r, &in); err != nil {
+		return nil, err
+	}
+	return done, d.o.Users.SetAutoAnswer(r.Context(), r.PathValue("name"), in.On)
+}
+
 // maxPassword is the longest password taken, in bytes: what is hashed must have an end.
 const maxPassword = 1024
 

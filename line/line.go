@@ -80,6 +80,9 @@ type Settings struct {
 	Policy    Policy
 	Limit     int  // calls at once; above it 486
 	Whisper   bool // the operator hears the caller's language before being joined
+
+	// AutoAnswer holds the queues whose operators' telephones are asked to answer by themselves.
+	AutoAnswer map[string]bool
 }
 
 // Check names the first setting that cannot work, by its path in the configuration.

@@ -94,7 +94,7 @@ func (l *Line) ring(ctx context.Context, v *visit, o queue.Order, answers chan<-
 	defer cancel()
 	leg, err := l.o.Dialer.Dial(ringCtx, call.Dial{
 		Call: v.id, User: o.Operator, From: v.rec.From, Withheld: v.rec.Withheld,
-		Display: v.rec.Line + " " + display(v.rec.Language),
+		Display: v.rec.Line + " " + display(v.rec.Language), AutoAnswer: v.settings.AutoAnswer[v.rec.Queue],
 	})
 	select {
 	case answers <- ringing{o.Operator, leg, err}:

@@ -22,6 +22,8 @@ type User struct {
 	Disabled  bool
 	Phone     bool // has a SIP secret
 	Created   time.Time
+
+	AutoAnswer bool // the phone is asked to answer by itself
 }
 
 // Roles is the closed list of roles.
@@ -75,9 +77,9 @@ func (s *Store) AddUser(ctx context.Context, u User, password string) error {
 		return err
 	}
 	err = s.changeUsers(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO users (name, role, languages, queues, disabled, password, created)
-			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING`,
-			u.Name, u.Role, string(languages), string(queues), u.Disabled, hash, time.Now().UnixMicro())
+		res, err := tx.ExecContext(ctx, `INSERT INTO users (name, role, languages, queues, disabled, password, created, auto_answer)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING`,
+			u.Name, u.Role, string(languages), string(queues), u.Disabled, hash, time.Now().UnixMicro(), u.AutoAnswer)
 		return oneRow(res, err, ErrExists)
 	})
 	if err != nil {
@@ -98,6 +100,19 @@ func (s *Store) SetPassword(ctx context.Context, name, password string) error {
 	})
 	if err != nil {
 		return fmt.Errorf("password of %s: %w", name, err)
+	}
+	return nil
+}
+
+// SetAutoAnswer says whether a user's phone is asked to answer by itself. The error is
+// ErrUnknown where there is no such user.
+func (s *Store) SetAutoAnswer(ctx context.Context, name string, on bool) error {
+	err := s.changeUsers(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `UPDATE users SET auto_answer = ? WHERE name = ?`, on, name)
+		return oneRow(res, err, ErrUnknown)
+	})
+	if err != nil {
+		return fmt.Errorf("auto answer of %s: %w", name, err)
 	}
 	return nil
 }
@@ -144,7 +159,7 @@ func (s *Store) CheckPassword(ctx context.Context, name, password string) (User,
 const noUserHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // userColumns are those of scanUser, in its order.
-const userColumns = `name, role, languages, queues, disabled, created,
+const userColumns = `name, role, languages, queues, disabled, created, auto_answer,
 	EXISTS (SELECT 1 FROM sip_secrets WHERE user = name)`
 
 func scanUser(rows *sql.Rows) (u User, err error) {
@@ -152,7 +167,7 @@ func scanUser(rows *sql.Rows) (u User, err error) {
 		languages, queues string
 		created           int64
 	)
-	if err := rows.Scan(&u.Name, &u.Role, &languages, &queues, &u.Disabled, &created, &u.Phone); err != nil {
+	if err := rows.Scan(&u.Name, &u.Role, &languages, &queues, &u.Disabled, &created, &u.AutoAnswer, &u.Phone); err != nil {
 		return u, err
 	}
 	u.Created = time.UnixMicro(created).UTC()

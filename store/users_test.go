@@ -45,6 +45,12 @@ func TestUsers(t *testing.T) {
 			t.Errorf("%s with %q: %v, %v", name, password, ok, err)
 		}
 	}
+	for _, on := range []bool{true, false} {
+		must(t, s.SetAutoAnswer(ctx, "aysel", on))
+		if users, err = s.Users(ctx); err != nil || users[1].AutoAnswer != on || users[0].AutoAnswer {
+			t.Errorf("auto answer set to %v: %+v, %v", on, users, err)
+		}
+	}
 	must(t, s.SetPassword(ctx, "aysel", "four"))
 	if _, ok, _ := s.CheckPassword(ctx, "aysel", "one"); ok {
 		t.Error("the old password is good")
@@ -53,7 +59,7 @@ func TestUsers(t *testing.T) {
 	if _, ok, _ := s.CheckPassword(ctx, "aysel", "four"); ok {
 		t.Error("a disabled user may log in")
 	}
-	for _, err := range []error{s.SetPassword(ctx, "nobody", "x"), s.DisableUser(ctx, "nobody"), s.SetSIPSecret(ctx, "nobody", "r", "x")} {
+	for _, err := range []error{s.SetPassword(ctx, "nobody", "x"), s.DisableUser(ctx, "nobody"), s.SetAutoAnswer(ctx, "nobody", true), s.SetSIPSecret(ctx, "nobody", "r", "x")} {
 		if !errors.Is(err, ErrUnknown) {
 			t.Errorf("an unknown user: %v", err)
 		}

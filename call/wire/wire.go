@@ -170,6 +170,8 @@ type User struct {
 	Queues    []string `json:"queues"` // empty: every queue
 	Phone     bool     `json:"phone"`
 	Disabled  bool     `json:"disabled"`
+
+	AutoAnswer bool `json:"auto_answer"` // the phone is asked to answer by itself
 }
 
 // A NewUser is the body of POST users.
@@ -182,6 +184,12 @@ type NewUser struct {
 	MakePassword bool     `json:"make_password"` // make one and tell it once
 	Phone        bool     `json:"phone"`         // make a SIP secret and tell it once
 	SIPSecret    string   `json:"sip_secret"`    // or take this one
+	AutoAnswer   bool     `json:"auto_answer"`
+}
+
+// AutoAnswer is the body of POST users/{name}/auto-answer.
+type AutoAnswer struct {
+	On bool `json:"on"`
 }
 
 // A MadeUser is what POST users answers. Secrets made are told here and never again.

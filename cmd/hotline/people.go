@@ -19,6 +19,7 @@ type userCmd struct {
 	List    userListCmd    `cmd:"" help:"List who works here."`
 	Disable userDisableCmd `cmd:"" help:"Let somebody in no more; their past stays."`
 	Passwd  userPasswdCmd  `cmd:"" help:"Change a password, read from standard input."`
+	Auto    userAutoCmd    `cmd:"" name:"auto-answer" help:"Have somebody's phone asked to answer by itself, or no more."`
 	Import  userImportCmd  `cmd:"" help:"Add many from a CSV file."`
 }
 
@@ -30,6 +31,7 @@ type userAddCmd struct {
 	Languages []string `placeholder:"az,en,ru" help:"Languages spoken with callers."`
 	Queues    []string `placeholder:"a,b" help:"Queues served; every queue unless given."`
 	Phone     bool     `help:"Make a SIP secret too and print it, once."`
+	Auto      bool     `name:"auto-answer" help:"Ask the phone to answer by itself."`
 }
 
 func (userAddCmd) Help() string {
@@ -44,6 +46,7 @@ func (c *userAddCmd) Run(t *terminal) error {
 	return withClient(c.Config, func(client *control.Client) error {
 		made, err := client.AddUser(context.Background(), control.NewUser{
 			Name: c.Name, Role: c.Role, Languages: c.Languages, Queues: c.Queues, Phone: c.Phone, Password: password,
+			AutoAnswer: c.Auto,
 		})
 		if err != nil {
 			return err
@@ -133,10 +136,28 @@ func (c *userPasswdCmd) Run(t *terminal) error {
 	})
 }
 
+type userAutoCmd struct {
+	fileFlag
+	Name string `arg:"" help:"Whose."`
+	Set  string `arg:"" enum:"on,off" help:"on or off."`
+}
+
+func (userAutoCmd) Help() string { return "Example: hotline user auto-answer aysel on" }
+
+func (c *userAutoCmd) Run(t *terminal) error {
+	return withClient(c.Config, func(client *control.Client) error {
+		if err := client.SetAutoAnswer(context.Background(), c.Name, c.Set == "on"); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.out, "auto-answer of %s is %s\n", c.Name, c.Set)
+		return nil
+	})
+}
+
 type userImportCmd struct {
 	fileFlag
 	outFlag
-	File string `arg:"" type:"existingfile" help:"CSV with a first line of column names: name, role, languages, queues, password, sip_secret."`
+	File string `arg:"" type:"existingfile" help:"CSV with a first line of column names: name, role, languages, queues, password, sip_secret, auto_answer (yes)."`
 }
 
 func (userImportCmd) Help() string {
@@ -180,7 +201,7 @@ func (c *userImportCmd) Run(t *terminal) error {
 }
 
 // userColumns are those an import may have.
-var userColumns = []string{"name", "role", "languages", "queues", "password", "sip_secret"}
+var userColumns = []string{"name", "role", "languages", "queues", "password", "sip_secret", "auto_answer"}
 
 // readUsers reads the file of an import; errors name the line.
 func readUsers(name string, r io.Reader) ([]control.NewUser, error) {
@@ -222,7 +243,8 @@ func readUsers(name string, r io.Reader) ([]control.NewUser, error) {
 		users = append(users, control.NewUser{
 			Name: cell("name"), Role: role, Languages: list(cell("languages")), Queues: list(cell("queues")),
 			Password: cell("password"), SIPSecret: cell("sip_secret"), MakePassword: cell("password") == "",
-			Phone: role == "operator" || cell("sip_secret") != "",
+			Phone:      role == "operator" || cell("sip_secret") != "",
+			AutoAnswer: cell("auto_answer") == "yes",
 		})
 	}
 	return users, nil
