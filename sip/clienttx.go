@@ -35,8 +35,9 @@ func (s *Server) ask(f flow, o outgoing, answered func(*response), failed func(i
 }
 
 // askCancel sends the CANCEL that belongs to an INVITE (RFC 3261 §9.1): same branch.
-func (s *Server) askCancel(invite *clientTx) {
+func (s *Server) askCancel(invite *clientTx, reason string) {
 	o := invite.req.also("CANCEL", invite.req.to)
+	o.extra = reasonOf(reason)
 	branch := invite.key[:len(invite.key)-len("|INVITE")]
 	tx := &clientTx{
 		s: s, key: branch + "|CANCEL", req: o, bytes: o.write(), flow: invite.flow,

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"hotline/call"
+	"hotline/media"
 )
 
 // A dialing is one operator's phones being rung, all contacts at once. The server's lock guards it.
@@ -16,6 +17,8 @@ type dialing struct {
 	forks  []*fork
 	over   bool // decided: an answer that comes now is ended
 	result chan rang
+	early  func(call.Leg) // told once of sound before the answer; nil: nobody listens
+	once   bool           // it has been told
 }
 
 type rang struct {
@@ -35,7 +38,10 @@ type fork struct {
 	code     int    // of a final refusal
 	tag      string // To tag of the 2xx we took
 	// acks are what acknowledged each 2xx, by its To tag, for its repeats.
-	acks map[string][]byte
+	acks  map[string][]byte
+	early map[string]*early // by To tag
+	again bool              // the INVITE was sent once more with a longer session (422)
+	ring  *alarm            // timer C
 }
 
 // Dial rings all contacts of a user; the first that answers is the leg, the others are
@@ -129,21 +135,25 @@ func (g *dialing) begin(forks []*fork) {
 	g.forks = forks
 	for _, k := range forks {
 		k.dial = g
-		l := k.leg
-		l.sent = offerSDP(l.local)
-		o := l.outgoing("INVITE")
-		o.contentType, o.body = "application/sdp", l.sent
-		o.extra = []string{
-			l.contact(), "Allow: " + g.s.allow(phoneSide), "X-Hotline-Call: " + string(l.info.Call),
-		}
-		k.tx = g.s.ask(l.flow, o, k.answered, func(code int) { k.refused(code) })
+		k.leg.sent = offerSDP(k.leg.local)
+		k.invite()
 		k.patience = g.s.after(g.s.times.Provisional, func() {
 			if !k.heard && !k.done {
 				k.refused(408) // first: a contact that is cancelled is no longer waited for
-				k.cancel()
+				k.cancel("")
 			}
 		})
 	}
+}
+
+// invite sends the INVITE of one contact.
+func (k *fork) invite() {
+	l, s := k.leg, k.dial.s
+	o := l.outgoing("INVITE")
+	o.contentType, o.body = "application/sdp", l.sent
+	o.extra = append([]string{l.contact(), "X-Hotline-Call: " + string(l.info.Call)}, s.abilities(l.flow.side())...)
+	o.extra = append(o.extra, l.timer.request()...)
+	k.tx = s.ask(l.flow, o, k.answered, func(code int) { k.refused(code) })
 }
 
 // answered is a provisional answer, a 2xx or a refusal of one contact.
@@ -154,13 +164,48 @@ func (k *fork) answered(r *response) {
 		k.patience.stop()
 		if k.unwanted {
 			k.unwanted = false
-			k.dial.s.askCancel(k.tx)
+			k.dial.s.askCancel(k.tx, "")
+			return
 		}
+		k.ringing()
+		k.provisional(r)
+	case r.StatusCode == 422 && !k.again && !k.done:
+		k.again = true // once: with the session that it wants (RFC 4028 §7.3)
+		if k.leg.timer.refusal(r); k.leg.timer.raised {
+			k.leg.timer.raised = false
+			k.invite()
+			return
+		}
+		k.refused(r.StatusCode)
 	case r.StatusCode < 300:
 		k.accepted(r)
 	default:
 		k.refused(r.StatusCode)
 	}
+}
+
+// ringing sets timer C anew: a telephone that rings for three minutes without a word is given up,
+// whoever waits for it (RFC 3261 §16.6 item 11).
+func (k *fork) ringing() {
+	k.ring.stop()
+	k.ring = k.dial.s.after(k.dial.s.times.Ringing, func() {
+		if !k.done {
+			k.refused(408)
+			k.cancel("")
+		}
+	})
+}
+
+// soundEarly connects what a contact plays before it answers, for the first that does.
+func (k *fork) soundEarly(remote media.Remote) {
+	g := k.dial
+	if g.early == nil || g.once || g.over {
+		return
+	}
+	g.once = true
+	l := k.leg
+	l.setRemote(remote)
+	l.jobs.add(func() { g.early(l) })
 }
 
 // accepted is a 2xx: the first of the dial makes the leg; a repeat gets its ACK again; any other
@@ -169,6 +214,7 @@ func (k *fork) answered(r *response) {
 func (k *fork) accepted(r *response) {
 	s := k.dial.s
 	k.patience.stop()
+	k.ring.stop()
 	if ack := k.acks[r.ttag]; ack != nil {
 		s.put(k.leg.way(), ack)
 		return
@@ -182,15 +228,23 @@ func (k *fork) accepted(r *response) {
 	l := k.leg
 	l.takeAnswer(r)
 	k.tag, k.done, k.dial.over = r.ttag, true, true
-	remote, err := acceptSDP(r.draft.body, l.local)
+	body := r.draft.body
+	if e := k.early[r.ttag]; e != nil {
+		l.localSeq = e.leg.localSeq
+		if len(body) == 0 {
+			body = e.body // the answer came in a reliable 18x (RFC 3262 §5)
+		}
+	}
+	remote, err := acceptSDP(body, l.local)
 	l.remember()
-	k.acks[r.ttag] = s.acknowledge(l)
+	k.acks[r.ttag] = s.acknowledge(l, r.seq)
 	l.phase = legAnswered
+	l.updates = listed(r.draft, "Allow", "UPDATE")
 	l.hasAck = true
 	l.enter()
 	for _, other := range k.dial.forks {
 		if other != k {
-			other.cancel()
+			other.cancel(elsewhere)
 		}
 	}
 	if err != nil {
@@ -200,6 +254,7 @@ func (k *fork) accepted(r *response) {
 		return
 	}
 	l.setRemote(remote)
+	l.timer.agreed(r.draft, true)
 	k.dial.result <- rang{leg: l}
 }
 
@@ -217,9 +272,10 @@ func (l *leg) takeAnswer(r *response) {
 	}
 }
 
-// acknowledge sends the ACK of a 2xx and returns it, for repeats.
-func (s *Server) acknowledge(l *leg) []byte {
+// acknowledge sends the ACK of a 2xx to the INVITE of that number and returns it, for repeats.
+func (s *Server) acknowledge(l *leg, seq uint32) []byte {
 	o := l.outgoing("ACK")
+	o.seq = seq
 	o.via = s.via(l.flow, cookie+newToken())
 	b := o.write()
 	s.put(l.way(), b)
@@ -235,7 +291,7 @@ func (s *Server) endFork(of *leg, r *response) []byte {
 	l := s.newLeg(of.info, of.flow, of.localTag)
 	l.localURI, l.remoteURI, l.target, l.localSeq = of.localURI, of.remoteURI, of.target, r.seq
 	l.takeAnswer(r)
-	ack := s.acknowledge(l)
+	ack := s.acknowledge(l, r.seq)
 	s.ask(l.way(), l.outgoing("BYE"), func(*response) {}, func(int) {})
 	return ack
 }
@@ -247,6 +303,7 @@ func (k *fork) refused(code int) {
 	}
 	k.done, k.code = true, code
 	k.patience.stop()
+	k.ring.stop()
 	k.release()
 	g := k.dial
 	if g.over {
@@ -270,13 +327,14 @@ func (k *fork) release() {
 
 // cancel ends the ringing of one contact. A CANCEL is allowed only after a provisional
 // (RFC 3261 §9.1); until then the INVITE is at least not repeated.
-func (k *fork) cancel() {
+func (k *fork) cancel(reason string) {
 	if k.tag != "" || k.tx == nil || k.tx.state != txProceeding {
 		return
 	}
 	k.patience.stop()
+	k.ring.stop()
 	if k.heard {
-		k.dial.s.askCancel(k.tx)
+		k.dial.s.askCancel(k.tx, reason)
 	} else {
 		k.unwanted = true
 		k.tx.repeat.stop()
@@ -296,7 +354,7 @@ func (g *dialing) abandon() (heard bool, code int) {
 	for _, k := range g.forks {
 		heard = heard || k.heard
 		code = max(code, k.code)
-		k.cancel()
+		k.cancel("")
 	}
 	return heard, code
 }

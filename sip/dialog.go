@@ -148,7 +148,9 @@ func (l *leg) bye() {
 		return
 	}
 	l.dropOkays()
-	l.s.ask(l.way(), l.outgoing("BYE"), func(r *response) {
+	o := l.outgoing("BYE")
+	o.extra = reasonOf(l.reason)
+	l.s.ask(l.way(), o, func(r *response) {
 		if r.StatusCode >= 200 {
 			l.forget()
 		}
@@ -184,9 +186,13 @@ func (l *leg) request(r *request) {
 	}
 	switch r.method {
 	case "BYE":
-		l.said(tx)
+		l.said(r, tx)
 	case "INVITE":
 		l.reinvite(r, tx)
+	case "UPDATE":
+		l.update(r, tx)
+	case "PRACK":
+		l.prack(r, tx)
 	case "OPTIONS":
 		tx.reply(answer{code: 200, extra: l.s.abilities(r.from.side())})
 	case "INFO":
@@ -209,13 +215,13 @@ func (l *leg) follow(f flow) {
 }
 
 // said is the peer's BYE.
-func (l *leg) said(tx *serverTx) {
+func (l *leg) said(r *request, tx *serverTx) {
 	tx.reply(answer{code: 200})
 	if l.phase == legRinging {
 		// A BYE before the answer ends the INVITE too (RFC 3261 §15.1.2).
 		l.invite.reply(answer{code: 487})
 	}
-	l.finish(call.CauseHangup)
+	l.finishFor(call.CauseHangup, q850(r.draft))
 	l.byeWaits = false
 	l.forget()
 }

@@ -3,6 +3,7 @@ package sip
 import (
 	"errors"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"go.uber.org/zap"
@@ -73,6 +74,9 @@ func (s *Server) invited(r *request, a arriving) {
 		return
 	}
 	body, refusal, ok := sessionOf(r)
+	if ok && tooShort(r.draft) {
+		refusal, ok = answer{code: 422, extra: []string{"Min-SE: " + strconv.Itoa(sessionLeast)}}, false
+	}
 	if !ok || !a.line {
 		if ok {
 			refusal = answer{code: 404}
@@ -123,6 +127,9 @@ func (l *leg) take(r *request) {
 	l.localURI = withoutTag(r.draft.get("To"))
 	l.remoteURI = withoutTag(r.draft.get("From"))
 	l.remoteSeq = r.seq
+	l.mustPrack = listed(r.draft, "Require", "100rel")
+	l.canPrack = l.mustPrack || listed(r.draft, "Supported", "100rel")
+	l.updates = listed(r.draft, "Allow", "UPDATE")
 	l.routes = r.draft.list("Record-Route")
 	l.target = contactOf(r.draft)
 	if l.target == "" {
@@ -202,7 +209,7 @@ func (s *Server) cancelled(r *request, invite *serverTx) {
 	}
 	invite.reply(answer{code: 487})
 	if l := invite.leg; l != nil && l.phase == legRinging {
-		l.finish(call.CauseCancelled)
+		l.finishFor(call.CauseCancelled, q850(r.draft))
 		l.forget()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
@@ -62,6 +63,23 @@ type leg struct {
 	okays     map[uint32]*okay // 2xx that wait for their ACK, by CSeq number
 	answering bool
 	probing   bool
+
+	// Provisional answers of ours (RFC 3262).
+	mustPrack, canPrack bool
+	numbered            uint32        // the last RSeq
+	waits               *provisional  // for its PRACK
+	held18x             []answer      // until then
+	settled             chan struct{} // see settling
+	described           bool          // a reliable answer has carried our description
+	agreed              bool          // offer and answer were settled before the 2xx
+	reminder            *alarm
+
+	// Requests of ours that change the session, and its timer.
+	changes           []*sessionChange
+	changing, pausing bool
+	updates           bool // the peer takes UPDATE
+	timer             sessionTimer
+	reason            string // value of the Reason header of our BYE or refusal
 }
 
 // An okay is a 2xx of ours that waits for its ACK.
@@ -75,11 +93,13 @@ type okay struct {
 // newLeg makes a leg with its dialog's fixed parts.
 func (s *Server) newLeg(info call.Info, f flow, localTag string) *leg {
 	info.ID = newToken()
-	return &leg{
+	l := &leg{
 		s: s, info: info, audio: media.Nobody, flow: f, localTag: localTag, callID: info.SIPCallID,
 		events: make(chan call.LegEvent, 64), gone: make(chan struct{}), acked: make(chan struct{}),
 		okays: make(map[uint32]*okay),
 	}
+	l.timer.l = l
+	return l
 }
 
 // key names the leg's dialog.
@@ -104,9 +124,59 @@ func (l *leg) Audio() call.Audio { return l.audio }
 func (l *leg) Ring() {
 	l.s.locked("ring", func() {
 		if l.phase == legRinging && l.invite != nil {
-			l.invite.reply(answer{code: 180, extra: []string{l.contact()}})
+			l.progress(answer{code: 180})
+			l.remind()
 		}
 	})
+}
+
+// remind repeats the last provisional answer each minute, or a proxy between takes the call for
+// dead (RFC 3261 §13.3.1.1); after timer C it is. The lock is held.
+func (l *leg) remind() {
+	if l.reminder != nil {
+		return
+	}
+	end := time.Now().Add(l.s.times.Ringing)
+	var again func()
+	again = func() {
+		if l.phase != legRinging {
+			return
+		}
+		if time.Now().After(end) {
+			l.invite.reply(answer{code: 408})
+			l.finish(call.CauseFailed)
+			l.forget()
+			return
+		}
+		l.invite.again()
+		l.reminder = l.s.after(l.s.times.Reminder, again)
+	}
+	l.reminder = l.s.after(l.s.times.Reminder, again)
+}
+
+// Progress implements call.Early: 183 with the answer to the peer's offer, so that it hears what
+// the leg is played or joined to before the call is answered (RFC 3960). A peer that left the
+// offer to us hears nothing before the answer, unless it asked for reliable answers.
+func (l *leg) Progress(context.Context) error {
+	offered, remote := false, media.Remote{}
+	l.s.locked("progress", func() { offered, remote = l.phase == legRinging && l.offer != nil, l.remote })
+	if offered {
+		l.sound.Connect(remote)
+	}
+	sent := false
+	l.s.locked("progress", func() {
+		if l.phase != legRinging || l.invite == nil || l.sound == nil {
+			return
+		}
+		sent = true
+		l.sent = l.answer
+		l.progress(answer{code: 183, body: l.answer})
+		l.remind()
+	})
+	if !sent {
+		return call.ErrGone
+	}
+	return nil
 }
 
 var errUnfit = errors.New("this leg cannot be answered")
@@ -119,6 +189,9 @@ func (l *leg) Answer(ctx context.Context) error {
 	offered, remote, ok := l.beginAnswer()
 	if !ok {
 		return call.ErrGone
+	}
+	if err := l.settle(ctx); err != nil {
+		return err
 	}
 	if offered {
 		l.sound.Connect(remote) // before the 200: the first sound of the peer must find us ready
@@ -147,6 +220,24 @@ func (l *leg) Answer(ctx context.Context) error {
 	}
 }
 
+// settle waits until the peer has acknowledged a description that we sent before the answer.
+func (l *leg) settle(ctx context.Context) error {
+	for {
+		var wait <-chan struct{}
+		l.s.locked("settle", func() { wait = l.settling() })
+		if wait == nil {
+			return nil
+		}
+		select {
+		case <-wait:
+		case <-l.gone:
+			return call.ErrGone
+		case <-ctx.Done():
+			return fmt.Errorf("answer leg %s: %w", l.info.ID, ctx.Err())
+		}
+	}
+}
+
 // beginAnswer claims the answering of the leg.
 func (l *leg) beginAnswer() (offered bool, r media.Remote, ok bool) {
 	l.s.mu.Lock()
@@ -155,7 +246,7 @@ func (l *leg) beginAnswer() (offered bool, r media.Remote, ok bool) {
 		return false, media.Remote{}, false
 	}
 	l.answering = true
-	return l.offer != nil, l.remote, true
+	return l.offer != nil || l.described, l.remote, true
 }
 
 // accept sends the 200 of an incoming leg. The lock is held.
@@ -163,15 +254,22 @@ func (l *leg) accept() bool {
 	if l.phase != legRinging {
 		return false
 	}
-	body := l.answer
-	if l.offer == nil {
-		body = offerSDP(l.local) // the offer is ours to make, the answer comes in the ACK (RFC 3261 §13.2.1)
+	body, offered := l.answer, false
+	switch {
+	case l.agreed: // before the answer, by a reliable 18x and its PRACK
+		body = nil
+	case l.offer == nil:
+		body, offered = offerSDP(l.local), true // the offer is ours to make, the answer comes in the ACK (RFC 3261 §13.2.1)
 	}
 	l.phase = legAnswered
-	l.sent = body
+	l.waits.stop()
+	l.reminder.stop()
+	if body != nil {
+		l.sent = body
+	}
 	l.remember()
-	l.succeed(l.invite, body, l.offer == nil)
-	if l.offer != nil {
+	l.succeed(l.invite, body, offered)
+	if !offered {
 		l.tellHold()
 	}
 	return true
@@ -181,7 +279,11 @@ func (l *leg) accept() bool {
 // (RFC 3261 §13.3.1.4). The lock is held.
 func (l *leg) succeed(tx *serverTx, body []byte, offered bool) {
 	tx.leg = l
-	tx.reply(answer{code: 200, extra: []string{l.contact(), "Allow: " + l.s.allow(l.flow.side())}, body: body})
+	extra, _ := l.timer.answer(tx.req.draft)
+	tx.reply(answer{code: 200, extra: append(append([]string{l.contact()}, l.s.abilities(l.flow.side())...), extra...), body: body})
+	if len(extra) > 0 {
+		l.timer.start()
+	}
 	l.okays[tx.req.seq] = &okay{
 		offered: offered,
 		repeat:  l.s.repeat(tx.answer, tx.last, l.s.times.T2),
@@ -231,6 +333,7 @@ func (l *leg) acknowledged(r *request) {
 	if first {
 		close(l.acked)
 	}
+	l.nextChange()
 }
 
 // offerAnswered takes the peer's answer to our offer from an ACK. One that cannot be used ends
@@ -291,11 +394,12 @@ func (l *leg) Hangup(r call.Reason) {
 			if code < 300 || code > 699 {
 				code = 480
 			}
-			l.invite.reply(answer{code: code, phrase: r.Phrase})
+			l.invite.reply(answer{code: code, phrase: r.Phrase, extra: reasonOf(r.Cause)})
 			l.finish(call.CauseOurs)
 			l.forget()
 			return
 		}
+		l.reason = r.Cause
 		l.finish(call.CauseOurs)
 		l.bye()
 	})
@@ -303,12 +407,18 @@ func (l *leg) Hangup(r call.Reason) {
 
 // finish ends the leg for the line and gives its sound back. What the dialog still needs goes
 // on. The lock is held.
-func (l *leg) finish(c call.Cause) {
+func (l *leg) finish(c call.Cause) { l.finishFor(c, 0) }
+
+// finishFor is finish with what the peer's Reason header says. The lock is held.
+func (l *leg) finishFor(c call.Cause, q850 int) {
 	if l.phase == legOver {
 		return
 	}
 	l.phase = legOver
-	l.events <- call.LegEvent{Kind: call.LegEnded, Cause: c}
+	l.waits.stop()
+	l.reminder.stop()
+	l.timer.stop()
+	l.events <- call.LegEvent{Kind: call.LegEnded, Cause: c, Q850: q850}
 	close(l.events)
 	close(l.gone)
 	if l.hasAck || l.invite == nil {

@@ -63,7 +63,7 @@ func newMetrics(r prometheus.Registerer, registrations func() float64) (*metrics
 }
 
 // refusalCodes is the closed list of the label code; anything else is "other".
-var refusalCodes = [...]int{400, 403, 404, 405, 406, 408, 413, 415, 416, 420, 423, 480, 481, 482, 486, 488, 491, 500, 501, 503, 505, 600, 603}
+var refusalCodes = [...]int{400, 403, 404, 405, 406, 408, 413, 415, 416, 420, 422, 423, 480, 481, 482, 486, 488, 491, 500, 501, 503, 504, 505, 600, 603}
 
 // refused counts a final answer, if it is a refusal.
 func (m *metrics) refused(code int) {

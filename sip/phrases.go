@@ -7,6 +7,8 @@ func phrase(code int) string {
 		return "Trying"
 	case 180:
 		return "Ringing"
+	case 183:
+		return "Session Progress"
 	case 200:
 		return "OK"
 	case 400:
@@ -31,6 +33,10 @@ func phrase(code int) string {
 		return "Unsupported URI Scheme"
 	case 420:
 		return "Bad Extension"
+	case 422:
+		return "Session Interval Too Small"
+	case 423:
+		return "Interval Too Brief"
 	case 480:
 		return "Temporarily Unavailable"
 	case 481:
@@ -51,6 +57,8 @@ func phrase(code int) string {
 		return "Not Implemented"
 	case 503:
 		return "Service Unavailable"
+	case 504:
+		return "Server Time-out"
 	case 505:
 		return "Version Not Supported"
 	case 600:

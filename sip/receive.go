@@ -2,6 +2,7 @@ package sip
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -9,7 +10,7 @@ import (
 
 // The methods we answer, and those we know but do not offer.
 const (
-	allowTrunks = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+	allowTrunks = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
 	allowPhones = "REGISTER, " + allowTrunks
 )
 
@@ -193,7 +194,7 @@ func (s *Server) refusedEarly(r *request) bool {
 			s.refuse(r, answer{code: 481})
 			return true
 		}
-	case "BYE", "INFO", "CANCEL":
+	case "BYE", "INFO", "CANCEL", "UPDATE", "PRACK":
 		s.refuse(r, answer{code: 481})
 		return true
 	default:
@@ -218,13 +219,21 @@ func (s *Server) notAllowed(r *request) answer {
 	return answer{code: code, extra: []string{"Allow: " + s.allow(r.from.side())}}
 }
 
-// unsupported answers extensions that the request requires: we have none (RFC 3261 §8.2.2.3).
+// extensions are those that a request may require of us.
+var extensions = [...]string{"100rel", "timer"}
+
+// unsupported answers extensions that the request requires and that we do not have (RFC 3261 §8.2.2.3).
 func unsupported(r *request) (answer, bool) {
-	required := r.draft.list("Require")
-	if len(required) == 0 {
+	var unknown []string
+	for _, wanted := range r.draft.list("Require") {
+		if !slices.ContainsFunc(extensions[:], func(e string) bool { return strings.EqualFold(e, wanted) }) {
+			unknown = append(unknown, wanted)
+		}
+	}
+	if len(unknown) == 0 {
 		return answer{}, true
 	}
-	return answer{code: 420, extra: []string{"Unsupported: " + clean(strings.Join(required, ", "))}}, false
+	return answer{code: 420, extra: []string{"Unsupported: " + clean(strings.Join(unknown, ", "))}}, false
 }
 
 // refuse answers a request that leaves nothing behind but its transaction.
@@ -261,7 +270,7 @@ func (s *Server) options(r *request) {
 
 // abilities are the headers that say what we can do.
 func (s *Server) abilities(sd side) []string {
-	return []string{"Allow: " + s.allow(sd), "Accept: application/sdp"}
+	return []string{"Allow: " + s.allow(sd), "Supported: " + strings.Join(extensions[:], ", "), "Accept: application/sdp"}
 }
 
 // registerPhone hands a REGISTER to the registrar. An answer that let somebody in is

@@ -15,13 +15,11 @@ func (l *leg) reinvite(r *request, tx *serverTx) {
 		tx.reply(answer{code: 500, extra: []string{"Retry-After: " + strconv.Itoa(rand.IntN(11))}})
 		return
 	}
-	for _, o := range l.okays {
-		if o.offered {
-			tx.reply(answer{code: 491}) // our offer is still to be answered (RFC 6337 §3.1.1)
-			return
-		}
+	if l.offering() {
+		tx.reply(answer{code: 491}) // our offer is still to be answered (RFC 6337 §3.1.1)
+		return
 	}
-	body, refusal, ok := sessionOf(r)
+	body, refusal, ok := l.sessionAgain(r)
 	if !ok {
 		tx.reply(refusal)
 		return
@@ -40,6 +38,64 @@ func (l *leg) reinvite(r *request, tx *serverTx) {
 	l.remember()
 	l.succeed(tx, description, false)
 	l.setRemote(remote)
+}
+
+// offering says that an offer of ours is on its way: the peer's must not cross it.
+func (l *leg) offering() bool {
+	for _, o := range l.okays {
+		if o.offered {
+			return true
+		}
+	}
+	return l.changing && !l.pausing && l.changes[0].offers()
+}
+
+// sessionAgain is the description in a later request of the dialog, nil if it has none. Not ok:
+// the refusal says why it cannot be had.
+func (l *leg) sessionAgain(r *request) (body []byte, refusal answer, ok bool) {
+	if tooShort(r.draft) {
+		return nil, answer{code: 422, extra: []string{"Min-SE: " + strconv.Itoa(sessionLeast)}}, false
+	}
+	return sessionOf(r)
+}
+
+// update decides an UPDATE (RFC 3311): like an INVITE in the dialog, but answered once and for all,
+// also before the call is. Without an offer it only refreshes. The lock is held.
+func (l *leg) update(r *request, tx *serverTx) {
+	body, refusal, ok := l.sessionAgain(r)
+	if !ok {
+		tx.reply(refusal)
+		return
+	}
+	a := answer{code: 200}
+	if body != nil {
+		if l.phase == legRinging && (l.waits != nil || !l.described) {
+			// Its first offer is not answered (RFC 3311 §5.2).
+			tx.reply(answer{code: 500, extra: []string{"Retry-After: " + strconv.Itoa(rand.IntN(11))}})
+			return
+		}
+		if l.offering() {
+			tx.reply(answer{code: 491})
+			return
+		}
+		description, remote, err := answerAgainSDP(l.sent, body, l.local)
+		if err != nil {
+			tx.reply(answer{code: 488})
+			return
+		}
+		l.sent, a.body = description, description
+		l.setRemote(remote)
+	}
+	l.refresh(r)
+	if l.phase == legAnswered {
+		l.remember()
+	}
+	timer, _ := l.timer.answer(r.draft)
+	a.extra = append(append([]string{l.contact()}, l.s.abilities(l.flow.side())...), timer...)
+	tx.reply(a)
+	if len(timer) > 0 && l.phase == legAnswered {
+		l.timer.start()
+	}
 }
 
 // offerAgain answers an INVITE without an offer: ours goes in the 200 and offers everything

@@ -10,6 +10,10 @@ type timing struct {
 	Probe       time.Duration // the wait for an answer to one OPTIONS after silence of sound
 	Pinhole     time.Duration // between two packets that keep a phone's NAT open; RFC 5626 §4.4.1 asks for less than 30 s
 	Housekeep   time.Duration // between two looks at registrations and tables
+	Glare       time.Duration // the unit of the pauses after 491 (RFC 3261 §14.1)
+	Second      time.Duration // the unit of session timers (RFC 4028)
+	Ringing     time.Duration // timer C: how long a telephone may ring (RFC 3261 §16.6)
+	Reminder    time.Duration // between two provisional answers of a call that we let ring (RFC 3261 §13.3.1.1)
 
 	// TCP: from connecting to the first whole message, from the first byte of a later one to
 	// its last, the silence of a connection that nobody vouches for, and how often one that
@@ -25,6 +29,10 @@ func defaultTiming() timing {
 		Probe:       2 * time.Second,
 		Pinhole:     20 * time.Second,
 		Housekeep:   time.Second,
+		Glare:       10 * time.Millisecond,
+		Second:      time.Second,
+		Ringing:     3 * time.Minute,
+		Reminder:    time.Minute,
 
 		FirstMessage: 5 * time.Second, Unfinished: 5 * time.Second,
 		StrangerIdle: 32 * time.Second, LookAgain: 30 * time.Second,
