@@ -1,6 +1,9 @@
 package sip
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // elsewhere tells a telephone that another one has taken the call: it shows no missed call
 // (RFC 3326 §2).
@@ -17,7 +20,7 @@ func reasonOf(value string) []string {
 // q850 is the cause of ITU-T Q.850 in the Reason headers of a message, 0 if there is none.
 func q850(d *draft) int {
 	for _, v := range d.list("Reason") {
-		if protocol := splitOutside(v, ';')[0]; protocol != "Q.850" {
+		if protocol, _, _ := strings.Cut(v, ";"); !strings.EqualFold(strings.TrimSpace(protocol), "Q.850") {
 			continue
 		}
 		if n, err := strconv.Atoi(paramOf(v, "cause")); err == nil && n > 0 && n < 128 {
