@@ -16,7 +16,7 @@ import (
 func carriers(f *configs.File) []sip.Carrier {
 	cs := make([]sip.Carrier, len(f.SIP.Trunks.Carriers))
 	for i, c := range f.SIP.Trunks.Carriers {
-		cs[i] = sip.Carrier{Name: c.Name, From: c.From, Media: c.Sound(), Called: string(c.Called)}
+		cs[i] = sip.Carrier{Name: c.Name, From: c.From, Media: c.Sound(), Called: string(c.Called), ShowHidden: c.ShowHidden}
 	}
 	return cs
 }

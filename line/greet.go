@@ -84,6 +84,14 @@ func (v *visit) leaving() bool {
 	return v.ctx.Err() != nil
 }
 
+// yesIf is "yes" or nothing, which an event leaves out.
+func yesIf(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
+}
+
 func yesNo(b bool) string {
 	if b {
 		return "yes"

@@ -95,7 +95,7 @@ func (l *Line) open(v *visit) {
 	if err := l.o.Journal.Arrived(v.rec); err != nil {
 		v.log.Error("the row of this call could not be opened", zap.Error(err))
 	}
-	l.event(v, "call.arrived", "line", v.line.Number, "trunk", info.Trunk)
+	l.event(v, "call.arrived", "line", v.line.Number, "trunk", info.Trunk, "withheld", yesIf(v.rec.Withheld), "diverted", yesIf(info.Diverted != ""))
 	v.log.Info("call opened", zap.String("line", v.line.Number), zap.String("trunk", info.Trunk),
 		zap.String("leg", info.ID), zap.String("sip_call_id", info.SIPCallID))
 	go v.listen(l.stopping)

@@ -93,7 +93,7 @@ func (l *Line) ring(ctx context.Context, v *visit, o queue.Order, answers chan<-
 	ringCtx, cancel := context.WithDeadline(ctx, o.Deadline)
 	defer cancel()
 	leg, err := l.o.Dialer.Dial(ringCtx, call.Dial{
-		Call: v.id, User: o.Operator, From: v.rec.From, Withheld: v.rec.Withheld,
+		Call: v.id, User: o.Operator, From: v.rec.From, Withheld: v.rec.Withheld && !v.leg.Info().ShowHidden,
 		Display: v.rec.Line + " " + display(v.rec.Language), AutoAnswer: v.settings.AutoAnswer[v.rec.Queue],
 	})
 	select {

@@ -27,6 +27,7 @@ func (s *Server) inviteFromCarrier(r *request, c Carrier) {
 	a := arriving{
 		info: call.Info{
 			Call: call.NewID(), Role: call.RoleCaller, Trunk: c.Name, From: from, Withheld: withheld,
+			ShowHidden: c.ShowHidden, Diverted: diverted(r.draft),
 			Dialled: dialled(r, c.Called), SIPCallID: r.callID, Remote: r.from.peer,
 		},
 		networks: c.Media,
@@ -221,34 +222,3 @@ func dialled(r *request, where string) string {
 	}
 	return userOf(&r.Recipient)
 }
-
-// caller is the caller's number and whether it is withheld. A carrier's P-Asserted-Identity
-// is worth more than From, which the caller may have written (RFC 3325 §9.1).
-func caller(r *request) (n call.Number, withheld bool) {
-	for _, p := range r.draft.list("Privacy") {
-		for _, v := range strings.Split(p, ";") {
-			switch strings.ToLower(strings.TrimSpace(v)) {
-			case "id", "user", "header":
-				withheld = true
-			}
-		}
-	}
-	user := userOf(&r.From().Address)
-	host := strings.ToLower(r.From().Address.Host)
-	if strings.EqualFold(user, "anonymous") || host == "anonymous.invalid" {
-		withheld, user = true, ""
-	}
-	for _, v := range r.draft.list("P-Asserted-Identity") {
-		if asserted := userOfAddress(v); asserted != "" && !strings.EqualFold(asserted, "anonymous") {
-			user = asserted
-			break
-		}
-	}
-	if len(user) > maxNumber {
-		user = ""
-	}
-	return call.Number(user), withheld
-}
-
-// maxNumber bounds what we take for a caller's number. E.164 has 15 digits; users of SIP have names.
-const maxNumber = 64

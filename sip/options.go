@@ -62,6 +62,9 @@ type Carrier struct {
 	From   []netip.Prefix // networks its signalling comes from
 	Media  []netip.Prefix // networks its sound comes from; empty: From
 	Called string         // where the dialled number stands: "request-uri" (also ""), or "to"
+
+	// ShowHidden lets operators see the numbers that callers of this carrier withhold.
+	ShowHidden bool
 }
 
 // Dialogs remembers the live dialogs of this process, so that the next one can say BYE in those
