@@ -193,6 +193,8 @@ func (l *leg) request(r *request) {
 		l.update(r, tx)
 	case "PRACK":
 		l.prack(r, tx)
+	case "REFER":
+		l.refer(r, tx)
 	case "OPTIONS":
 		tx.reply(answer{code: 200, extra: l.s.abilities(r.from.side())})
 	case "INFO":

@@ -212,7 +212,7 @@ func TestOtherRequestsInACall(t *testing.T) {
 	h := open(t, nil, nil)
 	p := h.carrier()
 	c, l := h.connect(p)
-	for method, code := range map[string]int{"OPTIONS": 200, "UPDATE": 200, "PRACK": 481, "REFER": 405, "NOTIFY": 405, "FOO": 501} {
+	for method, code := range map[string]int{"OPTIONS": 200, "UPDATE": 200, "PRACK": 481, "REFER": 403, "NOTIFY": 405, "FOO": 501} {
 		p.send(c.again(method, "", "", ""))
 		p.answer(method, code)
 	}

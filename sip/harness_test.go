@@ -24,6 +24,9 @@ import (
 // patience is how long a test waits for what must come. It is never waited out where all is well.
 const patience = 10 * time.Second
 
+// quietTime is how long nothing may come where nothing is due.
+const quietTime = 50 * time.Millisecond
+
 // A house is a server on loopback with everything around it played by the test.
 type house struct {
 	*Server

@@ -80,6 +80,8 @@ type leg struct {
 	updates           bool // the peer takes UPDATE
 	timer             sessionTimer
 	reason            string // value of the Reason header of our BYE or refusal
+
+	referred bool // a REFER has been here
 }
 
 // An okay is a 2xx of ours that waits for its ACK.

@@ -11,7 +11,7 @@ import (
 // The methods we answer, and those we know but do not offer.
 const (
 	allowTrunks = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
-	allowPhones = "REGISTER, " + allowTrunks
+	allowPhones = "REGISTER, REFER, " + allowTrunks
 )
 
 func (s *Server) allow(sd side) string {
@@ -197,6 +197,9 @@ func (s *Server) refusedEarly(r *request) bool {
 	case "BYE", "INFO", "CANCEL", "UPDATE", "PRACK":
 		s.refuse(r, answer{code: 481})
 		return true
+	case "REFER":
+		s.refuse(r, answer{code: 403}) // a transfer is asked for in the call that it is about
+		return true
 	default:
 		s.refuse(r, s.notAllowed(r))
 		return true
@@ -220,7 +223,7 @@ func (s *Server) notAllowed(r *request) answer {
 }
 
 // extensions are those that a request may require of us.
-var extensions = [...]string{"100rel", "timer"}
+var extensions = [...]string{"100rel", "timer", "norefersub"}
 
 // unsupported answers extensions that the request requires and that we do not have (RFC 3261 §8.2.2.3).
 func unsupported(r *request) (answer, bool) {

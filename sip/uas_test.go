@@ -141,7 +141,7 @@ func TestMethodsOutsideACall(t *testing.T) {
 	h := open(t, nil, nil)
 	p := h.carrier()
 	for method, code := range map[string]int{
-		"OPTIONS": 200, "BYE": 481, "INFO": 481, "CANCEL": 481, "MESSAGE": 405, "SUBSCRIBE": 405, "REFER": 405,
+		"OPTIONS": 200, "BYE": 481, "INFO": 481, "CANCEL": 481, "MESSAGE": 405, "SUBSCRIBE": 405, "REFER": 403,
 		"PRACK": 481, "UPDATE": 481, "REGISTER": 405, "NEWFANGLED": 501, "invite": 501,
 	} {
 		c := p.dials()
