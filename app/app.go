@@ -235,9 +235,11 @@ func (a *App) openSignalling(context.Context) (err error) {
 	a.sip, err = sip.New(sip.Options{
 		Trunks: sip.TrunkOptions{
 			Listen: endpoints(a.file.SIP.Trunks.Listen), Advertise: a.file.SIP.Trunks.Advertise, Carriers: carriers(a.file),
+			TLS: files(a.file.SIP.Trunks.TLS),
 		},
 		Phones: sip.PhoneOptions{
 			Listen: endpoints(a.file.SIP.Phones.Listen), Advertise: a.file.SIP.Phones.Advertise, Realm: a.file.SIP.Phones.Realm,
+			TLS: files(a.file.SIP.Phones.TLS),
 		},
 		Media: a.media, Users: a.store, Bindings: a.store.Bindings(), Dialogs: dialogs{a.store},
 		Log: a.log.Named("sip"), Metrics: a.metrics,

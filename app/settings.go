@@ -16,10 +16,13 @@ import (
 func carriers(f *configs.File) []sip.Carrier {
 	cs := make([]sip.Carrier, len(f.SIP.Trunks.Carriers))
 	for i, c := range f.SIP.Trunks.Carriers {
-		cs[i] = sip.Carrier{Name: c.Name, From: c.From, Media: c.Sound(), Called: string(c.Called), ShowHidden: c.ShowHidden}
+		cs[i] = sip.Carrier{Name: c.Name, From: c.From, Media: c.Sound(), Called: string(c.Called),
+			TLS: sip.CarrierTLS{CA: c.TLS.CA, Certificate: c.TLS.Certificate, Key: c.TLS.Key, Name: c.TLS.Name}, ShowHidden: c.ShowHidden}
 	}
 	return cs
 }
+
+func files(t configs.TLS) sip.TLSFiles { return sip.TLSFiles{Certificate: t.Certificate, Key: t.Key} }
 
 func endpoints(es []configs.Endpoint) []string {
 	listen := make([]string, len(es))

@@ -276,9 +276,10 @@ func (l *leg) takeAnswer(r *response) {
 func (s *Server) acknowledge(l *leg, seq uint32) []byte {
 	o := l.outgoing("ACK")
 	o.seq = seq
-	o.via = s.via(l.flow, cookie+newToken())
+	f := l.way()
+	o.via = s.via(f, cookie+newToken())
 	b := o.write()
-	s.put(l.way(), b)
+	s.put(f, b)
 	return b
 }
 

@@ -31,7 +31,7 @@ func (s *Server) here(f flow) string {
 func (s *Server) contactURI(f flow) string {
 	uri := "sip:hotline@" + s.here(f)
 	if f.tcp != nil {
-		uri += ";transport=tcp"
+		uri += ";transport=" + f.transport()
 	}
 	return uri
 }
@@ -78,66 +78,109 @@ func hasURIParam(uri, name string) bool {
 
 // way is where a request of ours in the dialog goes. The lock is held.
 //
-// A phone is reached at the address that its last request came from, whatever its Contact
-// says: it is behind NAT more often than not. A carrier is reached as RFC 3261 says, by route
-// set or Contact, but only inside its own networks: no message of a peer sends us elsewhere.
+// A connection that lives carries it, whatever route set and Contact say. A phone is reached at the
+// address that its last request came from: it is behind NAT more often than not. A carrier is
+// reached as RFC 3261 says, by route set or Contact, but only inside its own networks: no message
+// of a peer sends us elsewhere.
 func (l *leg) way() flow {
 	f := l.flow
-	if f.tcp != nil {
-		if !f.tcp.gone() {
-			return f
-		}
-		return l.otherConnection()
-	}
-	if f.side() == phoneSide {
+	if f.alive() && (f.tcp != nil || f.side() == phoneSide) {
 		return f
 	}
-	next := l.target
-	if len(l.routes) > 0 {
-		next = inBrackets(l.routes[0])
+	if f.tcp != nil {
+		if other, ok := l.otherConnection(); ok || f.side() == phoneSide {
+			return other
+		}
 	}
-	u, ok := parseURI(next)
+	hop, ok := l.s.hop(nextOf(l.target, l.routes), f.transport(), f.peer.Addr(), l.info.Trunk)
 	if !ok {
 		return f
 	}
-	addr, err := netip.ParseAddr(strings.Trim(u.Host, "[]"))
-	if err != nil {
-		return f // a name: the address it came from is the one we know
-	}
-	addr = addr.Unmap()
-	if own := l.s.carrierOf(addr); addr != f.peer.Addr() && (own == nil || own.Name != l.info.Trunk) {
-		// Quirk: a carrier behind NAT writes its private address.
+	if hop.transport == "udp" && f.udp != nil {
+		f.peer = hop.at
 		return f
+	}
+	there, err := l.s.reach(hop)
+	if err != nil {
+		return f
+	}
+	return there
+}
+
+// nextOf is the URI that a request in a dialog goes to.
+func nextOf(target string, routes []string) string {
+	if len(routes) > 0 {
+		return inBrackets(routes[0])
+	}
+	return target
+}
+
+// hop reads a carrier's URI as where to send (RFC 3263 §4, without DNS). transport is how the
+// dialog was spoken, peer where the carrier was then. There is none where that is all we know.
+func (s *Server) hop(uri, transport string, peer netip.Addr, trunk string) (target, bool) {
+	u, ok := parseURI(uri)
+	if !ok {
+		return target{}, false
+	}
+	t := target{transport: transport, trunk: trunk}
+	if named, _ := u.UriParams.Get("transport"); transport != "tls" { // what was begun in secret goes on in secret
+		switch named = strings.ToLower(named); {
+		case strings.EqualFold(u.Scheme, "sips"):
+			t.transport = "tls"
+		case named == "udp", named == "tcp", named == "tls":
+			t.transport = named
+		}
 	}
 	port := u.Port
 	if port <= 0 || port > 65535 {
 		port = 5060
+		if t.transport == "tls" {
+			port = 5061
+		}
 	}
-	f.peer = netip.AddrPortFrom(addr, uint16(port))
-	return f
+	addr, err := netip.ParseAddr(strings.Trim(u.Host, "[]"))
+	addr = addr.Unmap()
+	own := s.carrierOf(addr)
+	switch {
+	case err == nil && (addr == peer || own != nil && own.Name == trunk):
+	case t.transport == "udp":
+		// A name: nobody waits for DNS, and the address it came from is one that we know.
+		// Quirk: a carrier behind NAT writes its private address.
+		return target{}, false
+	default:
+		addr = peer
+		if err != nil {
+			t.host = u.Host
+		}
+	}
+	t.at = netip.AddrPortFrom(addr, uint16(port))
+	return t, true
 }
 
 // otherConnection finds the connection that took the place of one that is gone: a phone that
-// registered anew, or another connection of the same carrier.
-func (l *leg) otherConnection() flow {
+// registered anew, or another connection of the same carrier. Without one it is the old.
+func (l *leg) otherConnection() (flow, bool) {
 	s := l.s
 	if l.flow.side() == phoneSide {
 		for _, b := range s.reg.contacts(l.info.User) {
-			if b.Transport != "tcp" {
+			if b.Transport == "udp" {
 				continue
 			}
 			if f, ok := s.flowToLocked(phoneSide, b.Transport, b.Local, b.Source); ok {
-				return f
+				return f, true
 			}
 		}
-		return l.flow
+		return l.flow, false
 	}
-	for key, c := range s.conns {
-		if key.side == trunkSide && key.peer.Addr() == l.flow.peer.Addr() && !c.gone() {
-			return c.flow()
+	for _, c := range s.conns {
+		if c.side != trunkSide || c.gone() || c.secure != l.flow.tcp.secure || c.peer.Addr() != l.flow.peer.Addr() {
+			continue
+		}
+		if carrier := s.carrierAt(c.flow()); carrier != nil && carrier.Name == l.info.Trunk {
+			return c.flow(), true
 		}
 	}
-	return l.flow
+	return l.flow, false
 }
 
 // bye ends the dialog at the peer, at once or, while our 200 is not acknowledged, as soon as it

@@ -29,9 +29,9 @@ func (s side) String() string {
 // An arrival is how a message reached us.
 type arrival struct {
 	Side      side
-	Transport string         // "udp" or "tcp"
+	Transport string         // "udp", "tcp" or "tls"
 	Source    netip.AddrPort // where it came from, unmapped
-	Local     netip.AddrPort // the socket of ours that it came to, as bound (may be a wildcard)
+	Local     netip.AddrPort // the address of ours that it came to; a wildcard where the system does not say
 }
 
 // carrierOf is the carrier whose networks hold the address, nil for a stranger.
@@ -47,9 +47,36 @@ func (s *Server) carrierOf(a netip.Addr) *Carrier {
 	return nil
 }
 
+// carrierNamed is the carrier of that name, nil if there is none.
+func (s *Server) carrierNamed(name string) *Carrier {
+	carriers := *s.carriers.Load()
+	for i := range carriers {
+		if carriers[i].Name == name {
+			return &carriers[i]
+		}
+	}
+	return nil
+}
+
+// carrierAt is the carrier that speaks by a flow: the one that we dialled, else the one whose
+// networks hold the address. One that has to show a certificate is believed over TLS alone:
+// otherwise a forged datagram would be worth as much.
+func (s *Server) carrierAt(f flow) *Carrier {
+	if f.tcp != nil && f.tcp.dialled != nil {
+		return s.carrierNamed(f.tcp.dialled.trunk)
+	}
+	c := s.carrierOf(f.peer.Addr())
+	if c != nil && c.TLS.CA != "" && f.transport() != "tls" {
+		return nil
+	}
+	return c
+}
+
 // SetCarriers replaces the carriers. Calls that are up stay up.
 func (s *Server) SetCarriers(c []Carrier) {
 	own := append([]Carrier(nil), c...)
+	secured := s.trunksTLS(own)
+	s.trunkTLS.Store(&secured)
 	s.carriers.Store(&own)
 }
 
@@ -57,7 +84,7 @@ func (s *Server) SetCarriers(c []Carrier) {
 // trunk side, on the phone side an address that a phone is registered from.
 func (s *Server) knows(f flow) bool {
 	if f.side() == trunkSide {
-		return s.carrierOf(f.peer.Addr()) != nil
+		return s.carrierAt(f) != nil
 	}
 	_, ok := s.reg.bySource(f.peer)
 	return ok
@@ -66,7 +93,12 @@ func (s *Server) knows(f flow) bool {
 // silence does nothing for the peer, on purpose, and counts it.
 func (s *Server) silence(f flow) {
 	s.met.silenced.WithLabelValues(f.side().String()).Inc()
-	if f.side() == trunkSide {
+	if f.side() != trunkSide {
+		return
+	}
+	if c := s.carrierOf(f.peer.Addr()); c != nil && s.grumbles.first(c.Name, time.Now()) {
+		s.log.Warn("a carrier that has to show a certificate speaks without TLS", zap.String("trunk", c.Name), zap.Stringer("remote", f.peer))
+	} else if c == nil {
 		s.strangers.heard(f.peer.Addr())
 	}
 }

@@ -133,7 +133,7 @@ func TestEveryTableIsBounded(t *testing.T) {
 		if i%2 == 1 {
 			text = fmt.Sprintf(text, i, i)
 		}
-		h.datagram(h.udp[0], netip.AddrPortFrom(a, 5060), []byte(text))
+		h.datagram(flow{udp: h.udp[0], peer: netip.AddrPortFrom(a, 5060)}, []byte(text))
 	}
 	h.strangers.mu.Lock()
 	if n := len(h.strangers.count); n > strangersKept {

@@ -372,10 +372,14 @@ func clean(s string) string {
 	}, s)
 }
 
-// hostPort writes an address for Via and URIs, IPv6 in brackets.
+// hostPort writes an address for Via and URIs, IPv6 in brackets. Port 0 leaves the port to the
+// transport.
 func hostPort(host string, port uint16) string {
 	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
 		host = "[" + host + "]"
+	}
+	if port == 0 {
+		return host
 	}
 	return host + ":" + strconv.Itoa(int(port))
 }

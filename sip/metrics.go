@@ -3,7 +3,9 @@ package sip
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -16,7 +18,8 @@ type metrics struct {
 }
 
 // newMetrics registers the series. registrations, the number of users with a phone, is asked at each scrape.
-func newMetrics(r prometheus.Registerer, registrations func() float64) (*metrics, error) {
+// expiry says how long the certificate of a side is good.
+func newMetrics(r prometheus.Registerer, registrations func() float64, expiry func(side, time.Time) (time.Duration, bool)) (*metrics, error) {
 	m := &metrics{
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_sip_refusals_total",
@@ -42,7 +45,21 @@ func newMetrics(r prometheus.Registerer, registrations func() float64) (*metrics
 		Name: "hotline_sip_registrations",
 		Help: "Operators who have a phone that is registered and can be reached.",
 	}, registrations)
-	for _, c := range []prometheus.Collector{m.refusals, m.silenced, gauge} {
+	all := []prometheus.Collector{m.refusals, m.silenced, gauge}
+	for _, sd := range []side{trunkSide, phoneSide} {
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name:        "hotline_sip_certificate_expiry_seconds",
+			Help:        "How long the certificate of a side's tls:// listeners is good from now on; NaN without one.",
+			ConstLabels: prometheus.Labels{"side": sd.String()},
+		}, func() float64 {
+			left, ok := expiry(sd, time.Now())
+			if !ok {
+				return math.NaN()
+			}
+			return left.Seconds()
+		}))
+	}
+	for _, c := range all {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register sip series: %w", err)
 		}

@@ -44,9 +44,10 @@ type Options struct {
 
 // TrunkOptions are the public side: where carriers' calls come in.
 type TrunkOptions struct {
-	Listen    []string // "udp://host:port" or "tcp://host:port"; port 0 takes a free one
+	Listen    []string // "udp://host:port", or tcp, or tls; port 0 takes a free one
 	Advertise string   // host for Via, Contact and SDP; empty: the address that reaches the peer
 	Carriers  []Carrier
+	TLS       TLSFiles // of the tls listeners, and shown to carriers that ask
 }
 
 // PhoneOptions are the operators' side.
@@ -54,6 +55,7 @@ type PhoneOptions struct {
 	Listen    []string
 	Advertise string
 	Realm     string // of the digest; empty takes "hotline"
+	TLS       TLSFiles
 }
 
 // A Carrier is a peer whose INVITEs are calls.
@@ -65,6 +67,7 @@ type Carrier struct {
 
 	// ShowHidden lets operators see the numbers that callers of this carrier withhold.
 	ShowHidden bool
+	TLS        CarrierTLS
 }
 
 // Dialogs remembers the live dialogs of this process, so that the next one can say BYE in those
@@ -81,16 +84,19 @@ func (o Options) Check() error {
 	fault := func(path, format string, a ...any) {
 		faults = append(faults, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, a...)))
 	}
-	for i, l := range o.Trunks.Listen {
-		if _, err := parseListen(l); err != nil {
-			fault(fmt.Sprintf("sip.trunks.listen[%d]", i), "%v", err)
+	listens := func(path string, list []string, f TLSFiles) {
+		for i, l := range list {
+			at, err := parseListen(l)
+			if err != nil {
+				fault(fmt.Sprintf("%s.listen[%d]", path, i), "%v", err)
+			}
+			if at.network == "tls" && f.Certificate == "" {
+				fault(fmt.Sprintf("%s.listen[%d]", path, i), "tls:// needs a certificate; name its files under %s.tls", path)
+			}
 		}
 	}
-	for i, l := range o.Phones.Listen {
-		if _, err := parseListen(l); err != nil {
-			fault(fmt.Sprintf("sip.phones.listen[%d]", i), "%v", err)
-		}
-	}
+	listens("sip.trunks", o.Trunks.Listen, o.Trunks.TLS)
+	listens("sip.phones", o.Phones.Listen, o.Phones.TLS)
 	names := make(map[string]bool)
 	for i, c := range o.Trunks.Carriers {
 		at := fmt.Sprintf("sip.trunks.carriers[%d]", i)
@@ -150,19 +156,22 @@ func (o Options) complete() error {
 
 // A listenAddress is one entry of a listen list.
 type listenAddress struct {
-	network string // "udp" or "tcp"
+	network string // "udp", "tcp" or "tls"
 	at      netip.AddrPort
 }
 
 // parseListen reads "udp://127.0.0.1:5060".
 func parseListen(s string) (listenAddress, error) {
 	network, rest, ok := strings.Cut(s, "://")
-	if !ok || (network != "udp" && network != "tcp") {
-		return listenAddress{}, fmt.Errorf("%q is no listener; write udp://ADDRESS:PORT or tcp://ADDRESS:PORT", s)
+	if !ok || (network != "udp" && network != "tcp" && network != "tls") {
+		return listenAddress{}, fmt.Errorf("%q is no listener; write udp://ADDRESS:PORT, or tcp:// or tls://", s)
 	}
 	at, err := netip.ParseAddrPort(rest)
 	if err != nil {
 		return listenAddress{}, fmt.Errorf("%q is no listener; after %s:// comes an IP address and a port, like 0.0.0.0:5060", s, network)
+	}
+	if at.Addr().Zone() != "" || at.Addr().Is4In6() {
+		return listenAddress{}, fmt.Errorf("%q is no listener; its address must mean the same to everybody, without a zone and in its own family", s)
 	}
 	return listenAddress{network: network, at: at}, nil
 }

@@ -48,20 +48,26 @@ func (s *Server) ByeOrphans(ctx context.Context, ds []call.Dialog) int {
 	return sent
 }
 
-// wayTo is the flow of a remembered dialog: from the socket it lived on, or its successor on the
-// same port. The lock is held.
+// wayTo is the flow of a remembered dialog: from the address it lived on if we still have it. A
+// carrier whose connection died with the process is connected to anew. The lock is held.
 func (s *Server) wayTo(d call.Dialog) (flow, bool) {
 	peer := netip.AddrPortFrom(d.Remote.Addr().Unmap(), d.Remote.Port())
-	if d.Transport == "udp" {
-		for _, u := range s.udp {
-			if u.at.Port() == d.Local.Port() {
-				return flow{udp: u, peer: peer}, true
-			}
-		}
-	}
 	sd := phoneSide
-	if d.Role == call.RoleCaller {
+	if d.Role == call.RoleCaller || d.Role == call.RoleThird {
 		sd = trunkSide
 	}
-	return s.flowToLocked(sd, d.Transport, d.Local, peer)
+	f, ok := s.flowToLocked(sd, d.Transport, d.Local, peer)
+	if ok || sd == phoneSide || d.Transport == "udp" {
+		return f, ok
+	}
+	carrier := s.carrierOf(peer.Addr())
+	if carrier == nil {
+		return flow{}, false
+	}
+	hop, ok := s.hop(nextOf(d.Target, d.Routes), d.Transport, peer.Addr(), carrier.Name)
+	if !ok {
+		return flow{}, false
+	}
+	f, err := s.reach(hop)
+	return f, err == nil
 }

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -34,35 +35,55 @@ func (s *Server) keepPinholes() {
 	}
 }
 
-// flowTo is the way to a registered contact: by UDP from the socket that the REGISTER came to,
-// by TCP over the very connection, if it is still there.
+// flowTo is the way to a registered contact: by UDP from the address that the REGISTER came to,
+// else over the very connection, if it is still there.
 func (s *Server) flowTo(b call.Binding) (flow, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.flowToLocked(phoneSide, b.Transport, b.Local, b.Source)
 }
 
-// flowToLocked is flowTo with the lock held. Where no socket is bound as it was (the ports of
-// a restart may differ), another UDP socket of the side and family serves.
+// flowToLocked is flowTo with the lock held.
 func (s *Server) flowToLocked(sd side, transport string, local, peer netip.AddrPort) (flow, bool) {
-	if transport == "tcp" {
-		c := s.conns[connKey{sd, peer}]
-		if c == nil || c.gone() {
-			return flow{}, false
-		}
-		return c.flow(), true
+	if transport == "udp" {
+		return s.overUDP(sd, local, peer)
 	}
-	var second *udpSocket
+	c := s.conns[connKey{side: sd, transport: transport, peer: peer}]
+	if c == nil || c.gone() {
+		return flow{}, false
+	}
+	return c.flow(), true
+}
+
+// overUDP chooses the socket of a side for a peer that knows us by a local address: the one bound
+// to it, else one of all addresses, which then sends from it. Where there is none (the addresses
+// or ports of a restart may differ), the kernel's routing decides between those of the family.
+func (s *Server) overUDP(sd side, local, peer netip.AddrPort) (flow, bool) {
+	var wild, routed, any *udpSocket
 	for _, u := range s.udp {
-		if u.side != sd {
-			continue
-		}
-		if u.at == local {
+		at := u.at.Addr()
+		switch {
+		case u.side != sd || !u.carries(peer.Addr()):
+		case u.at == local:
 			return flow{udp: u, peer: peer}, true
-		}
-		if a := u.at.Addr(); a.Is4() == peer.Addr().Is4() || (a.IsUnspecified() && a.Is6()) {
-			second = u
+		case at.IsUnspecified():
+			if wild == nil || u.at.Port() == local.Port() {
+				wild = u
+			}
+		case routed == nil && at == s.hosts[sd].towards(peer.Addr()):
+			routed = u
+		default:
+			any = u
 		}
 	}
-	return flow{udp: second, peer: peer}, second != nil
+	f := flow{udp: cmp.Or(wild, routed, any), peer: peer}
+	if f.udp == wild && local.IsValid() && !local.Addr().IsUnspecified() && local.Addr().Is4() == peer.Addr().Is4() {
+		f.from = local.Addr()
+	}
+	return f, f.udp != nil
+}
+
+// carries says whether a socket reaches addresses of that family.
+func (u *udpSocket) carries(peer netip.Addr) bool {
+	return u.six != peer.Is4() || (u.six && u.at.Addr().IsUnspecified())
 }

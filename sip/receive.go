@@ -146,7 +146,7 @@ func (s *Server) ofDialog(r *request) bool {
 
 // trunkRequest decides a request outside all dialogs on the trunk side.
 func (s *Server) trunkRequest(r *request) {
-	carrier := s.carrierOf(r.from.peer.Addr())
+	carrier := s.carrierAt(r.from)
 	if carrier == nil {
 		s.silence(r.from)
 		return

@@ -36,6 +36,9 @@ type Server struct {
 	draining  atomic.Bool
 	strangers *strangers
 	hosts     [2]*advertiser // by side
+	pairs     [2]*pair       // certificates by side; nil: none
+	trunkTLS  atomic.Pointer[map[string]*trunkTLS]
+	grumbles  grumbles
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -76,6 +79,9 @@ func New(o Options) (*Server, error) {
 		strangers: &strangers{log: o.Log, now: time.Now},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if err := s.openPairs(); err != nil {
+		return nil, err
+	}
 	s.SetCarriers(o.Trunks.Carriers)
 	s.hosts[trunkSide] = &advertiser{host: o.Trunks.Advertise, bind: o.Media.Addr()}
 	s.hosts[phoneSide] = &advertiser{host: o.Phones.Advertise, bind: o.Media.Addr()}
@@ -88,7 +94,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the registrations: %w", err)
 	}
-	if s.met, err = newMetrics(o.Metrics, func() float64 { return float64(s.reg.count()) }); err != nil {
+	if s.met, err = newMetrics(o.Metrics, func() float64 { return float64(s.reg.count()) }, s.expiry); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -146,9 +152,13 @@ func (s *Server) open(sd side, list []string) error {
 			s.udp = append(s.udp, u)
 			continue
 		}
-		t, err := openTCP(sd, s.samePort(sd, l.at))
+		at := l.at
+		if l.network == "tcp" {
+			at = s.samePort(sd, at)
+		}
+		t, err := listenTCP(sd, l.network, at)
 		if err != nil && l.at.Port() == 0 {
-			t, err = openTCP(sd, l.at)
+			t, err = listenTCP(sd, l.network, l.at)
 		}
 		if err != nil {
 			return err
@@ -202,7 +212,9 @@ func (s *Server) boundAs(sd side, l listenAddress, used map[string]bool) (string
 		}
 	} else {
 		for _, t := range s.tcp {
-			doors = append(doors, t.door)
+			if t.network() == l.network {
+				doors = append(doors, t.door)
+			}
 		}
 	}
 	for _, d := range doors {
@@ -248,8 +260,7 @@ func (s *Server) closeSockets() error {
 	}
 	for _, c := range s.conns {
 		c.shut()
-		// The reader waits in Read; the writer closes when it has emptied its queue.
-		_ = c.conn.SetReadDeadline(time.Now())
+		c.wake() // the reader waits in Read; the writer closes when it has emptied its queue
 	}
 	return errors.Join(errs...)
 }
@@ -330,7 +341,8 @@ func (s *Server) keepHouse() {
 	defer s.wg.Done()
 	tick := time.NewTicker(s.times.Housekeep)
 	defer tick.Stop()
-	forget := time.Now()
+	var forget time.Time
+	warned := make(map[string]int)
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -343,6 +355,7 @@ func (s *Server) keepHouse() {
 					forget = now
 					s.hosts[trunkSide].forget()
 					s.hosts[phoneSide].forget()
+					s.watchExpiry(now, warned)
 				}
 			}()
 		}

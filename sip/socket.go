@@ -5,19 +5,20 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
 )
 
-// A flow is one way to a peer: a UDP socket of ours and the peer's address, or one TCP
-// connection. Its zero value leads nowhere.
+// A flow is one way to a peer: a UDP socket of ours, the peer's address and the address of ours
+// that the peer knows, or one connection over TCP or TLS. Its zero value leads nowhere.
 type flow struct {
 	udp  *udpSocket
 	tcp  *tcpConn
 	peer netip.AddrPort
+	// from is the address of ours that UDP leaves from, where the socket has several. The zero
+	// address leaves it to the kernel.
+	from netip.Addr
 }
 
 var errNoFlow = errors.New("no way to the peer")
@@ -26,8 +27,7 @@ var errNoFlow = errors.New("no way to the peer")
 func (f flow) send(b []byte) error {
 	switch {
 	case f.udp != nil:
-		_, err := f.udp.conn.WriteToUDPAddrPort(b, f.peer)
-		return err
+		return f.udp.write(b, f.from, f.peer)
 	case f.tcp != nil:
 		return f.tcp.send(b)
 	}
@@ -38,10 +38,13 @@ func (f flow) send(b []byte) error {
 func (f flow) reliable() bool { return f.tcp != nil }
 
 func (f flow) transport() string {
-	if f.tcp != nil {
-		return "tcp"
+	switch {
+	case f.tcp == nil:
+		return "udp"
+	case f.tcp.secure:
+		return "tls"
 	}
-	return "udp"
+	return "tcp"
 }
 
 // alive says whether something sent now may arrive.
@@ -55,7 +58,7 @@ func (f flow) door() *door {
 	case f.udp != nil:
 		return &f.udp.door
 	case f.tcp != nil:
-		return &f.tcp.listener.door
+		return &f.tcp.door
 	}
 	return nil
 }
@@ -72,11 +75,19 @@ func (f flow) arrival() arrival {
 	return arrival{Side: f.side(), Transport: f.transport(), Source: f.peer, Local: f.local()}
 }
 
+// local is where the peer reaches us: the address that its messages come to, as far as we know
+// it, and the port that we listen on.
 func (f flow) local() netip.AddrPort {
-	if d := f.door(); d != nil {
-		return d.at
+	d := f.door()
+	switch {
+	case d == nil:
+		return netip.AddrPort{}
+	case f.tcp != nil:
+		return withAddr(d.at, f.tcp.local.Addr())
+	case f.from.IsValid():
+		return withAddr(d.at, f.from)
 	}
-	return netip.AddrPort{}
+	return d.at
 }
 
 // A door is what is the same for all our listeners.
@@ -90,29 +101,74 @@ type door struct {
 type udpSocket struct {
 	door
 	conn *net.UDPConn
+	six  bool // a socket of IPv6, which may carry IPv4 too
+	many bool // bound to all addresses, and told which of them each datagram came to
 }
 
 // readBufferBytes is asked of the kernel for each UDP socket, so that a burst of calls waits
 // there instead of being lost while one message is decided.
 const readBufferBytes = 1 << 20
 
+// family is the network of Go for one listener: 0.0.0.0 means IPv4 alone, [::] both.
+func family(network string, at netip.Addr) string {
+	switch {
+	case at.Is4():
+		return network + "4"
+	case at.IsUnspecified():
+		return network
+	}
+	return network + "6"
+}
+
 func openUDP(sd side, at netip.AddrPort) (*udpSocket, error) {
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+	conn, err := net.ListenUDP(family("udp", at.Addr()), net.UDPAddrFromAddrPort(at))
 	if err != nil {
 		return nil, fmt.Errorf("listen on udp://%s: %w", at, err)
 	}
 	// The kernel may grant less (net.core.rmem_max); less is no fault.
 	_ = conn.SetReadBuffer(readBufferBytes)
 	bound := conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	return &udpSocket{door: door{side: sd, at: unmap(bound)}, conn: conn}, nil
+	u := &udpSocket{door: door{side: sd, at: unmap(bound)}, conn: conn, six: !bound.Addr().Is4()}
+	// Where it cannot be told, the kernel's routing chooses the address that we answer from.
+	u.many = at.Addr().IsUnspecified() && noteAddresses(conn) == nil
+	return u, nil
+}
+
+// read is the next datagram, where it came from and, on a socket of many addresses, to which.
+func (u *udpSocket) read(b, note []byte) (n int, f flow, err error) {
+	f.udp = u
+	if !u.many {
+		n, f.peer, err = u.conn.ReadFromUDPAddrPort(b)
+		f.peer = unmap(f.peer)
+		return n, f, err
+	}
+	n, noteLen, _, peer, err := u.conn.ReadMsgUDPAddrPort(b, note)
+	if err == nil {
+		f.from = noted(note[:noteLen])
+	}
+	f.peer = unmap(peer)
+	return n, f, err
+}
+
+// write sends one datagram, from that address of ours if the socket has several.
+func (u *udpSocket) write(b []byte, from netip.Addr, to netip.AddrPort) error {
+	if u.many && from.IsValid() && from.Is4() == to.Addr().Is4() {
+		_, _, err := u.conn.WriteMsgUDPAddrPort(b, noteOf(from, u.six), to)
+		if err == nil {
+			return nil
+		}
+		// The address may be ours no longer; the packet may still find its way.
+	}
+	_, err := u.conn.WriteToUDPAddrPort(b, to)
+	return err
 }
 
 // serveUDP reads until the socket is closed.
 func (s *Server) serveUDP(u *udpSocket) {
 	defer s.wg.Done()
-	buf := make([]byte, 64<<10)
+	buf, note := make([]byte, 64<<10), make([]byte, noteBytes)
 	for {
-		n, from, err := u.conn.ReadFromUDPAddrPort(buf)
+		n, f, err := u.read(buf, note)
 		if err != nil {
 			if s.isClosed() || errors.Is(err, net.ErrClosed) {
 				return
@@ -124,18 +180,22 @@ func (s *Server) serveUDP(u *udpSocket) {
 			}
 			continue
 		}
-		s.datagram(u, unmap(from), buf[:n])
+		s.datagram(f, buf[:n])
 	}
 }
 
 // datagram takes one datagram through the door, behind recover.
-func (s *Server) datagram(u *udpSocket, from netip.AddrPort, b []byte) {
+func (s *Server) datagram(f flow, b []byte) {
 	defer s.recovered("udp reader")
 	if isKeepAlive(b) {
 		return
 	}
+	if f.peer.Addr().Zone() != "" {
+		s.silence(f) // a link-local address means something else on each interface
+		return
+	}
 	d, err := scanDatagram(b)
-	s.receive(flow{udp: u, peer: from}, d, err)
+	s.receive(f, d, err)
 }
 
 // isKeepAlive says that there is nothing in it but line ends and zero bytes, which phones send
@@ -153,98 +213,6 @@ func unmap(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// advertiser knows which host of ours a peer can reach. A wildcard is never told to anybody.
-type advertiser struct {
-	host string     // configured, may be a name
-	addr netip.Addr // the same as an address, for SDP
-	bind netip.Addr // where media listens, may be unspecified or invalid
-
-	mu    sync.Mutex
-	known map[netip.Addr]netip.Addr // peer to the local address that reaches it
-}
-
-// advertisedPeers bounds the memory of routes; it is emptied when full, and each minute by age.
-const advertisedPeers = 1024
-
-// resolve finds the address of an advertised name, once, at start.
-func (a *advertiser) resolve() error {
-	if a.host == "" {
-		return nil
-	}
-	a.host = strings.Trim(a.host, "[]")
-	if addr, err := netip.ParseAddr(a.host); err == nil {
-		a.addr = addr.Unmap()
-		return nil
-	}
-	found, err := net.LookupIP(a.host)
-	if err != nil {
-		return fmt.Errorf("find the address of the advertised host %s: %w", a.host, err)
-	}
-	for _, ip := range found {
-		addr, ok := netip.AddrFromSlice(ip)
-		if ok && (!a.addr.IsValid() || addr.Unmap().Is4()) {
-			a.addr = addr.Unmap()
-		}
-	}
-	return nil
-}
-
-// signalling is our host for Via and Contact towards the peer of f.
-func (a *advertiser) signalling(f flow) string {
-	if a.host != "" {
-		return a.host
-	}
-	if at := f.local().Addr(); at.IsValid() && !at.IsUnspecified() {
-		return at.String()
-	}
-	if f.tcp != nil {
-		return f.tcp.local.Addr().String()
-	}
-	return a.towards(f.peer.Addr()).String()
-}
-
-// sound is our address for SDP towards the peer of f.
-func (a *advertiser) sound(f flow) netip.Addr {
-	switch {
-	case a.addr.IsValid():
-		return a.addr
-	case a.bind.IsValid() && !a.bind.IsUnspecified():
-		return a.bind
-	case f.tcp != nil:
-		return f.tcp.local.Addr()
-	}
-	if at := f.local().Addr(); at.IsValid() && !at.IsUnspecified() {
-		return at
-	}
-	return a.towards(f.peer.Addr())
-}
-
-// towards asks the kernel's routing which of our addresses reaches peer, by connecting a UDP
-// socket, which sends nothing.
-func (a *advertiser) towards(peer netip.Addr) netip.Addr {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if at, ok := a.known[peer]; ok {
-		return at
-	}
-	at := netip.IPv6Loopback()
-	if peer.Is4() {
-		at = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	}
-	if c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(peer, 9))); err == nil {
-		at = unmap(c.LocalAddr().(*net.UDPAddr).AddrPort()).Addr()
-		_ = c.Close() // nothing was sent, nothing can fail
-	}
-	if a.known == nil || len(a.known) >= advertisedPeers {
-		a.known = make(map[netip.Addr]netip.Addr)
-	}
-	a.known[peer] = at
-	return at
-}
-
-// forget empties the memory of routes, which change when an interface does.
-func (a *advertiser) forget() {
-	a.mu.Lock()
-	a.known = nil
-	a.mu.Unlock()
+func withAddr(a netip.AddrPort, addr netip.Addr) netip.AddrPort {
+	return netip.AddrPortFrom(addr, a.Port())
 }

@@ -2,6 +2,8 @@ package sip
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -22,34 +24,50 @@ const (
 	writeQueue          = 64              // messages waiting for a slow peer
 )
 
-// tcpListener is one TCP listener of ours.
+// tcpListener is one TCP or TLS listener of ours.
 type tcpListener struct {
 	door
-	ln net.Listener
+	ln     net.Listener
+	secure bool // TLS
 }
 
-// tcpConn is one accepted connection: a reader that frames messages and decides them in order,
-// and a writer behind a queue, so that a peer who does not read holds nobody up.
+// network is how the listener stands in the configuration.
+func (l *tcpListener) network() string {
+	if l.secure {
+		return "tls"
+	}
+	return "tcp"
+}
+
+// tcpConn is one connection, accepted or dialled: a reader that frames messages and decides
+// them in order, and a writer behind a queue, so that a peer who does not read, or is not reached
+// yet, holds nobody up.
 type tcpConn struct {
-	s         *Server
-	listener  *tcpListener
-	conn      net.Conn
+	s *Server
+	door
 	peer      netip.AddrPort
-	local     netip.AddrPort
+	local     netip.AddrPort // the address of ours that the peer knows
+	secure    bool           // TLS
+	dialled   *target        // where we dialled to; nil for an accepted connection
 	out       chan []byte
 	closed    chan struct{}
 	closeOnce sync.Once
-	vouched   atomic.Bool // a registration, a call or a carrier's network stands behind it
-	whole     bool        // a whole message has come; the reader's own
+	vouched   atomic.Bool  // a registration, a call or a carrier's network stands behind it
+	heard     atomic.Int64 // when the last bytes came, in Unix nanoseconds
+	whole     bool         // a whole message has come; the reader's own
+
+	mu   sync.Mutex
+	conn net.Conn // nil while a dialled connection is not there yet
 }
 
-func openTCP(sd side, at netip.AddrPort) (*tcpListener, error) {
-	ln, err := net.Listen("tcp", at.String())
+// listenTCP opens the listener of one entry.
+func listenTCP(sd side, network string, at netip.AddrPort) (*tcpListener, error) {
+	ln, err := net.Listen(family("tcp", at.Addr()), at.String())
 	if err != nil {
-		return nil, fmt.Errorf("listen on tcp://%s: %w", at, err)
+		return nil, fmt.Errorf("listen on %s://%s: %w", network, at, err)
 	}
 	bound := ln.Addr().(*net.TCPAddr).AddrPort()
-	return &tcpListener{door: door{side: sd, at: unmap(bound)}, ln: ln}, nil
+	return &tcpListener{door: door{side: sd, at: unmap(bound)}, ln: ln, secure: network == "tls"}, nil
 }
 
 // serveTCP accepts until the listener is closed.
@@ -71,32 +89,85 @@ func (s *Server) serveTCP(l *tcpListener) {
 	}
 }
 
-// accept decides about one new connection before anything is read from it.
+// accept decides about one new connection before anything is read from it or a word of TLS is
+// spoken. The rest is the connection's own goroutine's, so that a slow peer delays no other.
 func (s *Server) accept(l *tcpListener, conn net.Conn) {
 	defer s.recovered("tcp listener")
-	c := &tcpConn{
-		s: s, listener: l, conn: conn,
-		peer:   unmap(conn.RemoteAddr().(*net.TCPAddr).AddrPort()),
-		local:  unmap(conn.LocalAddr().(*net.TCPAddr).AddrPort()),
-		out:    make(chan []byte, writeQueue),
-		closed: make(chan struct{}),
-	}
-	if l.side == trunkSide {
-		if s.carrierOf(c.peer.Addr()) == nil {
-			s.silence(c.flow())
-			_ = conn.Close() // nothing was read or written
-			return
-		}
+	c := s.newConn(l.door, unmap(conn.RemoteAddr().(*net.TCPAddr).AddrPort()), l.secure)
+	c.local = unmap(conn.LocalAddr().(*net.TCPAddr).AddrPort())
+	c.conn = conn
+	if l.side == trunkSide && s.carrierAt(c.flow()) != nil {
 		c.vouched.Store(true)
 	}
-	if !s.admit(c) {
+	strange := l.side == trunkSide && !c.vouched.Load() || c.peer.Addr().Zone() != ""
+	if strange || !s.admit(c) {
 		s.silence(c.flow())
-		_ = conn.Close()
+		_ = conn.Close() // nothing was read or written
 		return
 	}
-	s.wg.Add(2)
-	go c.write()
-	go c.read()
+	go c.live()
+}
+
+func (s *Server) newConn(d door, peer netip.AddrPort, secure bool) *tcpConn {
+	return &tcpConn{
+		s: s, door: d, peer: peer, secure: secure,
+		out: make(chan []byte, writeQueue), closed: make(chan struct{}),
+	}
+}
+
+// live is the life of a connection: it is made ready, written and read until it ends.
+func (c *tcpConn) live() {
+	defer c.s.wg.Done()
+	defer c.s.connectionGone(c)
+	defer c.shut()
+	defer c.s.recovered("tcp connection")
+	conn, err := c.ready()
+	if err != nil {
+		c.failed(conn, err)
+		return
+	}
+	c.s.wg.Add(1)
+	go c.write(conn)
+	c.read(conn)
+}
+
+// ready dials, where the connection is ours to make, and agrees on TLS, where that is spoken. It
+// returns what there is of a connection also with an error.
+func (c *tcpConn) ready() (net.Conn, error) {
+	conn := c.conn
+	if c.dialled != nil {
+		return c.dial()
+	}
+	if !c.secure {
+		return conn, nil
+	}
+	secured := tls.Server(conn, c.s.serverTLS(c))
+	ctx, cancel := context.WithTimeout(c.s.ctx, c.s.times.Handshake)
+	defer cancel()
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return conn, err
+	}
+	return c.become(secured)
+}
+
+// become takes the connection that is ready, unless it has been given up meanwhile.
+func (c *tcpConn) become(conn net.Conn) (net.Conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conn = conn
+	if c.gone() {
+		return conn, net.ErrClosed
+	}
+	return conn, nil
+}
+
+// wake ends a Read that waits.
+func (c *tcpConn) wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn != nil {
+		_ = c.conn.SetReadDeadline(time.Now()) // fails only on a connection that is closed
+	}
 }
 
 // admit enters the connection, unless there are too many strangers.
@@ -119,14 +190,31 @@ func (s *Server) admit(c *tcpConn) bool {
 	if !c.vouched.Load() && (same >= strangersPerAddress || all >= strangersInAll) {
 		return false
 	}
-	s.conns[connKey{c.listener.side, c.peer}] = c
+	s.enter(c)
 	return true
 }
 
-// connKey finds a connection by the side and the peer's address and port.
+// enter makes the connection findable and counts its goroutine. The lock is held.
+func (s *Server) enter(c *tcpConn) {
+	s.conns[c.key()] = c
+	s.wg.Add(1)
+}
+
+// connKey finds a connection: by its side, how it is spoken on and the peer's address and port; one
+// that we dialled also by the carrier it is for, because each may have a certificate of its own.
 type connKey struct {
-	side side
-	peer netip.AddrPort
+	side      side
+	transport string
+	peer      netip.AddrPort
+	trunk     string
+}
+
+func (c *tcpConn) key() connKey {
+	k := connKey{side: c.side, transport: c.flow().transport(), peer: c.peer}
+	if c.dialled != nil {
+		k.trunk = c.dialled.trunk
+	}
+	return k
 }
 
 func (c *tcpConn) flow() flow { return flow{tcp: c, peer: c.peer} }
@@ -163,21 +251,28 @@ func (c *tcpConn) shut() {
 
 // write sends what is queued; on the way out also what was queued before the end, so that a
 // 400 that ends the connection still arrives.
-func (c *tcpConn) write() {
+func (c *tcpConn) write(conn net.Conn) {
 	defer c.s.wg.Done()
 	defer c.s.recovered("tcp writer")
-	defer func() { _ = c.conn.Close() }() // the peer learns it by the close itself
+	defer func() { _ = conn.Close() }() // the peer learns it by the close itself
+	alive := c.keepAlive()
+	defer alive.stop()
 	for {
 		select {
 		case b := <-c.out:
-			if !c.put(b) {
+			if !c.put(conn, b) {
+				return
+			}
+		case <-alive.due():
+			if !alive.next(c) {
+				c.shut()
 				return
 			}
 		case <-c.closed:
 			for {
 				select {
 				case b := <-c.out:
-					if !c.put(b) {
+					if !c.put(conn, b) {
 						return
 					}
 				default:
@@ -188,11 +283,11 @@ func (c *tcpConn) write() {
 	}
 }
 
-func (c *tcpConn) put(b []byte) bool {
-	if c.conn.SetWriteDeadline(time.Now().Add(writeLimit)) != nil {
+func (c *tcpConn) put(conn net.Conn, b []byte) bool {
+	if conn.SetWriteDeadline(time.Now().Add(writeLimit)) != nil {
 		return false
 	}
-	if _, err := c.conn.Write(b); err != nil {
+	if _, err := conn.Write(b); err != nil {
 		c.shut()
 		return false
 	}
@@ -200,19 +295,18 @@ func (c *tcpConn) put(b []byte) bool {
 }
 
 // read takes messages off the stream until it ends or breaks the rules.
-func (c *tcpConn) read() {
-	defer c.s.wg.Done()
-	defer c.s.connectionGone(c)
-	defer c.shut()
-	defer c.s.recovered("tcp reader")
+func (c *tcpConn) read(conn net.Conn) {
 	chunk := make([]byte, 16<<10)
 	var buf []byte // what has come of a message that is not whole
 	deadline := time.Now().Add(c.s.times.FirstMessage)
 	for {
-		if c.conn.SetReadDeadline(deadline) != nil {
+		if conn.SetReadDeadline(deadline) != nil {
 			return
 		}
-		n, err := c.conn.Read(chunk)
+		n, err := conn.Read(chunk)
+		if n > 0 {
+			c.heard.Store(time.Now().UnixNano())
+		}
 		had := pending(buf)
 		var ok bool
 		if buf, ok = c.consume(append(buf, chunk[:n]...)); !ok {
@@ -308,25 +402,35 @@ func (c *tcpConn) message(b []byte, end int) (used int, ok bool) {
 	return end + length, !c.gone()
 }
 
-// connectionGone forgets a connection and whoever registered by it.
+// connectionGone forgets a connection, and whoever registered by it. Requests of ours that
+// nobody has answered on it have failed; those that are answered already go on, because the rest
+// may come over another connection (RFC 3261 §18.2.2).
 func (s *Server) connectionGone(c *tcpConn) {
 	defer s.recovered("tcp end")
-	s.mu.Lock()
-	key := connKey{c.listener.side, c.peer}
-	if s.conns[key] == c {
-		delete(s.conns, key)
-	}
-	closed := s.closed
-	s.mu.Unlock()
-	if c.listener.side == phoneSide && !closed {
-		s.reg.connectionGone("tcp", c.peer)
+	closed := true
+	s.locked("tcp end", func() {
+		closed = false
+		if s.conns[c.key()] == c {
+			delete(s.conns, c.key())
+		}
+		for _, tx := range s.clientTxs {
+			if tx.flow.tcp == c && !tx.heard {
+				tx.fail(503)
+			}
+		}
+	})
+	if c.side == phoneSide && !closed {
+		s.reg.connectionGone(c.flow().transport(), c.peer)
 	}
 }
 
 // vouches says whether an idle connection still has somebody behind it.
 func (s *Server) vouches(c *tcpConn) bool {
-	if c.listener.side == trunkSide {
-		return s.carrierOf(c.peer.Addr()) != nil
+	if c.dialled != nil {
+		return s.carrierNamed(c.dialled.trunk) != nil
+	}
+	if c.side == trunkSide {
+		return s.carrierAt(c.flow()) != nil
 	}
 	if _, ok := s.reg.bySource(c.peer); ok {
 		return true

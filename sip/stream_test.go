@@ -177,7 +177,7 @@ func TestAPeerThatDoesNotRead(t *testing.T) {
 	p.send(c.text("OPTIONS", c.branch, "", "", ""))
 	p.answer("OPTIONS", 200)
 	var conn *tcpConn
-	h.locked("test", func() { conn = h.conns[connKey{trunkSide, p.at}] })
+	h.locked("test", func() { conn = h.conns[connKey{side: trunkSide, transport: "tcp", peer: p.at}] })
 	big := []byte(strings.Repeat("x", 1<<20))
 	began := time.Now()
 	for !conn.gone() {

@@ -19,6 +19,10 @@ type timing struct {
 	// its last, the silence of a connection that nobody vouches for, and how often one that
 	// somebody does is looked at.
 	FirstMessage, Unfinished, StrangerIdle, LookAgain time.Duration
+
+	Handshake  time.Duration // TLS with somebody who connects
+	Connect    time.Duration // to a carrier, with TLS
+	Ping, Pong time.Duration // between two questions on a connection to a carrier, and for the answer (RFC 5626 §4.4.1)
 }
 
 func defaultTiming() timing {
@@ -36,6 +40,7 @@ func defaultTiming() timing {
 
 		FirstMessage: 5 * time.Second, Unfinished: 5 * time.Second,
 		StrangerIdle: 32 * time.Second, LookAgain: 30 * time.Second,
+		Handshake: 5 * time.Second, Connect: 4 * time.Second, Ping: 25 * time.Second, Pong: 10 * time.Second,
 	}
 }
 
