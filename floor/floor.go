@@ -235,6 +235,23 @@ func (f *Floor) OwnCall(operator string, on bool) {
 	f.tell(queue.OwnCallChanged{Operator: operator, On: on})
 }
 
+// Reserve keeps an operator for a call that asks for them by name: a transfer, a colleague's. It is
+// false where they are in a call or cannot be reached. OwnCall(operator, false) ends it, or Transfer.
+func (f *Floor) Reserve(operator string) bool {
+	stood := false
+	f.ask(func() { stood = f.step(queue.Reserved{Operator: operator}).stood })
+	return stood
+}
+
+// Transfer hands the caller of a talk on, to an operator who is reserved, or to somebody who is
+// none (empty): then the call has no more part here and its order channel is closed. The operator
+// of before goes to wrap-up. It is false where there is no such talk or no such reservation.
+func (f *Floor) Transfer(id call.ID, to string) bool {
+	stood := false
+	f.ask(func() { stood = f.step(queue.Transferred{Call: id, To: to}).stood })
+	return stood
+}
+
 // Snapshot shows who waits and who works now; after Close, as it was then.
 func (f *Floor) Snapshot() queue.Snapshot {
 	var snap queue.Snapshot

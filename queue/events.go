@@ -7,7 +7,7 @@ import (
 )
 
 // An Event is one thing that happened outside: Entered, Left, Reported, OperatorsSet, RulesSet,
-// PhoneChanged, Paused, Resumed, OwnCallChanged or Tick. Any event may come at any time, late or
+// PhoneChanged, Paused, Resumed, OwnCallChanged, Reserved, Transferred or Tick. Any event may come at any time, late or
 // twice; what no longer matters changes nothing.
 type Event interface{ event() }
 
@@ -54,6 +54,20 @@ type OwnCallChanged struct {
 	On       bool
 }
 
+// Reserved asks for an operator outside the queues: for a transfer, or for a colleague's call. It
+// is answered by Replied; where that stands, the operator counts as in a call of their own until
+// OwnCallChanged or Transferred says otherwise, and is offered nobody. A pause or a wrap-up is no
+// hindrance: whoever calls knows whom.
+type Reserved struct{ Operator string }
+
+// Transferred says that the operator of a talk has handed the caller on: to another one, who is
+// reserved, or (To empty) to somebody who is no operator, which ends the call's part here. The
+// first goes to wrap-up. It is answered by Replied.
+type Transferred struct {
+	Call call.ID
+	To   string
+}
+
 // Tick says only that time has passed: it answers Wake.
 type Tick struct{}
 
@@ -66,6 +80,8 @@ func (PhoneChanged) event()   {}
 func (Paused) event()         {}
 func (Resumed) event()        {}
 func (OwnCallChanged) event() {}
+func (Reserved) event()       {}
+func (Transferred) event()    {}
 func (Tick) event()           {}
 
 // A Command is what the runner has to do or to note: Queued, Offered, Withdrawn, Replied,
@@ -102,7 +118,8 @@ type Withdrawn struct {
 }
 
 // Replied answers Reported: whether the operator has the call after it. For Answered that is
-// whether the offer still stood; for other results it means nothing.
+// whether the offer still stood; for other results it means nothing. It also answers Reserved
+// and Transferred: whether it could be done.
 type Replied struct {
 	Call     call.ID
 	Operator string
@@ -179,6 +196,8 @@ const (
 	WhyResumed      Why = "resumed"
 	WhyOwnCall      Why = "own_call" // a call of the operator's own began
 	WhyOwnCallEnded Why = "own_call_ended"
-	WhyEdited       Why = "edited"  // the operator's data changed
-	WhyRemoved      Why = "removed" // the operator is no longer one
+	WhyReserved     Why = "reserved"    // for a transfer or a colleague's call
+	WhyTransferred  Why = "transferred" // the caller was handed on
+	WhyEdited       Why = "edited"      // the operator's data changed
+	WhyRemoved      Why = "removed"     // the operator is no longer one
 )

@@ -115,11 +115,15 @@ func (d *day) event() Event {
 		return Resumed{d.name()}
 	case k < 89:
 		return PhoneChanged{d.name(), d.pick(4) > 0, d.pick(3) > 0}
-	case k < 92:
+	case k < 91:
 		return OwnCallChanged{d.name(), d.pick(3) == 0}
-	case k < 94:
+	case k < 93:
+		return Reserved{d.name()}
+	case k < 96:
+		return d.transfer()
+	case k < 97:
 		return OperatorsSet{d.operators()}
-	case k < 95:
+	case k < 98:
 		return d.reload()
 	}
 	return Tick{}
@@ -140,6 +144,27 @@ func (d *day) report(apt bool) Event {
 	}
 	d.past = append(d.past, r)
 	return r
+}
+
+// transfer hands a caller on: mostly one who talks, to one who is reserved; or out of the house.
+func (d *day) transfer() Event {
+	t := Transferred{Call: d.call(), To: d.name()}
+	for i := range 12 {
+		id := call.ID(fmt.Sprintf("c%05d", d.entered-11+i))
+		if c := d.calls[id]; c != nil && c.talking {
+			t.Call = id
+			break
+		}
+	}
+	for _, name := range names {
+		if o := d.ops[name]; o != nil && o.own && d.pick(2) == 0 {
+			t.To = name
+		}
+	}
+	if d.pick(4) == 0 {
+		t.To = ""
+	}
+	return t
 }
 
 func (d *day) operators() []Operator {

@@ -43,6 +43,10 @@ func (s *State) apply(ev Event) {
 		s.of(ev.Operator, s.resume)
 	case OwnCallChanged:
 		s.ownCall(ev)
+	case Reserved:
+		s.reserve(ev)
+	case Transferred:
+		s.transfer(ev)
 	case Tick:
 	}
 }
@@ -70,6 +74,42 @@ func (s *State) ownCall(ev OwnCallChanged) {
 	s.review(o, why)
 }
 
+// reserve keeps an operator for somebody who asks for them by name, if they are in no call.
+func (s *State) reserve(ev Reserved) {
+	o, _ := s.find(ev.Operator)
+	stands := o != nil && !o.removed && !o.Disabled && o.registered && o.caller == nil && !o.ownCall
+	if stands {
+		o.ownCall = true
+		s.review(o, WhyReserved)
+	}
+	s.emit(Replied{Operator: ev.Operator, Stood: stands})
+}
+
+// transfer moves a talk to another operator, or out of the house.
+func (s *State) transfer(ev Transferred) {
+	c := s.calls[ev.Call]
+	next, _ := s.find(ev.To)
+	switch {
+	case c == nil || !c.talking:
+		s.emit(Replied{Call: ev.Call, Operator: ev.To})
+		return
+	case ev.To == "":
+		s.emit(Replied{Call: ev.Call, Stood: true})
+		s.end(c, WhyTransferred)
+		return
+	case next == nil || next.removed || next.caller != nil || !next.ownCall:
+		s.emit(Replied{Call: ev.Call, Operator: ev.To})
+		return
+	}
+	before := c.operator
+	s.part(c)
+	s.wrapUp(before, s.rule(c.Queue))
+	c.operator, c.talking, next.caller, next.ownCall = next, true, c, false
+	s.review(before, WhyTransferred)
+	s.settle(next, WhyTransferred, s.now)
+	s.emit(Replied{Call: ev.Call, Operator: ev.To, Stood: true})
+}
+
 func (s *State) enter(t Ticket) {
 	r := s.rule(t.Queue)
 	switch {
@@ -91,18 +131,24 @@ func (s *State) leave(ev Left) {
 	if c == nil {
 		return
 	}
-	delete(s.calls, ev.Call)
-	s.unwait(c)
-	r := s.rule(c.Queue)
 	why := WhyCallerLeft
 	if c.talking {
 		why = WhyCallEnded
-	} else if !c.talked {
+	}
+	s.end(c, why)
+}
+
+// end takes a caller out of the books.
+func (s *State) end(c *caller, why Why) {
+	delete(s.calls, c.Call)
+	s.unwait(c)
+	r := s.rule(c.Queue)
+	if !c.talking && !c.talked {
 		s.emit(Abandoned{Call: c.Call, Queue: c.Queue, Waited: s.now.Sub(c.since)})
 	}
 	if o := c.operator; o != nil {
-		if c.talking && r.WrapUp > 0 {
-			o.wrapUntil = s.now.Add(r.WrapUp)
+		if c.talking {
+			s.wrapUp(o, r)
 		}
 		s.part(c)
 		s.review(o, why)
@@ -111,6 +157,15 @@ func (s *State) leave(ev Left) {
 		s.rules = slices.DeleteFunc(s.rules, func(r ruled) bool { return r.retired && r.calls == 0 })
 	}
 	s.emit(Finished{Call: c.Call})
+}
+
+// wrapUp leaves the operator of a talk that is over alone for a while. The last talk decides for how
+// long, also for one who was reserved out of another's wrap-up.
+func (s *State) wrapUp(o *operator, r *ruled) {
+	o.wrapUntil = time.Time{}
+	if r.WrapUp > 0 {
+		o.wrapUntil = s.now.Add(r.WrapUp)
+	}
 }
 
 // report takes what became of an order to ring. One that no longer matters changes nothing.

@@ -539,3 +539,30 @@ func ExampleState_Step() {
 	// queue.OperatorChanged
 	// queue.Wake
 }
+
+func TestACallerIsHandedOn(t *testing.T) {
+	h := open(t, []Rules{general}, speaks("ann", "az"), speaks("bob", "az"), speaks("cem", "az"))
+	h.enter("c1", "az").talk("c1", "ann")
+	reserve := func(name string) bool {
+		h.do(Reserved{name})
+		return slices.ContainsFunc(h.last, func(c Command) bool { r, ok := c.(Replied); return ok && r.Stood })
+	}
+	if reserve("ann") || reserve("nobody") || !reserve("bob") || reserve("bob") {
+		t.Error("reserved who talks, who is not there, or twice")
+	}
+	h.wantState("bob", OperatorTalking)
+	h.enter("c2", "az").wantRung("c2", "cem") // not bob, who is kept
+	h.do(Transferred{"c1", "bob"})
+	h.wantState("ann", OperatorWrapUp)
+	h.wantState("bob", OperatorTalking)
+	h.do(Transferred{"c1", "cem"}) // who is not reserved but rung: nothing changes
+	h.do(Transferred{"c2", "ann"}) // which is no talk yet
+	h.wantState("bob", OperatorTalking)
+	h.wantRung("c2", "cem")
+	h.do(Transferred{Call: "c1"}) // out of the house
+	h.wantState("bob", OperatorWrapUp)
+	h.do(Left{"c1"})
+	if h.last[0] != (Wake{At: h.last[0].(Wake).At}) {
+		t.Errorf("a call that has been handed on is here: %v", h.last)
+	}
+}

@@ -205,6 +205,7 @@ func (w *witness) account(ev Event, e *expect) {
 			o.own = ev.On
 		}
 	}
+	w.handedOn(ev, e)
 	for _, c := range w.calls { // I9: whoever may no longer be rung is not
 		if o := w.ops[c.operator]; o != nil && !c.talking && !(o.willing(w.users[o.Name]) && o.fits(c)) {
 			e.withdrawn[string(c.Call)+" "+o.Name] = true
@@ -216,6 +217,37 @@ func (w *witness) account(ev Event, e *expect) {
 		if o.gone && o.call == "" {
 			delete(w.ops, name)
 		}
+	}
+}
+
+// handedOn accounts for who is asked for by name and who is given a caller by a colleague.
+func (w *witness) handedOn(ev Event, e *expect) {
+	switch ev := ev.(type) {
+	case Reserved:
+		o := w.ops[ev.Operator]
+		e.replied = true
+		e.stood = o != nil && !o.gone && !o.Disabled && w.users[o.Name] && o.call == "" && !o.own
+		if e.stood {
+			o.own = true
+		}
+	case Transferred:
+		e.replied = true
+		c := w.calls[ev.Call]
+		if c == nil || !c.talking {
+			return
+		}
+		from, to := w.ops[c.operator], w.ops[ev.To]
+		switch {
+		case ev.To == "":
+			w.left(Left{ev.Call}, e)
+		case to == nil || to.gone || to.call != "" || !to.own:
+			return
+		default:
+			from.call, to.call, to.own = "", c.Call, false
+			from.wrap = w.now.Add(w.rules[c.Queue].WrapUp)
+			c.operator = to.Name
+		}
+		e.stood = true
 	}
 }
 
