@@ -37,17 +37,7 @@ func TestUnreadableInputFromACarrierGets400(t *testing.T) {
 
 // carrierBy is a carrier's peer on UDP or TCP.
 func (h *house) carrierBy(network string) *peer {
-	to := h.trunk
-	if network == "tcp" {
-		h.mu.Lock()
-		for _, l := range h.tcp {
-			if l.side == trunkSide {
-				to = l.at
-			}
-		}
-		h.mu.Unlock()
-	}
-	return peerAt(h.t, network, "127.0.0.1", to)
+	return peerAt(h.t, network, "127.0.0.1", h.listener(trunkSide, network))
 }
 
 func TestTheSideOfEachMessageIsThatOfItsSocket(t *testing.T) {

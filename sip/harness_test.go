@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -106,6 +107,7 @@ func fastTimes(x *timing) {
 		{&x.T1, &d.T1}, {&x.T2, &d.T2}, {&x.T4, &d.T4}, {&x.Life, &d.Life},
 		{&x.Provisional, &d.Provisional}, {&x.Probe, &d.Probe}, {&x.Pinhole, &d.Pinhole},
 		{&x.FirstMessage, &d.FirstMessage}, {&x.Unfinished, &d.Unfinished}, {&x.StrangerIdle, &d.StrangerIdle},
+		{&x.Handshake, &d.Handshake}, {&x.Connect, &d.Connect}, {&x.Ping, &d.Ping}, {&x.Pong, &d.Pong},
 	} {
 		*p.to = *p.from / 16
 	}
@@ -208,7 +210,7 @@ func (b *dialogBook) all() (out []call.Dialog) {
 // writes its messages.
 type peer struct {
 	t    *testing.T
-	conn net.Conn // UDP connected to the server, or TCP
+	conn net.Conn // UDP connected to the server, or TCP, or TLS
 	at   netip.AddrPort
 	buf  []byte // TCP: what has been read
 	left []message
@@ -274,6 +276,10 @@ func readText(b string) message {
 func peerAt(t *testing.T, network, from string, to netip.AddrPort) *peer {
 	t.Helper()
 	d := net.Dialer{}
+	secure := network == "tls"
+	if secure {
+		network = "tcp"
+	}
 	if network == "udp" {
 		d.LocalAddr = &net.UDPAddr{IP: net.ParseIP(from)}
 	} else {
@@ -283,9 +289,38 @@ func peerAt(t *testing.T, network, from string, to netip.AddrPort) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if secure {
+		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) // who the server is, is asked in tls_test.go
+	}
 	t.Cleanup(func() { _ = c.Close() })
 	p := &peer{t: t, conn: c, at: netip.MustParseAddrPort(c.LocalAddr().String())}
 	return p
+}
+
+// network is how the peer speaks, as Via says it.
+func (p *peer) network() string {
+	if _, secure := p.conn.(*tls.Conn); secure {
+		return "TLS"
+	}
+	return strings.ToUpper(p.conn.LocalAddr().Network())
+}
+
+// listener is where a side listens.
+func (h *house) listener(sd side, network string) netip.AddrPort {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, u := range h.udp {
+		if network == "udp" && u.side == sd {
+			return u.at
+		}
+	}
+	for _, l := range h.tcp {
+		if l.network() == network && l.side == sd {
+			return l.at
+		}
+	}
+	h.t.Fatalf("there is no %s listener for %s", network, sd)
+	return netip.AddrPort{}
 }
 
 func (h *house) carrier() *peer { return peerAt(h.t, "udp", "127.0.0.1", h.trunk) }
@@ -425,7 +460,7 @@ func sdpFor(port int, direction string) string {
 
 // text writes a request of the call.
 func (c *outCall) text(method, branch, extra, kind, body string) string {
-	network := strings.ToUpper(c.p.conn.LocalAddr().Network())
+	network := c.p.network()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s;rport;branch=%s\r\nMax-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nContact: %s\r\n%s",
 		method, c.target, network, c.p.at, branch, c.from, c.to, c.id, c.seq, method, c.contact, extra)

@@ -27,17 +27,7 @@ func (h *house) deskPhone(network string) *deskPhone {
 
 func (h *house) deskPhoneAt(network, from string) *deskPhone {
 	h.t.Helper()
-	to := h.phone
-	if network == "tcp" {
-		h.mu.Lock()
-		for _, l := range h.tcp {
-			if l.side == phoneSide {
-				to = l.at
-			}
-		}
-		h.mu.Unlock()
-	}
-	p := peerAt(h.t, network, from, to)
+	p := peerAt(h.t, network, from, h.listener(phoneSide, network))
 	return &deskPhone{peer: p, user: testUser, secret: testSecret, id: "phone-" + p.at.String()}
 }
 
@@ -68,7 +58,7 @@ func (d *deskPhone) text(method, uri, extra, sdp string) string {
 	if sdp != "" {
 		kind = "Content-Type: application/sdp\r\n"
 	}
-	network := d.conn.LocalAddr().Network()
+	network := strings.ToLower(d.network())
 	return fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/%s 192.0.2.9:5060;branch=z9hG4bK%s%d\r\nMax-Forwards: 70\r\nFrom: <sip:%s@test>;tag=p\r\nTo: <sip:%s@test>\r\nCall-ID: %s\r\nCSeq: %d %s\r\nContact: <sip:%s@192.0.2.9:%d;transport=%s>\r\n%s%sContent-Length: %d\r\n\r\n%s",
 		method, uri, strings.ToUpper(network), strings.ReplaceAll(d.at.String(), ":", "-"), d.seq, d.user, d.user, d.id, d.seq, method, d.user, d.at.Port(), network, extra, kind, len(sdp), sdp)
 }

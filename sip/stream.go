@@ -355,6 +355,9 @@ func (c *tcpConn) consume(b []byte) ([]byte, bool) {
 		}
 		trimmed := bytes.TrimLeft(b, "\r\n")
 		if len(trimmed) == 0 {
+			if c.dialled != nil {
+				return nil, true // an answer to our question; two of them are no question
+			}
 			if len(b) > 3 {
 				b = b[len(b)-3:]
 			}
