@@ -20,6 +20,10 @@ type LegOptions struct {
 	Networks   []netip.Prefix // a carrier's media networks
 	Signalling netip.Addr     // where the leg's signalling comes from; zero: not from there
 
+	// Local is the address of ours that the other end is told, where the engine listens on all: sound
+	// comes and goes by it alone. Zero, or no address of this machine: by all.
+	Local netip.Addr
+
 	// OnQuiet is called on a goroutine of its own when no RTP has come for 10 s (30 s from a
 	// caller) from a peer that should be speaking and is not on hold, and again after each such
 	// period. nil: nobody asks. Silence alone ends nothing: some telephones send none when muted.
@@ -92,6 +96,10 @@ func (e *Engine) NewLeg(o LegOptions) (*Leg, error) {
 
 // bind takes pairs until one can be bound: a port of the range may belong to another program.
 func (e *Engine) bind(l *Leg) error {
+	at := e.listen
+	if at.IsUnspecified() && l.o.Local.IsValid() && (at.Is6() || l.o.Local.Is4()) {
+		at = l.o.Local
+	}
 	used, _, free := e.ports.count(time.Now())
 	for range used + free + 1 {
 		number, err := e.ports.take(time.Now())
@@ -100,14 +108,18 @@ func (e *Engine) bind(l *Leg) error {
 		}
 		l.number = number
 		l.rtp, l.rtcp = port{leg: l}, port{leg: l, rtcp: true}
-		if l.rtp.socket, err = e.net.open(netip.AddrPortFrom(e.listen, uint16(number))); err == nil {
-			if l.rtcp.socket, err = e.net.open(netip.AddrPortFrom(e.listen, uint16(number+1))); err == nil {
+		if l.rtp.socket, err = e.net.open(netip.AddrPortFrom(at, uint16(number))); err == nil {
+			if l.rtcp.socket, err = e.net.open(netip.AddrPortFrom(at, uint16(number+1))); err == nil {
 				return nil
 			}
 			l.rtp.socket.close()
 		}
 		e.ports.release(number, time.Now())
-		if !portTaken(err) {
+		switch {
+		case portTaken(err):
+		case at != e.listen:
+			at = e.listen // an address that is ours no longer
+		default:
 			return fmt.Errorf("bind RTP port %d: %w", number, err)
 		}
 	}

@@ -60,7 +60,8 @@ func (a *advertiser) ours(f flow) netip.Addr {
 	return a.towards(f.peer.Addr())
 }
 
-// sound is our address for SDP towards the peer of f.
+// sound is our address for SDP towards the peer of f. Where sound is IPv4 alone and the peer is
+// not, it is IPv4 all the same, and the offer and answer will not agree.
 func (a *advertiser) sound(f flow) netip.Addr {
 	switch {
 	case a.addr.IsValid():
@@ -68,7 +69,19 @@ func (a *advertiser) sound(f flow) netip.Addr {
 	case a.bind.IsValid() && !a.bind.IsUnspecified():
 		return a.bind
 	}
-	return a.ours(f)
+	if at := a.ours(f); !a.bind.Is4() || at.Is4() {
+		return at
+	}
+	return a.bind
+}
+
+// soundLocal is the one address of ours that sound uses: the one that SDP names, unless that is
+// what a NAT before us is called.
+func (a *advertiser) soundLocal(f flow) netip.Addr {
+	if a.addr.IsValid() {
+		return netip.Addr{}
+	}
+	return a.sound(f)
 }
 
 // towards asks the kernel's routing which of our addresses reaches peer, by connecting a UDP

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -49,21 +48,13 @@ const (
 func open(t *testing.T, change func(*Options), fast func(*timing)) *house {
 	t.Helper()
 	h := &house{t: t, legs: make(chan call.Leg, 1000), phones: make(chan call.Leg, 1000), reg: prometheus.NewRegistry(), dialog: &dialogBook{live: map[string]call.Dialog{}}}
-	first := 20000 + os.Getpid()%200*100
-	engine, err := media.New(media.Options{
-		Listen: netip.MustParseAddr("127.0.0.1"), Ports: media.PortRange{First: first, Last: first + 1999},
-		Engine: "portable", Threads: 1, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	o := Options{
 		Trunks: TrunkOptions{
 			Listen:   []string{"udp://127.0.0.1:0", "tcp://127.0.0.1:0"},
 			Carriers: []Carrier{{Name: "carrier", From: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}},
 		},
 		Phones: PhoneOptions{Listen: []string{"udp://127.0.0.1:0", "tcp://127.0.0.1:0"}, Realm: "test"},
-		Media:  engine, Users: testUsers{}, Bindings: &bindingBook{}, Dialogs: h.dialog,
+		Media:  engineAt(t, netip.MustParseAddr("127.0.0.1")), Users: testUsers{}, Bindings: &bindingBook{}, Dialogs: h.dialog,
 		Log: zap.NewNop(), Metrics: h.reg,
 		Line:       func(n string) bool { return n == "919" },
 		Serve:      h.hand(h.legs),
@@ -72,9 +63,11 @@ func open(t *testing.T, change func(*Options), fast func(*timing)) *house {
 	if change != nil {
 		change(&o)
 	}
-	if h.Server, err = New(o); err != nil {
+	server, err := New(o)
+	if err != nil {
 		t.Fatal(err)
 	}
+	h.Server = server
 	if fast != nil {
 		fast(&h.times)
 	}
@@ -85,11 +78,30 @@ func open(t *testing.T, change func(*Options), fast func(*timing)) *house {
 	h.trunk = netip.MustParseAddrPort(strings.TrimPrefix(trunks[0], "udp://"))
 	h.phone = netip.MustParseAddrPort(strings.TrimPrefix(phones[0], "udp://"))
 	t.Cleanup(func() {
-		if err := errors.Join(h.Close(), engine.Close()); err != nil {
+		if err := h.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return h
+}
+
+// engineAt opens an engine that ends with the test.
+func engineAt(t *testing.T, listen netip.Addr) *media.Engine {
+	t.Helper()
+	first := 20000 + os.Getpid()%200*100
+	engine, err := media.New(media.Options{
+		Listen: listen, Ports: media.PortRange{First: first, Last: first + 1999},
+		Engine: "portable", Threads: 1, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return engine
 }
 
 // hand gives each leg to the test and stays until it has ended.

@@ -472,8 +472,9 @@ func (l *leg) remember() {
 // soundLeg opens the media of a leg. Where the sound of the peer may come from: the carrier's
 // networks, or for a phone the address its signalling comes from.
 func (s *Server) soundLeg(l *leg, networks []netip.Prefix) (*media.Leg, error) {
+	host := s.hosts[l.flow.side()]
 	o := media.LegOptions{
-		Call: l.info.Call, Role: l.info.Role, Networks: networks, Signalling: l.flow.peer.Addr(),
+		Call: l.info.Call, Role: l.info.Role, Networks: networks, Signalling: l.flow.peer.Addr(), Local: host.soundLocal(l.flow),
 		OnQuiet: func() { s.locked("quiet", l.quiet) },
 	}
 	sound, err := s.o.Media.NewLeg(o)
@@ -482,7 +483,7 @@ func (s *Server) soundLeg(l *leg, networks []netip.Prefix) (*media.Leg, error) {
 	}
 	l.sound, l.audio = sound, sound
 	l.local = localSDP{
-		Addr: s.hosts[l.flow.side()].sound(l.flow), Port: sound.Port(), Codecs: codecs[:],
+		Addr: host.sound(l.flow), Port: sound.Port(), Codecs: codecs[:],
 		Session: newNumber(), Version: 1,
 	}
 	return sound, nil

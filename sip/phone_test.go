@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -27,7 +28,12 @@ func (h *house) deskPhone(network string) *deskPhone {
 
 func (h *house) deskPhoneAt(network, from string) *deskPhone {
 	h.t.Helper()
-	p := peerAt(h.t, network, from, h.listener(phoneSide, network))
+	return h.deskPhoneTo(network, from, h.listener(phoneSide, network))
+}
+
+func (h *house) deskPhoneTo(network, from string, to netip.AddrPort) *deskPhone {
+	h.t.Helper()
+	p := peerAt(h.t, network, from, to)
 	return &deskPhone{peer: p, user: testUser, secret: testSecret, id: "phone-" + p.at.String()}
 }
 
