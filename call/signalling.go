@@ -13,9 +13,10 @@ type Binding struct {
 	Instance  string // +sip.instance, empty if none
 	SIPCallID string // of the REGISTER
 	CSeq      uint32
-	Transport string         // "udp" or "tcp"
+	Transport string         // "udp", "tcp" or "tls"
 	Source    netip.AddrPort // where the REGISTER came from: requests go there
-	Local     netip.AddrPort // the socket of ours that it came to
+	Local     netip.AddrPort // the address of ours that it came to
+	Path      []string       // the proxies it came through (RFC 3327): the route set of requests to it
 	Since     time.Time      // when the user became registered by this contact
 	Expires   time.Time
 	UserAgent string
@@ -33,7 +34,7 @@ type Dialog struct {
 	Target    string   // remote target: the request URI of a BYE
 	Routes    []string // route set in the order to be written
 	LocalSeq  uint32   // CSeq number last used by us
-	Transport string   // "udp" or "tcp"
+	Transport string   // "udp", "tcp" or "tls"
 	Remote    netip.AddrPort
 	Local     netip.AddrPort
 	Role      Role

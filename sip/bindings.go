@@ -32,8 +32,8 @@ type reach uint8
 
 const (
 	reached  reach = iota
-	restored       // TCP, loaded at start: its connection died with the last process
-	lost           // TCP, its connection went away
+	restored       // TCP or TLS, loaded at start: its connection died with the last process
+	lost           // TCP or TLS, its connection went away
 )
 
 // A bound is one binding as we keep it.
@@ -146,7 +146,7 @@ func (r *registrar) load() error {
 			continue
 		}
 		b := &bound{Binding: s, key: key, heard: s.Since}
-		if s.Transport != "udp" {
+		if s.Transport != "udp" && len(s.Path) == 0 {
 			b.reach = restored
 		}
 		r.table.edit(s.User, func(bs []*bound) []*bound {
@@ -233,7 +233,7 @@ func (r *registrar) connectionGone(transport string, source netip.AddrPort) {
 	for _, user := range users {
 		r.tell(r.table.edit(user, func(bs []*bound) []*bound {
 			for i, b := range bs {
-				if b.Source == source && strings.EqualFold(b.Transport, transport) && b.reach == reached {
+				if b.Source == source && strings.EqualFold(b.Transport, transport) && b.reach == reached && len(b.Path) == 0 {
 					gone := *b
 					gone.reach = lost
 					bs[i] = &gone

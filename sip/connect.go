@@ -12,21 +12,22 @@ import (
 	"go.uber.org/zap"
 )
 
-// A target is where requests of ours to a carrier go.
+// A target is where requests of ours to a carrier go, or to a proxy of phones.
 type target struct {
+	side      side
 	transport string // "udp", "tcp" or "tls"
 	at        netip.AddrPort
-	trunk     string // the carrier's name
+	trunk     string // the carrier's name; "" on the phone side
 	host      string // whose certificate it must show, where the carrier's tls.name says nothing; "": the address
 }
 
-// reach is the way to a target on the trunk side. Over TCP and TLS it is the connection that
+// reach is the way to a target. Over TCP and TLS it is the connection that
 // leads there already, or a new one: then it is being made on a goroutine of its own, what is
 // sent meanwhile waits in its queue, and if it fails, the transactions on it fail with 503. The
 // lock is held; nothing here waits.
 func (s *Server) reach(t target) (flow, error) {
 	if t.transport == "udp" {
-		f, ok := s.overUDP(trunkSide, netip.AddrPort{}, t.at)
+		f, ok := s.overUDP(t.side, netip.AddrPort{}, t.at)
 		if !ok {
 			return flow{}, errNoFlow
 		}
@@ -35,14 +36,14 @@ func (s *Server) reach(t target) (flow, error) {
 	if s.closed || t.at.Addr().Zone() != "" {
 		return flow{}, errNoFlow
 	}
-	key := connKey{side: trunkSide, transport: t.transport, peer: t.at, trunk: t.trunk}
+	key := connKey{side: t.side, transport: t.transport, peer: t.at, trunk: t.trunk}
 	if c := s.conns[key]; c != nil && !c.gone() && c.dialled != nil && c.dialled.host == t.host {
 		return c.flow(), nil
 	}
 	c := s.newConn(s.doorFor(t), t.at, t.transport == "tls")
 	c.dialled = &t
-	c.local = netip.AddrPortFrom(s.hosts[trunkSide].ours(flow{tcp: c, peer: t.at}), 0)
-	c.vouched.Store(true)
+	c.local = netip.AddrPortFrom(s.hosts[t.side].ours(flow{tcp: c, peer: t.at}), 0)
+	c.vouched.Store(true) // by us
 	s.enter(c)
 	go c.live()
 	return c.flow(), nil
@@ -51,13 +52,13 @@ func (s *Server) reach(t target) (flow, error) {
 // doorFor is what a dialled connection tells its peer about us: a listener of its transport, so
 // that the peer can come back to us when the connection has ended. The lock is held.
 func (s *Server) doorFor(t target) door {
-	found := door{side: trunkSide, at: netip.AddrPortFrom(unspecified(t.at.Addr()), 0)}
+	found := door{side: t.side, at: netip.AddrPortFrom(unspecified(t.at.Addr()), 0)}
 	for _, l := range s.tcp {
 		at := l.at.Addr()
-		if l.side != trunkSide || l.network() != t.transport || at.Is4() != t.at.Addr().Is4() && !(at.Is6() && at.IsUnspecified()) {
+		if l.side != t.side || l.network() != t.transport || at.Is4() != t.at.Addr().Is4() && !(at.Is6() && at.IsUnspecified()) {
 			continue
 		}
-		if found = l.door; at.IsUnspecified() || at == s.hosts[trunkSide].towards(t.at.Addr()) {
+		if found = l.door; at.IsUnspecified() || at == s.hosts[t.side].towards(t.at.Addr()) {
 			break
 		}
 	}

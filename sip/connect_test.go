@@ -20,9 +20,9 @@ type exchange struct {
 }
 
 // exchangeAt listens, over TLS if config is given. silent: it accepts and does nothing, not even TLS.
-func exchangeAt(t *testing.T, config *tls.Config) *exchange {
+func exchangeAt(t *testing.T, host string, config *tls.Config) *exchange {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestAConnectionToACarrier(t *testing.T) {
 		"that speaks only what is no longer allowed": {&tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, 503},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := exchangeAt(t, c.config)
+			e := exchangeAt(t, "127.0.0.1", c.config)
 			to := target{transport: "tcp", at: e.at, trunk: "carrier"}
 			if c.config != nil {
 				to.transport = "tls"
@@ -137,9 +137,9 @@ func TestAConnectionToACarrier(t *testing.T) {
 
 func TestACarrierThatIsNotReached(t *testing.T) {
 	h := open(t, newAuthority(t).overTLS, fastTimes)
-	closed := exchangeAt(t, nil)
+	closed := exchangeAt(t, "127.0.0.1", nil)
 	_ = closed.ln.Close()
-	silent := exchangeAt(t, nil) // TLS is never answered
+	silent := exchangeAt(t, "127.0.0.1", nil) // TLS is never answered
 	began := time.Now()
 	a, b := h.inquire(target{transport: "tcp", at: closed.at, trunk: "carrier"}), h.inquire(target{transport: "tls", at: silent.at, trunk: "carrier"})
 	if took := time.Since(began); took > h.times.Connect/2 {
@@ -166,7 +166,7 @@ func TestTwoCarriersAtOneAddress(t *testing.T) {
 	h := open(t, func(o *Options) {
 		o.Trunks.Carriers = append(o.Trunks.Carriers, Carrier{Name: "second", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}})
 	}, nil)
-	e := exchangeAt(t, nil)
+	e := exchangeAt(t, "127.0.0.1", nil)
 	for _, trunk := range []string{"carrier", "second"} {
 		got := h.inquire(target{transport: "tcp", at: e.at, trunk: trunk})
 		p := e.next()
@@ -188,7 +188,7 @@ func TestLineEndsKeepAConnectionAlive(t *testing.T) {
 		fastTimes(x)
 		x.Ping, x.Pong = 200*time.Millisecond, 300*time.Millisecond
 	})
-	e := exchangeAt(t, nil)
+	e := exchangeAt(t, "127.0.0.1", nil)
 	to := target{transport: "tcp", at: e.at, trunk: "carrier"}
 	h.inquire(to)
 	p := e.next()
@@ -235,7 +235,7 @@ func TestACallOfACarrierGoesOnOverANewConnection(t *testing.T) {
 				h.SetCarriers([]Carrier{{Name: "carrier", From: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}})
 				p = h.carrierBy("tcp")
 			}
-			e := exchangeAt(t, config)
+			e := exchangeAt(t, "127.0.0.1", config)
 			c := p.dials()
 			c.contact = "<sip:caller@" + e.at.String() + ">"
 			p.send(c.invite())
@@ -263,7 +263,7 @@ func TestACallOfACarrierGoesOnOverANewConnection(t *testing.T) {
 // A proxy that changes from UDP to TCP writes so in its Record-Route.
 func TestARouteThatChangesTheTransport(t *testing.T) {
 	h := open(t, nil, nil)
-	e := exchangeAt(t, nil)
+	e := exchangeAt(t, "127.0.0.1", nil)
 	p := h.carrier()
 	c := p.dials()
 	c.extra = "Record-Route: <sip:" + e.at.String() + ";transport=tcp;lr>\r\n"
@@ -284,7 +284,7 @@ func TestARouteThatChangesTheTransport(t *testing.T) {
 
 // An orphan of a carrier's connection that died with the process.
 func TestAnOrphanOverTCP(t *testing.T) {
-	e := exchangeAt(t, nil)
+	e := exchangeAt(t, "127.0.0.1", nil)
 	h := open(t, nil, fastTimes)
 	d := call.Dialog{
 		Leg: "l", Call: "c", SIPCallID: "orphan", LocalTag: "a", RemoteTag: "b", LocalURI: "<sip:919@x>", RemoteURI: "<sip:caller@y>",

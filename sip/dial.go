@@ -15,6 +15,7 @@ import (
 type dialing struct {
 	s      *Server
 	forks  []*fork
+	auto   bool // the telephones are asked to answer by themselves
 	over   bool // decided: an answer that comes now is ended
 	result chan rang
 	early  func(call.Leg) // told once of sound before the answer; nil: nobody listens
@@ -50,7 +51,7 @@ type fork struct {
 // cancelled, NoAnswer where its deadline passed, Unreachable where no contact said anything
 // within four seconds.
 func (s *Server) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
-	g := &dialing{s: s, result: make(chan rang, 1)}
+	g := &dialing{s: s, auto: d.AutoAnswer, result: make(chan rang, 1)}
 	forks := s.prepare(d)
 	if len(forks) == 0 {
 		return nil, &call.DialError{Failure: call.Unreachable}
@@ -102,7 +103,7 @@ func (s *Server) prepare(d call.Dial) (forks []*fork) {
 		}
 		l.localURI = s.shown(d, f)
 		l.remoteURI = "<sip:" + escapeUser(d.User) + "@" + s.here(f) + ">"
-		l.target = b.Contact
+		l.target, l.routes = b.Contact, b.Path
 		forks = append(forks, &fork{leg: l, acks: make(map[string][]byte)})
 	}
 	return forks
@@ -153,7 +154,20 @@ func (k *fork) invite() {
 	o.contentType, o.body = "application/sdp", l.sent
 	o.extra = append([]string{l.contact(), "X-Hotline-Call: " + string(l.info.Call)}, s.abilities(l.flow.side())...)
 	o.extra = append(o.extra, l.timer.request()...)
+	if k.dial.auto {
+		o.extra = append(o.extra, autoAnswer(s.here(l.flow))...)
+	}
 	k.tx = s.ask(l.flow, o, k.answered, func(code int) { k.refused(code) })
+}
+
+// autoAnswer asks a telephone to answer by itself. Each maker has a way of its own, and nothing but
+// RFC 5373 is a standard; docs/sip.md says who takes which.
+func autoAnswer(here string) []string {
+	return []string{
+		"Call-Info: <sip:" + here + ">;answer-after=0",
+		"Alert-Info: <http://" + here + ">;info=alert-autoanswer;delay=0",
+		"Answer-Mode: Auto",
+	}
 }
 
 // answered is a provisional answer, a 2xx or a refusal of one contact.

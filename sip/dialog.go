@@ -166,7 +166,7 @@ func (l *leg) otherConnection() (flow, bool) {
 			if b.Transport == "udp" {
 				continue
 			}
-			if f, ok := s.flowToLocked(phoneSide, b.Transport, b.Local, b.Source); ok {
+			if f, ok := s.flowToBinding(b); ok {
 				return f, true
 			}
 		}

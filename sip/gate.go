@@ -62,7 +62,7 @@ func (s *Server) carrierNamed(name string) *Carrier {
 // networks hold the address. One that has to show a certificate is believed over TLS alone:
 // otherwise a forged datagram would be worth as much.
 func (s *Server) carrierAt(f flow) *Carrier {
-	if f.tcp != nil && f.tcp.dialled != nil {
+	if f.tcp != nil && f.tcp.dialled != nil && f.side() == trunkSide {
 		return s.carrierNamed(f.tcp.dialled.trunk)
 	}
 	c := s.carrierOf(f.peer.Addr())

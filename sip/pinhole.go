@@ -23,8 +23,8 @@ func (s *Server) keepPinholes() {
 			func() {
 				defer s.recovered("pinholes")
 				for _, b := range s.reg.all() {
-					if b.Transport != "udp" {
-						continue
+					if b.Transport != "udp" || len(b.Path) > 0 {
+						continue // a proxy looks after its own phones
 					}
 					if f, ok := s.flowTo(b); ok {
 						s.put(f, []byte("\r\n\r\n"))
@@ -40,10 +40,19 @@ func (s *Server) keepPinholes() {
 func (s *Server) flowTo(b call.Binding) (flow, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.flowToLocked(phoneSide, b.Transport, b.Local, b.Source)
+	return s.flowToBinding(b)
 }
 
-// flowToLocked is flowTo with the lock held.
+// flowToBinding is flowTo with the lock held.
+func (s *Server) flowToBinding(b call.Binding) (flow, bool) {
+	f, ok := s.flowToLocked(phoneSide, b.Transport, b.Local, b.Source)
+	if !ok && len(b.Path) > 0 {
+		return s.throughProxy(b)
+	}
+	return f, ok
+}
+
+// flowToLocked is the way to an address that knows us by a local one. The lock is held.
 func (s *Server) flowToLocked(sd side, transport string, local, peer netip.AddrPort) (flow, bool) {
 	if transport == "udp" {
 		return s.overUDP(sd, local, peer)

@@ -97,7 +97,9 @@ type registration struct {
 	callID   string
 	cseq     uint32
 	agent    string
-	require  string // what the Require headers ask for, "" for nothing
+	require  string // what the Require headers ask for and we do not have, "" for nothing
+	path     []string
+	echo     bool // the phone knows Path, and is told what was kept
 	from     arrival
 }
 
@@ -123,8 +125,8 @@ func (r *registrar) register(req *sipmsg.Request, from arrival) *sipmsg.Response
 		return sipmsg.NewResponseFromRequest(req, 403, "Forbidden", nil)
 	}
 	if g.require != "" {
-		// We have no extensions (RFC 3261 §8.2.2.3). Asked after the password, because
-		// strangers are to learn nothing but that there is one.
+		// RFC 3261 §8.2.2.3. Asked after the password, because strangers are to learn nothing
+		// but that there is one.
 		res := sipmsg.NewResponseFromRequest(req, 420, "Bad Extension", nil)
 		res.AppendHeader(sipmsg.NewHeader("Unsupported", g.require))
 		return res
@@ -138,6 +140,11 @@ func (r *registrar) register(req *sipmsg.Request, from arrival) *sipmsg.Response
 	case 423:
 		res.AppendHeader(sipmsg.NewHeader("Min-Expires", fmt.Sprint(int(minExpires.Seconds()))))
 	case 200:
+		for _, p := range g.path {
+			if g.echo {
+				res.AppendHeader(sipmsg.NewHeader("Path", p)) // RFC 3327 §5.3
+			}
+		}
 		r.list(res, user)
 	}
 	return res
@@ -185,12 +192,17 @@ func readRegister(req *sipmsg.Request, from arrival) (registration, error) {
 	}
 	g.agent = plainText(agentOf(req), 128)
 	var require []string
-	for _, h := range req.GetHeaders("Require") {
-		if v := strings.Trim(plainText(h.Value(), 1024), " ,"); v != "" {
-			require = append(require, v)
+	for _, v := range tokens(req, "Require") {
+		if !strings.EqualFold(v, "path") {
+			require = append(require, plainText(v, 1024))
 		}
 	}
 	g.require = strings.Join(require, ", ")
+	g.path, err = readPath(req)
+	g.echo = slices.ContainsFunc(tokens(req, "Supported"), func(v string) bool { return strings.EqualFold(v, "path") })
+	if err != nil {
+		return registration{}, err
+	}
 	return g, nil
 }
 
@@ -249,7 +261,7 @@ func (r *registrar) apply(g registration) (code int, reason string) {
 
 // replaces says that contact c of g takes the place of binding b: the same address, the same
 // device (RFC 5626 §6), or the same phone with a new address, which shows by its Call-ID (RFC
-// 3261 §10.2.4). Devices that say who they are, are never taken for one another. Two contacts of
+// 3261 §10.2.4) or by the connection that its proxy names. Devices that say who they are, are never taken for one another. Two contacts of
 // one REGISTER stand beside each other, and taking one away takes only that one.
 func (g registration) replaces(c contact, b *bound) bool {
 	if c.key == b.key {
@@ -261,7 +273,7 @@ func (g registration) replaces(c contact, b *bound) bool {
 	if c.instance != "" && b.Instance != "" {
 		return c.instance == b.Instance
 	}
-	return b.SIPCallID == g.callID
+	return b.SIPCallID == g.callID || sameFlow(g.path, b.Path)
 }
 
 // lists says that the address of b is among the contacts of g.
@@ -332,6 +344,6 @@ func (g registration) binding(c contact, since, expires time.Time) call.Binding 
 		User: g.user, Contact: c.uri, Instance: c.instance,
 		SIPCallID: g.callID, CSeq: g.cseq,
 		Transport: strings.ToLower(g.from.Transport), Source: g.from.Source, Local: g.from.Local,
-		Since: since, Expires: expires, UserAgent: g.agent,
+		Path: g.path, Since: since, Expires: expires, UserAgent: g.agent,
 	}
 }

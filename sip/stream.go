@@ -429,9 +429,6 @@ func (s *Server) connectionGone(c *tcpConn) {
 
 // vouches says whether an idle connection still has somebody behind it.
 func (s *Server) vouches(c *tcpConn) bool {
-	if c.dialled != nil {
-		return s.carrierNamed(c.dialled.trunk) != nil
-	}
 	if c.side == trunkSide {
 		return s.carrierAt(c.flow()) != nil
 	}
