@@ -156,7 +156,9 @@ func (p *Phone) wireTo(hostPort string) (wire, error) {
 	if s != nil {
 		return s, nil
 	}
-	d := net.Dialer{Timeout: writeTimeout}
+	from := *p.listener.Addr().(*net.TCPAddr) // the address that it says it has
+	from.Port = 0
+	d := net.Dialer{Timeout: writeTimeout, LocalAddr: &from}
 	conn, err := d.DialContext(p.ctx, "tcp", hostPort)
 	if err != nil {
 		return nil, err
