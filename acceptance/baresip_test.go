@@ -35,8 +35,10 @@ func (b *baresip) printed(s string) bool {
 	return strings.Contains(b.out.String(), s)
 }
 
-// newBaresip starts a softphone that registers, answers by itself and says a tone of 1000 Hz.
-func newBaresip(t testing.TB, user, secret, registrar string, port int) *baresip {
+// newBaresip starts a softphone that registers, answers by itself and says a tone of 1000 Hz. The
+// registrar is host:port, over UDP unless ;transport= says otherwise; extra lines go into its
+// configuration.
+func newBaresip(t testing.TB, user, secret, registrar string, port int, extra ...string) *baresip {
 	t.Helper()
 	b := &baresip{dir: t.TempDir()}
 	run(t, "sox", "-n", "-r", "8000", "-c", "1", "-b", "16", filepath.Join(b.dir, "tone.wav"), "synth", "120", "sine", "1000", "vol", "0.3")
@@ -63,8 +65,11 @@ module aubridge.so
 module sndfile.so
 module_app account.so
 module_app menu.so
-`, port, port+15000, port+15098, b.dir, modules[0])
-	account := fmt.Sprintf("<sip:%s@%s;transport=udp>;auth_pass=%s;answermode=auto;regint=60;audio_codecs=PCMA\n", user, registrar, secret)
+`, port, port+15000, port+15098, b.dir, modules[0]) + strings.Join(extra, "\n")
+	if !strings.Contains(registrar, ";transport=") {
+		registrar += ";transport=udp"
+	}
+	account := fmt.Sprintf("<sip:%s@%s>;auth_pass=%s;answermode=auto;regint=60;audio_codecs=PCMA\n", user, registrar, secret)
 	for name, body := range map[string]string{"config": config, "accounts": account, "contacts": ""} {
 		if err := os.WriteFile(filepath.Join(b.dir, name), []byte(body), 0o600); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -12,7 +13,11 @@ import (
 // that offers PCMA and PCMU and registers nowhere.
 type Options struct {
 	Listen    string // host:port of its signalling; "" is "127.0.0.1:0"
-	Transport string // "udp" or "tcp"; "" is "udp"
+	Transport string // "udp", "tcp" or "tls"; "" is "udp"
+
+	// TLS is how "tls" is spoken: what is trusted, and the phone's own certificate, which it needs
+	// to be connected to. nil trusts the system.
+	TLS *tls.Config
 
 	User      string // the user part of its address, and the digest user; "" is "phone"
 	Display   string // display name in From; "" for none
@@ -78,9 +83,9 @@ func (o Options) Check() error {
 		}
 	}
 	switch o.Transport {
-	case "", "udp", "tcp":
+	case "", "udp", "tcp", "tls":
 	default:
-		errs = append(errs, fmt.Errorf("phone: transport: %q is neither udp nor tcp", o.Transport))
+		errs = append(errs, fmt.Errorf("phone: transport: %q is none of udp, tcp and tls", o.Transport))
 	}
 	switch o.Algorithm {
 	case "", "MD5", "SHA-256":
@@ -103,6 +108,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Transport == "" {
 		o.Transport = "udp"
+	}
+	if o.TLS == nil {
+		o.TLS = &tls.Config{}
 	}
 	if o.User == "" {
 		o.User = "phone"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -188,17 +189,13 @@ func (p *Phone) newRequest(method, target, from, to, callID string, cseq uint32)
 // the peer to answer to where the request came from (RFC 3581).
 func (p *Phone) via() (value, branch string) {
 	branch = "z9hG4bK" + randomHex(12)
-	transport := "UDP"
-	if p.o.Transport == "tcp" {
-		transport = "TCP"
-	}
-	return fmt.Sprintf("SIP/2.0/%s %s;branch=%s;rport", transport, net.JoinHostPort(p.host, p.port), branch), branch
+	return fmt.Sprintf("SIP/2.0/%s %s;branch=%s;rport", strings.ToUpper(p.o.Transport), net.JoinHostPort(p.host, p.port), branch), branch
 }
 
 func (p *Phone) contact() string {
 	uri := "sip:" + p.o.User + "@" + net.JoinHostPort(p.host, p.port)
-	if p.o.Transport == "tcp" {
-		uri += ";transport=tcp"
+	if p.o.Transport != "udp" {
+		uri += ";transport=" + p.o.Transport
 	}
 	return "<" + uri + ">"
 }

@@ -2,6 +2,8 @@ package phone
 
 import (
 	"bufio"
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -9,7 +11,7 @@ import (
 	"time"
 )
 
-// A wire is where a message goes: an address behind our UDP socket, or a TCP connection.
+// A wire is where a message goes: an address behind our UDP socket, or a connection.
 type wire interface {
 	send(b []byte) error
 	String() string
@@ -56,6 +58,9 @@ func (p *Phone) listen() error {
 	}
 	var err error
 	p.listener, err = net.Listen("tcp", p.o.Listen)
+	if err == nil && p.o.Transport == "tls" {
+		p.listener = tls.NewListener(p.listener, p.o.TLS)
+	}
 	return err
 }
 
@@ -162,6 +167,20 @@ func (p *Phone) wireTo(hostPort string) (wire, error) {
 	conn, err := d.DialContext(p.ctx, "tcp", hostPort)
 	if err != nil {
 		return nil, err
+	}
+	if p.o.Transport == "tls" {
+		config := p.o.TLS.Clone()
+		if config.ServerName == "" {
+			config.ServerName, _, _ = net.SplitHostPort(hostPort) // it was dialled: it can be split
+		}
+		secured := tls.Client(conn, config)
+		ctx, cancel := context.WithTimeout(p.ctx, writeTimeout)
+		defer cancel()
+		if err := secured.HandshakeContext(ctx); err != nil {
+			conn.Close()
+			return nil, fmt.Errorf("connect to %s: %w", hostPort, err)
+		}
+		conn = secured
 	}
 	if s = p.adopt(conn); s == nil {
 		conn.Close()
