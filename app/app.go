@@ -215,6 +215,11 @@ func (a *App) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	return a.sip.Dial(ctx, d)
 }
 
+// DialOutside implements line.Dialer: a telephone by a trunk.
+func (a *App) DialOutside(ctx context.Context, o call.Outside) (call.Leg, error) {
+	return a.sip.DialOutside(ctx, o)
+}
+
 // loadOperators tells the floor who works here.
 func (a *App) loadOperators(ctx context.Context) error {
 	users, err := a.store.Users(ctx)

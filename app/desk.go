@@ -109,8 +109,8 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 // records show the store's rows to the desk.
 type records struct{ s *store.Store }
 
-func (r records) Calls(ctx context.Context, since time.Time, limit int) ([]call.Record, error) {
-	return r.s.Calls(ctx, store.Filter{Since: since, Limit: limit})
+func (r records) Calls(ctx context.Context, f wire.CallFilter) ([]call.Record, error) {
+	return r.s.Calls(ctx, store.Filter{Since: f.Since, Limit: f.Limit, All: f.All})
 }
 
 func (r records) Call(ctx context.Context, id call.ID) (call.Record, error) {
@@ -236,7 +236,7 @@ const everyCall = 1 << 30
 
 // Verify checks every recording, and that every record that names one has it.
 func (s sounds) Verify(ctx context.Context) (wire.Verification, error) {
-	rows, err := s.s.Calls(ctx, store.Filter{Limit: everyCall})
+	rows, err := s.s.Calls(ctx, store.Filter{Limit: everyCall, All: true})
 	if err != nil {
 		return wire.Verification{}, err
 	}

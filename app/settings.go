@@ -3,6 +3,7 @@ package app
 import (
 	"time"
 
+	"hotline/call"
 	"hotline/configs"
 	"hotline/line"
 	"hotline/media"
@@ -47,9 +48,16 @@ func settings(f *configs.File) line.Settings {
 	s := line.Settings{
 		Languages: f.Languages, Policy: line.Policy(f.Recording.Policy),
 		Limit: f.Calls(), Whisper: f.Prompts.Whisper, AutoAnswer: map[string]bool{},
+		Ring: f.Transfer.Ring.D(),
 	}
 	for _, q := range f.Queues {
 		s.AutoAnswer[q.Name] = q.AutoAnswer
+		s.Queues = append(s.Queues, q.Name)
+	}
+	for _, e := range f.Directory {
+		s.Directory = append(s.Directory, line.Entry{
+			Name: e.Name, Number: call.Number(e.Number), Languages: e.Languages, Emergency: e.Emergency,
+		})
 	}
 	for _, l := range f.Lines {
 		n := line.Number{Number: l.Number, Also: l.Also, Queue: f.Menus[l.Start].Queue}

@@ -103,7 +103,20 @@ type Record struct {
 	Talked    time.Duration // joined to an operator, in all
 	Recording string        // path relative to the data folder; empty: none
 	Notice    *Notice
+
+	Kind   Kind // what sort of call; empty is KindCall
+	Linked ID   // of a consult: the call that waits for its end
 }
+
+// A Kind is a sort of call.
+type Kind string
+
+// The kinds of calls.
+const (
+	KindCall    Kind = "call"    // somebody called one of our lines
+	KindConsult Kind = "consult" // an operator asked somebody while a caller waited
+	KindOwn     Kind = "own"     // an operator's telephone called somebody
+)
 
 // An Event is one thing that happened to a call or an operator, in past tense
 // ("call.arrived"), appended to the journal as it happens.

@@ -168,6 +168,9 @@ type Dial struct {
 	Display  string // From display name: line and language, "919 Русский"
 
 	AutoAnswer bool // the telephone is asked to answer by itself
+
+	// Ringing, where set, is told once that a telephone rings (180). It must not wait.
+	Ringing func()
 }
 
 // An Outside asks for one leg out by a trunk.
@@ -177,6 +180,9 @@ type Outside struct {
 	Line      string // number of the line: the caller id, and whose trunks are used
 	Operator  string // who caused it; empty: the server itself
 	Emergency bool   // has a channel of its own and is counted by no cap
+
+	// Ringing is as in Dial.
+	Ringing func()
 
 	// Early, where set, is told once of a leg whose sound is there before the answer (183 with
 	// a description, RFC 3960). The leg is the one that the dial returns if it is answered.

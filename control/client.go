@@ -26,8 +26,10 @@ var ErrNoServer = errors.New("no server runs on this data folder")
 
 // What the commands send and get.
 type (
-	NewUser  = wire.NewUser
-	MadeUser = wire.MadeUser
+	NewUser = wire.NewUser
+	// CallFilter is what a list of calls may ask for.
+	CallFilter = wire.CallFilter
+	MadeUser   = wire.MadeUser
 )
 
 // A Client asks one server.
@@ -117,11 +119,14 @@ func get[T any](ctx context.Context, c *Client, path string) (out T, err error) 
 	return out, err
 }
 
-// Calls lists calls that arrived since, newest first, limit at most.
-func (c *Client) Calls(ctx context.Context, since time.Time, limit int) (wire.Calls, error) {
-	q := url.Values{"limit": {strconv.Itoa(limit)}}
-	if !since.IsZero() {
-		q.Set("since", since.Format(time.RFC3339Nano))
+// Calls lists calls, newest first.
+func (c *Client) Calls(ctx context.Context, f wire.CallFilter) (wire.Calls, error) {
+	q := url.Values{"limit": {strconv.Itoa(f.Limit)}}
+	if !f.Since.IsZero() {
+		q.Set("since", f.Since.Format(time.RFC3339Nano))
+	}
+	if f.All {
+		q.Set("all", "true")
 	}
 	return get[wire.Calls](ctx, c, "calls?"+q.Encode())
 }

@@ -83,8 +83,9 @@ func TestQuestions(t *testing.T) {
 			want seen
 			ask  func() error
 		}{
-			{seen{"GET", "/api/v1/calls?limit=5", ""}, func() error { _, err := c.Calls(ctx, time.Time{}, 5); return err }},
-			{seen{"GET", "/api/v1/calls?limit=5&since=2026-11-25T09%3A30%3A00Z", ""}, func() error { _, err := c.Calls(ctx, at, 5); return err }},
+			{seen{"GET", "/api/v1/calls?limit=5", ""}, func() error { _, err := c.Calls(ctx, wire.CallFilter{Limit: 5}); return err }},
+			{seen{"GET", "/api/v1/calls?all=true&limit=5", ""}, func() error { _, err := c.Calls(ctx, wire.CallFilter{Limit: 5, All: true}); return err }},
+			{seen{"GET", "/api/v1/calls?limit=5&since=2026-11-25T09%3A30%3A00Z", ""}, func() error { _, err := c.Calls(ctx, wire.CallFilter{Since: at, Limit: 5}); return err }},
 			{seen{"GET", "/api/v1/calls/a%2Fb/trace", ""}, func() error { _, err := c.Trace(ctx, "a/b"); return err }},
 			{seen{"GET", "/api/v1/queues", ""}, func() error { _, err := c.Queues(ctx); return err }},
 			{seen{"GET", "/api/v1/operators", ""}, func() error { _, err := c.Operators(ctx); return err }},

@@ -20,7 +20,7 @@ import (
 
 // Calls gives records and their events.
 type Calls interface {
-	Calls(ctx context.Context, since time.Time, limit int) ([]call.Record, error)
+	Calls(ctx context.Context, f wire.CallFilter) ([]call.Record, error)
 	Call(ctx context.Context, id call.ID) (call.Record, error) // ErrNotFound
 	Events(ctx context.Context, id call.ID) ([]call.Event, error)
 }

@@ -36,8 +36,8 @@ type house struct {
 	limit   int
 }
 
-func (h *house) Calls(_ context.Context, since time.Time, limit int) ([]call.Record, error) {
-	h.since, h.limit = since, limit
+func (h *house) Calls(_ context.Context, f wire.CallFilter) ([]call.Record, error) {
+	h.since, h.limit = f.Since, f.Limit
 	return []call.Record{talked(), {ID: "open", Line: "919", From: "+000123456789", Arrived: t0}}, h.fail
 }
 

@@ -17,23 +17,29 @@ import (
 const maxCalls = 10000
 
 func (d *Desk) calls(r *http.Request) (any, error) {
-	q, limit := r.URL.Query(), 100
-	var since time.Time
+	q, f := r.URL.Query(), wire.CallFilter{Limit: 100}
 	if text := q.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxCalls {
 			return nil, fmt.Errorf("%w: limit is a number from 1 to %d", ErrInvalid, maxCalls)
 		}
-		limit = n
+		f.Limit = n
 	}
 	if text := q.Get("since"); text != "" {
 		t, err := time.Parse(time.RFC3339Nano, text)
 		if err != nil {
 			return nil, fmt.Errorf("%w: since is an RFC 3339 time", ErrInvalid)
 		}
-		since = t
+		f.Since = t
 	}
-	records, err := d.o.Calls.Calls(r.Context(), since, limit)
+	if text := q.Get("all"); text != "" {
+		all, err := strconv.ParseBool(text)
+		if err != nil {
+			return nil, fmt.Errorf("%w: all is true or false", ErrInvalid)
+		}
+		f.All = all
+	}
+	records, err := d.o.Calls.Calls(r.Context(), f)
 	if err != nil {
 		return nil, err
 	}

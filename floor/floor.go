@@ -252,6 +252,13 @@ func (f *Floor) Transfer(id call.ID, to string) bool {
 	return stood
 }
 
+// Known reports whether there is an operator of that name.
+func (f *Floor) Known(operator string) bool {
+	known := false
+	f.ask(func() { known = f.state.Known(operator) })
+	return known
+}
+
 // Snapshot shows who waits and who works now; after Close, as it was then.
 func (f *Floor) Snapshot() queue.Snapshot {
 	var snap queue.Snapshot

@@ -22,6 +22,13 @@ type Floor interface {
 	Enter(t queue.Ticket) (<-chan queue.Order, error)
 	Report(id call.ID, operator string, r queue.Result) bool
 	Leave(id call.ID)
+
+	// Reserve keeps an operator for somebody who asks for them; false: they are in a call or
+	// cannot be reached. OwnCall(operator, false) or Transfer ends it.
+	Reserve(operator string) bool
+
+	// Transfer hands the caller on to an operator who is reserved, or (empty) out of the house.
+	Transfer(id call.ID, to string) bool
 }
 
 // Operators is what an operator's own telephone may change; floor.Floor is one.
@@ -29,11 +36,15 @@ type Operators interface {
 	Pause(operator, reason string) error
 	Resume(operator string) error
 	OwnCall(operator string, on bool)
+	Known(operator string) bool
 }
 
 // A Dialer rings an operator's telephones; sip.Server is one.
 type Dialer interface {
 	Dial(ctx context.Context, d call.Dial) (call.Leg, error)
+
+	// DialOutside rings one telephone by a trunk.
+	DialOutside(ctx context.Context, o call.Outside) (call.Leg, error)
 }
 
 // A Journal keeps what happened; store.Store is one. It never waits for a disk.
@@ -83,6 +94,10 @@ type Settings struct {
 
 	// AutoAnswer holds the queues whose operators' telephones are asked to answer by themselves.
 	AutoAnswer map[string]bool
+
+	Queues    []string // names: a call may be put through to each
+	Directory []Entry
+	Ring      time.Duration // how long somebody is rung before a transferred caller goes back; 0 takes 20 s
 }
 
 // Check names the first setting that cannot work, by its path in the configuration.
@@ -125,6 +140,7 @@ type Line struct {
 	settings atomic.Pointer[Settings]
 	metrics  *metrics
 	visits   visits
+	talks    talks // who talks to whom, for transfers that one call asks of another
 
 	stopping context.Context // its cause ends every call that is still here
 	stop     context.CancelCauseFunc
@@ -135,7 +151,7 @@ func New(o Options) (*Line, error) {
 	if err := o.Settings.Check(); err != nil {
 		return nil, err
 	}
-	l := &Line{o: o, log: o.Log}
+	l := &Line{o: o, log: o.Log, talks: newTalks()}
 	l.metrics = newMetrics(o.Metrics)
 	l.stopping, l.stop = context.WithCancelCause(context.Background())
 	l.Configure(o.Settings)
@@ -144,6 +160,9 @@ func New(o Options) (*Line, error) {
 
 // Configure swaps the settings at once. They must have passed Check.
 func (l *Line) Configure(s Settings) {
+	if s.Ring == 0 {
+		s.Ring = 20 * time.Second
+	}
 	l.settings.Store(&s)
 	for _, n := range s.Lines {
 		l.metrics.preset(n.Number)

@@ -14,6 +14,8 @@ type metrics struct {
 	here    *prometheus.GaugeVec   // hotline_line_calls_active{line,state}
 	panics  prometheus.Counter     // hotline_panics_recovered_total, shared with sip
 	missing prometheus.Counter     // hotline_recording_missing_total, shared with recording
+
+	transfers *prometheus.CounterVec // hotline_line_transfers_total{kind,to,outcome}
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -24,6 +26,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		here: shared(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hotline_line_calls_active", Help: "Calls that are here now, by line and state.",
 		}, []string{"line", "state"})),
+		transfers: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_line_transfers_total", Help: "Transfers that operators asked for: blind or attended, to whom, and what became of them.",
+		}, []string{"kind", "to", "outcome"})),
 		panics: shared(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_panics_recovered_total", Help: "Panics caught at a door: each one is our fault and ended at most one call.",
 		})),

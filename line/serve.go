@@ -40,10 +40,13 @@ type visit struct {
 	sound         *recording.Recording // nil: not recorded
 	log           *zap.Logger
 	hold          chan bool // the caller put us on hold, or took us back
-	operator      call.Leg  // while one is joined or being told the language
+	operator      call.Leg  // while one is joined or being told the language, a third party too
 	operatorHolds bool      // since the language was told
-	endedBy       call.Party
-	outcome       call.Outcome // set where the way it ends is known before the leg does
+
+	// asked brings transfers that the operator asked for in another call: the consult.
+	asked   chan *call.Transfer
+	endedBy call.Party
+	outcome call.Outcome // set where the way it ends is known before the leg does
 
 	ctx context.Context // ends with the caller's leg, the longest time or a stop; its cause says which
 	end context.CancelCauseFunc
@@ -74,7 +77,7 @@ func (l *Line) visit(ctx context.Context, caller call.Leg) *visit {
 	info, s := caller.Info(), l.settings.Load()
 	v := &visit{
 		id: info.Call, leg: caller, settings: s, line: find(s, info.Dialled), state: call.Ringing,
-		log: l.log.With(zap.String("call", string(info.Call))), hold: make(chan bool, 8),
+		log: l.log.With(zap.String("call", string(info.Call))), hold: make(chan bool, 8), asked: make(chan *call.Transfer, 1),
 	}
 	if v.line == nil {
 		// A reload took the line away between sip's look and ours.

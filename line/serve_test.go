@@ -40,6 +40,11 @@ func newHall(t *testing.T, change ...func(*Options)) *hall {
 		Settings: Settings{
 			Lines:     []Number{{Number: "919", Also: []string{"012919"}, Queue: "general"}},
 			Languages: []call.Language{"az", "en", "ru"}, Policy: RecordAlways, Limit: 10, Whisper: true,
+			Queues: []string{"general", "tax"}, Ring: 20 * time.Second,
+			Directory: []Entry{
+				{Name: "migration", Number: "+000125550100", Languages: []call.Language{"ru"}},
+				{Name: "fire", Number: "101", Emergency: true},
+			},
 		},
 		Floor: h.floor, Operators: h.floor, Dialer: h.phones, Journal: h.journal, Recorder: brokenDisk{},
 		Prompts: clips{}, Log: zaptest.NewLogger(t, zaptest.Level(zapError)), Metrics: h.metrics,
@@ -624,6 +629,8 @@ type orders struct {
 	stands  bool // an answer finds its offer still standing
 	results map[string][]queue.Result
 	asked   []string
+	left    []call.ID
+	busy    string // cannot be reserved
 }
 
 func (f *orders) Enter(t queue.Ticket) (<-chan queue.Order, error) {
@@ -655,13 +662,44 @@ func (f *orders) reported(operator string) []queue.Result {
 	return slices.Clone(f.results[operator])
 }
 
-func (f *orders) Leave(call.ID) {}
+func (f *orders) Leave(id call.ID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.left = append(f.left, id)
+}
+
+func (f *orders) Reserve(operator string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.busy == operator {
+		return false
+	}
+	f.asked = append(f.asked, "reserve "+operator)
+	return true
+}
+
+func (f *orders) Transfer(_ call.ID, to string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, "transfer to "+to)
+	return true
+}
+
+func (f *orders) Known(operator string) bool {
+	return slices.Contains([]string{"aysel", "samir", "leyla"}, operator)
+}
 func (f *orders) Pause(_, reason string) error {
 	f.asked = append(f.asked, "pause "+reason)
 	return nil
 }
 func (f *orders) Resume(string) error { f.asked = append(f.asked, "resume"); return nil }
-func (f *orders) OwnCall(_ string, on bool) {
+func (f *orders) OwnCall(operator string, on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if operator != "aysel" {
+		f.asked = append(f.asked, map[bool]string{true: "keep ", false: "release "}[on]+operator)
+		return
+	}
 	f.asked = append(f.asked, map[bool]string{true: "own call", false: "own call over"}[on])
 }
 
@@ -670,18 +708,44 @@ type phones struct {
 	answerAfter time.Duration
 	mu          sync.Mutex
 	legs        map[string]*calltest.Leg
+	dialled     []string        // "aysel", "outside +000…", in order
+	never       map[string]bool // who does not answer
+	fails       map[string]call.DialFailure
+}
+
+// DialOutside answers by the name "outside" and the number.
+func (p *phones) DialOutside(ctx context.Context, o call.Outside) (call.Leg, error) {
+	return p.Dial(ctx, call.Dial{Call: o.Call, User: "outside " + o.To.Raw(), Ringing: o.Ringing})
+}
+
+func (p *phones) ask(user string) (never bool, fails call.DialFailure) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dialled = append(p.dialled, user)
+	return p.never[user], p.fails[user]
 }
 
 func (p *phones) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
+	never, fails := p.ask(d.User)
+	if fails != "" {
+		return nil, &call.DialError{Failure: fails, Code: 486}
+	}
+	if d.Ringing != nil {
+		d.Ringing()
+	}
+	answers := time.After(p.answerAfter)
+	if never {
+		answers = nil
+	}
 	select {
-	case <-time.After(p.answerAfter):
+	case <-answers:
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return nil, &call.DialError{Failure: call.NoAnswer}
 		}
 		return nil, &call.DialError{Failure: call.Withdrawn}
 	}
-	leg := calltest.NewLeg(call.Info{ID: d.User, Call: d.Call, Role: call.RoleOperator, User: d.User})
+	leg := calltest.NewLeg(call.Info{ID: d.User + " " + time.Now().String(), Call: d.Call, Role: call.RoleOperator, User: d.User})
 	leg.Answer(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -17,8 +17,9 @@ const (
 	starWrapUp = "*47" // stay in wrap-up until *45: notes that take longer
 )
 
-// ServePhone takes a call that an operator's own phone makes: a star code, or one of our lines
-// to hear what callers hear. Meanwhile the operator is not offered anybody.
+// ServePhone takes a call that an operator's own phone makes: a star code, one of our lines to
+// hear what callers hear, or somebody: a colleague, an entry of the directory, a number outside.
+// Meanwhile the operator is not offered anybody.
 func (l *Line) ServePhone(ctx context.Context, phone call.Leg) {
 	info := phone.Info()
 	l.o.Operators.OwnCall(info.User, true)
@@ -29,7 +30,13 @@ func (l *Line) ServePhone(ctx context.Context, phone call.Leg) {
 	case l.Is(code):
 		l.Serve(ctx, phone)
 	default:
-		phone.Hangup(call.Reason{Code: 404, Why: "an operator's phone dialled what is neither a star code nor a line"})
+		s := l.settings.Load()
+		to, ok := l.destination(s, code)
+		if !ok || to.queue != "" || to.operator == info.User {
+			phone.Hangup(call.Reason{Code: 404, Why: "an operator's phone dialled nobody there is"})
+			return
+		}
+		l.serveOwn(ctx, s, phone, to)
 	}
 }
 

@@ -1,6 +1,7 @@
 package line
 
 import (
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -10,79 +11,129 @@ import (
 	"hotline/recording"
 )
 
-// talk joins the caller and the operator until one of them hangs up. It is true when the
-// operator has vanished and the caller is to wait again.
-func (l *Line) talk(v *visit, name string, op call.Leg) (again bool) {
-	v.rec.Operator, v.operator = name, op
+// A party is whom the caller talks to: an operator, or a third one a call was put through to.
+type party struct {
+	leg  call.Leg
+	role call.Role
+	name string // of the operator, or of the directory's entry
+	held bool   // holds the caller already
+}
+
+// An onward is where the caller goes after a talk. Its zero value is back to the head of the queue,
+// because the operator vanished.
+type onward struct {
+	over  bool   // the call is over
+	queue string // another queue
+	party *party // somebody else, right away
+}
+
+// talk joins the caller and whoever is there, one after another, until nobody is.
+func (l *Line) talk(v *visit, p party) onward {
 	l.move(v, call.Talking)
+	for {
+		next := l.with(v, p)
+		if next.party == nil {
+			return next
+		}
+		p = *next.party
+	}
+}
+
+// with is one talk: the caller joined to one party until one of them hangs up or is put through.
+func (l *Line) with(v *visit, p party) onward {
+	v.operator = p.leg
+	if p.role == call.RoleOperator {
+		v.rec.Operator = p.name
+	}
 	began := time.Now()
 	defer func() { v.rec.Talked += time.Since(began) }()
-	if err := v.leg.Audio().Join(op.Audio()); err != nil {
-		v.log.Error("the operator could not be joined", zap.String("operator", name), zap.Error(err))
+	if err := v.leg.Audio().Join(p.leg.Audio()); err != nil {
+		v.log.Error("the other party could not be joined", zap.String("operator", p.name), zap.Error(err))
 	}
-	l.event(v, "call.answered", "by", "operator", "operator", name)
-	v.log.Info("operator joined", zap.String("operator", name), zap.String("queue", v.rec.Queue))
-	l.partiesJoin(v, name, began)
-	defer l.partiesLeave(v, name)
+	l.event(v, "call.answered", "by", string(p.role), string(p.role), p.name)
+	v.log.Info(string(p.role)+" joined", zap.String("operator", p.name), zap.String("queue", v.rec.Queue))
+	l.partiesJoin(v, p, began)
+	defer l.partiesLeave(v, p)
+	l.talks.begin(p, v)
+	defer l.talks.end(p, v)
 
-	held := holds{operator: v.operatorHolds}
-	if held.operator {
-		l.hold(v, op, held)
+	h := holds{party: p.held || v.operatorHolds}
+	v.operatorHolds = false
+	if h.party {
+		l.hold(v, p, h)
 	}
 	for {
 		select {
 		case <-v.ctx.Done():
-			return false
-		case held.caller = <-v.hold:
-			l.hold(v, op, held)
-		case e, ok := <-op.Events():
+			return onward{over: true}
+		case h.caller = <-v.hold:
+			l.hold(v, p, h)
+		case t := <-v.asked:
+			if next, stays := l.transfer(v, p, &h, t); !stays {
+				return next
+			}
+			l.put(v, p, h)
+		case e, ok := <-p.leg.Events():
 			switch {
 			case !ok || e.Kind == call.LegEnded:
-				return l.operatorGone(v, name, e.Cause)
+				return l.partyGone(v, p, e.Cause)
+			case e.Kind == call.LegTransfer:
+				next, stays := l.transfer(v, p, &h, e.Transfer)
+				if !stays {
+					return next
+				}
+				l.put(v, p, h)
 			default:
-				held.operator = e.Kind == call.LegHeld
-				l.hold(v, op, held)
+				h.party = e.Kind == call.LegHeld
+				l.hold(v, p, h)
 			}
 		}
 	}
 }
 
-// operatorGone ends the call where the operator hung up, and sends the caller back to the
-// queue where the operator's phone vanished.
-func (l *Line) operatorGone(v *visit, name string, cause call.Cause) (again bool) {
+// partyGone ends the call where the other one hung up, and sends the caller back to the queue
+// where an operator's phone vanished.
+func (l *Line) partyGone(v *visit, p party, cause call.Cause) onward {
 	v.operator = nil
-	if cause == call.CauseHangup {
-		v.outcome, v.endedBy = call.Completed, call.ByOperator
-		return false
+	if cause == call.CauseHangup || p.role != call.RoleOperator {
+		v.outcome, v.endedBy = call.Completed, call.ByPeer
+		if p.role == call.RoleOperator {
+			v.endedBy = call.ByOperator
+		}
+		return onward{over: true}
 	}
-	l.event(v, "call.operator_lost", "operator", name, "reason", string(cause))
-	v.log.Warn("an operator's phone vanished during a call; the caller waits again", zap.String("operator", name))
-	l.o.Floor.Report(v.id, name, queue.Lost)
-	return true
+	l.event(v, "call.operator_lost", "operator", p.name, "reason", string(cause))
+	v.log.Warn("an operator's phone vanished during a call; the caller waits again", zap.String("operator", p.name))
+	l.o.Floor.Report(v.id, p.name, queue.Lost)
+	return onward{}
 }
 
 // holds says who of the two holds the other.
-type holds struct{ caller, operator bool }
+type holds struct{ caller, party bool }
 
-// hold gives the caller music while the operator holds, and joins them again afterwards. What
-// the caller says meanwhile is not written.
-func (l *Line) hold(v *visit, op call.Leg, h holds) {
-	switch {
-	case h.operator:
-		v.leg.Audio().Loop(l.o.Prompts.Music())
-	default:
-		if err := v.leg.Audio().Join(op.Audio()); err != nil {
-			v.log.Error("the operator could not be joined again", zap.Error(err))
-		}
-	}
-	on := h.operator || h.caller
-	l.voice(v, !on, "hold")
-	l.event(v, "call.held", "held", yesNo(on), "by", holder(h))
+// hold puts the two together or apart and tells it.
+func (l *Line) hold(v *visit, p party, h holds) {
+	l.put(v, p, h)
+	l.event(v, "call.held", "held", yesNo(h.party || h.caller), "by", holder(p, h))
 }
 
-func holder(h holds) string {
-	if h.operator {
-		return "operator"
+// put gives the caller music while the other holds, and joins them otherwise. What the caller says
+// during a hold is not written.
+func (l *Line) put(v *visit, p party, h holds) {
+	switch {
+	case h.party:
+		v.leg.Audio().Loop(l.o.Prompts.Music())
+	default:
+		if err := v.leg.Audio().Join(p.leg.Audio()); err != nil {
+			v.log.Error("the two could not be joined again", zap.Error(err))
+		}
+	}
+	l.voice(v, !h.party && !h.caller, "hold")
+}
+
+func holder(p party, h holds) string {
+	if h.party {
+		return string(p.role)
 	}
 	return "caller"
 }
@@ -99,21 +150,76 @@ func (l *Line) voice(v *visit, on bool, reason string) {
 	}
 }
 
-func (l *Line) partiesJoin(v *visit, name string, at time.Time) {
+func (l *Line) partiesJoin(v *visit, p party, at time.Time) {
 	l.voice(v, true, "")
 	if v.sound == nil {
 		return
 	}
 	v.sound.Party(recording.Party{Channel: call.Said.String(), Role: string(call.RoleCaller), From: at})
-	v.sound.Party(recording.Party{Channel: call.Heard.String(), Role: string(call.RoleOperator), Name: name, From: at})
+	v.sound.Party(recording.Party{Channel: call.Heard.String(), Role: string(p.role), Name: p.name, From: at})
 }
 
-func (l *Line) partiesLeave(v *visit, name string) {
+func (l *Line) partiesLeave(v *visit, p party) {
 	l.voice(v, false, "waiting")
 	if v.sound == nil {
 		return
 	}
 	now := time.Now()
 	v.sound.PartyLeft(string(call.RoleCaller), "", now)
-	v.sound.PartyLeft(string(call.RoleOperator), name, now)
+	v.sound.PartyLeft(string(p.role), p.name, now)
+}
+
+// talks knows which operator talks to which caller, by name and by leg, so that a call of the
+// operator's own can find the caller who waits for its end.
+type talks struct {
+	mu     sync.Mutex
+	byName map[string]*visit
+	byLeg  map[string]*visit
+	owns   map[string]*own // by the operator's leg
+}
+
+func newTalks() talks {
+	return talks{byName: map[string]*visit{}, byLeg: map[string]*visit{}, owns: map[string]*own{}}
+}
+
+func (t *talks) begin(p party, v *visit) {
+	if p.role != call.RoleOperator {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.byName[p.name], t.byLeg[p.leg.Info().ID] = v, v
+}
+
+func (t *talks) end(p party, v *visit) {
+	if p.role != call.RoleOperator {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.byLeg, p.leg.Info().ID)
+	if t.byName[p.name] == v {
+		delete(t.byName, p.name)
+	}
+}
+
+// of is the caller that an operator talks to, nil for none.
+func (t *talks) of(operator string) *visit {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byName[operator]
+}
+
+// own is the call of its own that a telephone makes by this leg, nil for none.
+func (t *talks) own(leg string) *own {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.owns[leg]
+}
+
+// on is the caller that a leg talks to, nil for none.
+func (t *talks) on(leg string) *visit {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byLeg[leg]
 }

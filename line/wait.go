@@ -21,25 +21,38 @@ var words = [...]string{"queue.allBusy", "queue.thanks"}
 // attend puts the caller in the queue and through to an operator; again if one vanishes.
 func (l *Line) attend(v *visit) {
 	l.move(v, call.Waiting)
-	v.rec.Queue = v.line.Queue
-	orders, err := l.o.Floor.Enter(queue.Ticket{
-		Call: v.id, Queue: v.line.Queue, Language: v.rec.Language, Arrived: v.rec.Arrived,
-	})
-	if err != nil {
-		v.log.Error("the floor does not take this call", zap.String("queue", v.line.Queue), zap.Error(err))
-		v.outcome, v.endedBy = call.Failed, call.ByUs
-		return
-	}
+	orders := l.enter(v, v.line.Queue)
 	defer l.o.Floor.Leave(v.id)
-	first := "queue.enter"
-	for {
+	for first := "queue.enter"; orders != nil; {
 		name, op := l.wait(v, orders, first)
-		if op == nil || !l.talk(v, name, op) {
+		if op == nil {
 			return
 		}
-		l.move(v, call.Waiting) // the operator vanished: the caller keeps the first arrival time
-		first = "operator.lost"
+		switch next := l.talk(v, party{leg: op, role: call.RoleOperator, name: name}); {
+		case next.over:
+			return
+		case next.queue != "": // put through to another queue: the first arrival time counts there
+			l.o.Floor.Leave(v.id)
+			orders, first = l.enter(v, next.queue), "queue.enter"
+		default: // the operator vanished: the caller keeps the first arrival time
+			first = "operator.lost"
+		}
+		l.move(v, call.Waiting)
 	}
+}
+
+// enter puts the caller in a queue; nil if the floor does not take it, which ends the call.
+func (l *Line) enter(v *visit, name string) <-chan queue.Order {
+	v.rec.Queue = name
+	orders, err := l.o.Floor.Enter(queue.Ticket{
+		Call: v.id, Queue: name, Language: v.rec.Language, Arrived: v.rec.Arrived,
+	})
+	if err != nil {
+		v.log.Error("the floor does not take this call", zap.String("queue", name), zap.Error(err))
+		v.outcome, v.endedBy = call.Failed, call.ByUs
+		return nil
+	}
+	return orders
 }
 
 // A ringing is what became of one dial.
@@ -122,10 +135,7 @@ func (l *Line) took(v *visit, r ringing) bool {
 		return false
 	}
 	v.operator = r.leg
-	if v.settings.Whisper {
-		// The caller still hears music: the language alone tells the operator how to greet.
-		r.leg.Audio().Play(v.ctx, l.o.Prompts.Clip("whisper."+string(v.rec.Language), v.rec.Language))
-	}
+	l.whisper(v, r.leg)
 	if v.ctx.Err() != nil {
 		return false // the caller left during the whisper: close lets the operator go
 	}
@@ -141,6 +151,13 @@ func (l *Line) took(v *visit, r ringing) bool {
 		default:
 			return true
 		}
+	}
+}
+
+// whisper tells an operator the caller's language, who still hears music: it tells how to greet.
+func (l *Line) whisper(v *visit, op call.Leg) {
+	if v.settings.Whisper {
+		op.Audio().Play(v.ctx, l.o.Prompts.Clip("whisper."+string(v.rec.Language), v.rec.Language))
 	}
 }
 

@@ -127,6 +127,12 @@ func (s *State) find(name string) (*operator, int) {
 	return s.operators[i], i
 }
 
+// Known reports whether there is an operator of that name who works here.
+func (s *State) Known(name string) bool {
+	o, _ := s.find(name)
+	return o != nil && !o.removed && !o.Disabled
+}
+
 // settle gives the operator the state that the facts now say, and tells it if that is another.
 func (s *State) settle(o *operator, why Why, at time.Time) {
 	from, to := o.state, o.status()

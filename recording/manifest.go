@@ -44,6 +44,7 @@ type manifest struct {
 	Notice   *proof        `json:"notice"`
 	Gaps     []gapLine     `json:"gaps"`
 	Parties  []partyLine   `json:"parties"`
+	Linked   call.ID       `json:"linked,omitempty"` // of a consult: the call that waited for its end
 	Faults   []string      `json:"faults,omitempty"` // faultSync, faultDisk
 	Digest   string        `json:"digest,omitempty"` // SHA-256 of this manifest without it
 }

@@ -159,6 +159,7 @@ type Meta struct {
 	Arrived  time.Time  // decides the folder
 	Answered time.Time  // the zero of the recording's time, with a monotonic reading
 	Codec    call.Codec // the caller's
+	Linked   call.ID    // of a consult: the call that waits for its end; empty: none
 }
 
 // Open begins the recording of a call. It waits for no disk: the file is made by the writer,

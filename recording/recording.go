@@ -46,7 +46,7 @@ func newRecording(r *Recorder, m Meta, stem string) *Recording {
 	g := &Recording{r: r, meta: m, stem: stem, done: make(chan struct{}), changed: true}
 	f := formatFor(r.o.Format, m.Codec, r.tables)
 	g.about = manifest{
-		Version: manifestVersion, Call: m.Call, Node: r.o.Node, Line: m.Line, State: StateOpen,
+		Version: manifestVersion, Call: m.Call, Node: r.o.Node, Line: m.Line, Linked: m.Linked, State: StateOpen,
 		Codec: f.codec, Rate: call.ClockRate, Opened: stamp(m.Answered),
 		Gaps: []gapLine{}, Parties: []partyLine{},
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -21,11 +22,12 @@ var ErrUnknown = errors.New("not known")
 type Filter struct {
 	Since time.Time // arrived at or after it; zero: from the first
 	Limit int       // at most so many; 0: all
+	All   bool      // operators' own calls and consults too, not only those to our lines
 }
 
 // columns are those of scanCall, in its order.
 const columns = `id, line, trunk, from_number, withheld, language, queue, operator, outcome, phase,
-	ended_by, code, arrived, answered, ended, waited, talked, recording, notice`
+	ended_by, code, arrived, answered, ended, waited, talked, recording, notice, kind, linked`
 
 // Calls returns records of calls, the newest arrival first, open ones too. It sees all that
 // was written before it was called.
@@ -41,7 +43,8 @@ func (s *Store) Calls(ctx context.Context, f Filter) ([]call.Record, error) {
 	if limit <= 0 {
 		limit = -1 // SQLite: no limit
 	}
-	return s.calls(ctx, `SELECT `+columns+` FROM calls WHERE arrived >= ? ORDER BY arrived DESC, id DESC LIMIT ?`, since, limit)
+	return s.calls(ctx, `SELECT `+columns+` FROM calls WHERE arrived >= ? AND (kind = 'call' OR ?)
+		ORDER BY arrived DESC, id DESC LIMIT ?`, since, f.All, limit)
 }
 
 // OpenCalls returns the records that are not closed, the oldest first: after a start, the
@@ -123,11 +126,11 @@ func upsertCall(ctx context.Context, tx *sql.Tx, r call.Record, onConflict strin
 		notice = string(b)
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO calls (`+columns+`, recording_state)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'') ON CONFLICT (id) `+onConflict,
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'') ON CONFLICT (id) `+onConflict,
 		string(r.ID), r.Line, r.Trunk, r.From.Raw(), r.Withheld, string(r.Language), r.Queue, r.Operator,
 		string(r.Outcome), string(r.Phase), string(r.EndedBy), r.Code,
 		micro(r.Arrived), micro(r.Answered), micro(r.Ended), r.Waited.Microseconds(), r.Talked.Microseconds(),
-		r.Recording, notice)
+		r.Recording, notice, string(cmp.Or(r.Kind, call.KindCall)), string(r.Linked))
 	if err != nil {
 		return 0, err
 	}
@@ -156,12 +159,14 @@ func scanCall(rows *sql.Rows) (r call.Record, err error) {
 		notice                    sql.NullString
 		id, lang, outcome         string
 		phase, endedBy, recording string
+		kind, linked              string
 	)
 	err = rows.Scan(&id, &r.Line, &r.Trunk, &from, &r.Withheld, &lang, &r.Queue, &r.Operator, &outcome, &phase,
-		&endedBy, &r.Code, &arrived, &answered, &ended, &waited, &talked, &recording, &notice)
+		&endedBy, &r.Code, &arrived, &answered, &ended, &waited, &talked, &recording, &notice, &kind, &linked)
 	if err != nil {
 		return r, err
 	}
+	r.Kind, r.Linked = call.Kind(kind), call.ID(linked)
 	r.ID, r.From, r.Language = call.ID(id), call.Number(from), call.Language(lang)
 	r.Outcome, r.Phase, r.EndedBy, r.Recording = call.Outcome(outcome), call.State(phase), call.Party(endedBy), recording
 	r.Arrived, r.Answered, r.Ended = fromMicro(arrived), fromMicro(answered), fromMicro(ended)

@@ -87,6 +87,18 @@ func (l *Leg) Tell(kind call.LegEventKind) {
 	}
 }
 
+// Ask makes the peer ask for a transfer.
+func (l *Leg) Ask(t *call.Transfer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended {
+		l.events <- call.LegEvent{Kind: call.LegTransfer, Transfer: t}
+	}
+}
+
+// Rang reports whether our side said that it rings.
+func (l *Leg) Rang() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.rang }
+
 // Answered is when our side answered; zero if it did not.
 func (l *Leg) Answered() time.Time { l.mu.Lock(); defer l.mu.Unlock(); return l.answered }
 

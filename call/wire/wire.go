@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -41,6 +42,15 @@ type Call struct {
 	TalkedMS  *int64  `json:"talked_ms"`
 	Recording *string `json:"recording"`
 	Notice    *Notice `json:"notice"`
+	Kind      string  `json:"kind"`   // call, consult, own
+	Linked    *string `json:"linked"` // of a consult: the call that waited for its end
+}
+
+// A CallFilter is what GET calls may ask for.
+type CallFilter struct {
+	Since time.Time // arrived at or after it; zero: from the first
+	Limit int
+	All   bool // operators' own calls and consults too
 }
 
 // A Notice is the proof that the caller was told of the recording.
@@ -70,6 +80,7 @@ func CallOf(r call.Record) Call {
 		ID: string(r.ID), Line: r.Line, Language: text(r.Language), Queue: text(r.Queue), Operator: text(r.Operator),
 		Outcome: text(r.Outcome), Phase: text(r.Phase), EndedBy: text(r.EndedBy), Recording: text(r.Recording),
 		Arrived: Time(r.Arrived), Answered: Time(r.Answered), Ended: Time(r.Ended), Notice: noticeOf(r.Notice),
+		Kind: string(cmp.Or(r.Kind, call.KindCall)), Linked: text(r.Linked),
 	}
 	if r.Code != 0 {
 		c.Code = &r.Code

@@ -50,6 +50,7 @@ type callListCmd struct {
 	outFlag
 	Since string `placeholder:"TIME" help:"Only calls that arrived since: RFC 3339, or a span such as 2h."`
 	Limit int    `default:"100" help:"How many at most."`
+	All   bool   `help:"Operators' own calls and consults too."`
 }
 
 func (callListCmd) Help() string { return "Example: hotline call list --since 2h --limit 20" }
@@ -63,7 +64,7 @@ func (c *callListCmd) Run(t *terminal) error {
 		return usageError{fmt.Errorf("--limit: %d, must be at least 1", c.Limit)}
 	}
 	return withClient(c.Config, func(client *control.Client) error {
-		answer, err := client.Calls(context.Background(), since, c.Limit)
+		answer, err := client.Calls(context.Background(), control.CallFilter{Since: since, Limit: c.Limit, All: c.All})
 		if err != nil {
 			return err
 		}
