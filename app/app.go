@@ -69,8 +69,9 @@ type App struct {
 	desk     *desk.Desk
 	orphans  []call.Dialog // of a process that died
 
-	autoAnswer atomic.Pointer[map[string]bool] // by operator: whose phone is asked to answer by itself
-	restoring  bool                            // while New loads the registrations
+	autoAnswer atomic.Pointer[map[string]bool]     // by operator: whose phone is asked to answer by itself
+	trunks     atomic.Pointer[map[string][]string] // by line
+	restoring  bool                                // while New loads the registrations
 	recovery   sync.WaitGroup
 
 	misbehave  map[string]misbehaviour // by number; only in a trial
@@ -237,6 +238,8 @@ func (a *App) loadOperators(ctx context.Context) error {
 func (a *App) openSignalling(context.Context) (err error) {
 	a.restoring = true
 	defer func() { a.restoring = false }()
+	a.setTrunks(a.file)
+	out, plan := outgoing(a.file)
 	a.sip, err = sip.New(sip.Options{
 		Trunks: sip.TrunkOptions{
 			Listen: endpoints(a.file.SIP.Trunks.Listen), Advertise: a.file.SIP.Trunks.Advertise, Carriers: carriers(a.file),
@@ -246,12 +249,22 @@ func (a *App) openSignalling(context.Context) (err error) {
 			Listen: endpoints(a.file.SIP.Phones.Listen), Advertise: a.file.SIP.Phones.Advertise, Realm: a.file.SIP.Phones.Realm,
 			TLS: files(a.file.SIP.Phones.TLS),
 		},
+		Outgoing: out, Numbers: plan, TrunksOf: a.lineTrunks,
 		Media: a.media, Users: a.store, Bindings: a.store.Bindings(), Dialogs: dialogs{a.store},
 		Log: a.log.Named("sip"), Metrics: a.metrics,
 		Line: a.isNumber, Serve: a.serve, ServePhone: a.line.ServePhone, Registered: a.registered,
 	})
 	return err
 }
+
+// setTrunks notes which carriers take the calls of which line.
+func (a *App) setTrunks(f *configs.File) {
+	by := trunksOf(f)
+	a.trunks.Store(&by)
+}
+
+// lineTrunks are the carriers of a line's calls out; none: all.
+func (a *App) lineTrunks(line string) []string { return (*a.trunks.Load())[line] }
 
 // isNumber reports whether anybody answers a dialled number.
 func (a *App) isNumber(dialled string) bool {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"time"
 
 	"hotline/call"
 	"hotline/call/wire"
@@ -65,11 +64,14 @@ func (a *App) openControl(context.Context) error {
 // Calls implements desk.Server.
 func (a *App) Calls() int { return a.line.Active() }
 
-// Unready implements desk.Server: why no call would be taken now. Carriers do not count: those
-// that only bring calls cannot be asked.
+// Unready implements desk.Server: why no call would be taken now. Of carriers only those count that
+// can be asked, and only if none of them answers.
 func (a *App) Unready() (why []string) {
 	if a.Draining() {
 		why = append(why, "draining")
+	}
+	if up, probed := a.sip.TrunksUp(); probed > 0 && up == 0 {
+		why = append(why, "trunks: none of those that are asked answers")
 	}
 	if err := a.recorder.Healthy(); err != nil {
 		why = append(why, "disk: "+err.Error())

@@ -37,6 +37,8 @@ func (a *App) Reload() error {
 	a.mu.Unlock()
 	a.line.Configure(s)
 	a.floor.SetRules(rules(next))
+	a.setTrunks(next)
+	a.sip.SetOutgoing(outgoing(next))
 	a.sip.SetCarriers(carriers(next))
 	if err := a.loadOperators(context.Background()); err != nil {
 		return err

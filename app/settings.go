@@ -18,9 +18,46 @@ func carriers(f *configs.File) []sip.Carrier {
 	cs := make([]sip.Carrier, len(f.SIP.Trunks.Carriers))
 	for i, c := range f.SIP.Trunks.Carriers {
 		cs[i] = sip.Carrier{Name: c.Name, From: c.From, Media: c.Sound(), Called: string(c.Called),
-			TLS: sip.CarrierTLS{CA: c.TLS.CA, Certificate: c.TLS.Certificate, Key: c.TLS.Key, Name: c.TLS.Name}, ShowHidden: c.ShowHidden}
+			TLS: sip.CarrierTLS{CA: c.TLS.CA, Certificate: c.TLS.Certificate, Key: c.TLS.Key, Name: c.TLS.Name}, ShowHidden: c.ShowHidden,
+			Register: sip.Account{User: c.Register.User, Password: c.Register.Password, Realm: c.Register.Realm, Expires: c.Register.Expires.D()},
+			Options:  c.Options.D(), Numbers: string(c.Numbers), Calls: c.Calls, Priority: c.Priority, Weight: c.Weight,
+		}
+		for _, h := range c.To {
+			cs[i].To = append(cs[i].To, sip.Host{Host: h.Host, Port: h.Port, Transport: string(h.Transport)})
+		}
 	}
 	return cs
+}
+
+// outgoing is what may leave by a trunk: the allow-list, and whoever is in the directory; never
+// our own numbers.
+func outgoing(f *configs.File) (sip.Outgoing, sip.Numbers) {
+	o := sip.Outgoing{
+		Allow: f.Outgoing.Allow, Calls: f.Outgoing.Calls, PerOperator: f.Outgoing.PerOperator,
+		PerNumberHour: f.Outgoing.PerNumberHour, PerOperatorDay: f.Outgoing.PerOperatorDay, PerDay: f.Outgoing.PerDay,
+	}
+	if f.Outgoing.Hours != configs.Always {
+		o.Open = func(t time.Time) bool { return f.Calendars[f.Outgoing.Hours].Open(t, f.Zone()) }
+	}
+	for _, e := range f.Directory {
+		o.Directory = append(o.Directory, e.Number)
+		if e.Emergency {
+			o.Emergency = append(o.Emergency, e.Number)
+		}
+	}
+	for _, l := range f.Lines {
+		o.Own = append(append(o.Own, l.Number), l.Also...)
+	}
+	return o, sip.Numbers{Country: f.Numbers.Country, National: f.Numbers.National, International: f.Numbers.International}
+}
+
+// trunksOf gives the carriers of each line's calls out.
+func trunksOf(f *configs.File) map[string][]string {
+	by := make(map[string][]string)
+	for _, l := range f.Lines {
+		by[l.Number] = l.Trunks
+	}
+	return by
 }
 
 func files(t configs.TLS) sip.TLSFiles { return sip.TLSFiles{Certificate: t.Certificate, Key: t.Key} }

@@ -20,6 +20,9 @@ type dialing struct {
 	result chan rang
 	early  func(call.Leg) // told once of sound before the answer; nil: nobody listens
 	once   bool           // it has been told
+
+	ringing func() // told once that a telephone rings; nil: nobody listens
+	rings   bool   // it has been told
 }
 
 type rang struct {
@@ -43,6 +46,11 @@ type fork struct {
 	early map[string]*early // by To tag
 	again bool              // the INVITE was sent once more with a longer session (422)
 	ring  *alarm            // timer C
+
+	// Of a fork that goes to a carrier.
+	trunk      *trunk // nil: it goes to a phone
+	identity   string // the number that the carrier is told as ours
+	authorized bool   // a challenge was answered
 }
 
 // Dial rings all contacts of a user; the first that answers is the leg, the others are
@@ -51,12 +59,22 @@ type fork struct {
 // cancelled, NoAnswer where its deadline passed, Unreachable where no contact said anything
 // within four seconds.
 func (s *Server) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
-	g := &dialing{s: s, auto: d.AutoAnswer, result: make(chan rang, 1)}
+	g := &dialing{s: s, auto: d.AutoAnswer, result: make(chan rang, 1), ringing: d.Ringing}
 	forks := s.prepare(d)
 	if len(forks) == 0 {
 		return nil, &call.DialError{Failure: call.Unreachable}
 	}
 	s.locked("dial", func() { g.begin(forks) })
+	l, err := g.wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// wait returns the leg that has answered, or why there is none.
+func (g *dialing) wait(ctx context.Context) (*leg, error) {
+	s := g.s
 	select {
 	case r := <-g.result:
 		return r.out()
@@ -80,7 +98,7 @@ func (s *Server) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	return nil, &call.DialError{Failure: failure, Code: code}
 }
 
-func (r rang) out() (call.Leg, error) {
+func (r rang) out() (*leg, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -137,7 +155,7 @@ func (g *dialing) begin(forks []*fork) {
 	for _, k := range forks {
 		k.dial = g
 		k.leg.sent = offerSDP(k.leg.local)
-		k.invite()
+		k.invite("")
 		k.patience = g.s.after(g.s.times.Provisional, func() {
 			if !k.heard && !k.done {
 				k.refused(408) // first: a contact that is cancelled is no longer waited for
@@ -148,14 +166,23 @@ func (g *dialing) begin(forks []*fork) {
 }
 
 // invite sends the INVITE of one contact.
-func (k *fork) invite() {
+func (k *fork) invite(authorization string) {
 	l, s := k.leg, k.dial.s
 	o := l.outgoing("INVITE")
 	o.contentType, o.body = "application/sdp", l.sent
-	o.extra = append([]string{l.contact(), "X-Hotline-Call: " + string(l.info.Call)}, s.abilities(l.flow.side())...)
+	o.extra = append([]string{l.contact()}, s.abilities(l.flow.side())...)
 	o.extra = append(o.extra, l.timer.request()...)
 	if k.dial.auto {
 		o.extra = append(o.extra, autoAnswer(s.here(l.flow))...)
+	}
+	switch {
+	case k.trunk == nil:
+		o.extra = append(o.extra, "X-Hotline-Call: "+string(l.info.Call)) // inside the house only
+	case k.identity != "":
+		o.extra = append(o.extra, "P-Asserted-Identity: "+l.localURI) // RFC 3325: the carrier trusts us
+	}
+	if authorization != "" {
+		o.extra = append(o.extra, authorization)
 	}
 	k.tx = s.ask(l.flow, o, k.answered, func(code int) { k.refused(code) })
 }
@@ -181,16 +208,17 @@ func (k *fork) answered(r *response) {
 			k.dial.s.askCancel(k.tx, "")
 			return
 		}
-		k.ringing()
+		k.ringing(r.StatusCode)
 		k.provisional(r)
 	case r.StatusCode == 422 && !k.again && !k.done:
 		k.again = true // once: with the session that it wants (RFC 4028 §7.3)
 		if k.leg.timer.refusal(r); k.leg.timer.raised {
 			k.leg.timer.raised = false
-			k.invite()
+			k.invite("")
 			return
 		}
 		k.refused(r.StatusCode)
+	case (r.StatusCode == 401 || r.StatusCode == 407) && k.authorize(r):
 	case r.StatusCode < 300:
 		k.accepted(r)
 	default:
@@ -200,8 +228,12 @@ func (k *fork) answered(r *response) {
 
 // ringing sets timer C anew: a telephone that rings for three minutes without a word is given up,
 // whoever waits for it (RFC 3261 §16.6 item 11).
-func (k *fork) ringing() {
+func (k *fork) ringing(code int) {
 	k.ring.stop()
+	if g := k.dial; g.ringing != nil && !g.rings && code > 100 {
+		g.rings = true
+		k.leg.jobs.add(g.ringing)
+	}
 	k.ring = k.dial.s.after(k.dial.s.times.Ringing, func() {
 		if !k.done {
 			k.refused(408)

@@ -44,6 +44,9 @@ func (s *Server) carrierOf(a netip.Addr) *Carrier {
 			}
 		}
 	}
+	if name, ok := (*s.hostsOf.Load())[a]; ok {
+		return s.carrierNamed(name)
+	}
 	return nil
 }
 
@@ -78,6 +81,7 @@ func (s *Server) SetCarriers(c []Carrier) {
 	secured := s.trunksTLS(own)
 	s.trunkTLS.Store(&secured)
 	s.carriers.Store(&own)
+	s.setTrunks(own)
 }
 
 // knows says whether the source of f may be answered at all, whatever it asks: a carrier on the

@@ -19,6 +19,7 @@ type arriving struct {
 	serve    func(*leg)
 	unfit    int
 	line     bool
+	trunk    bool // it counts as a call with its carrier
 }
 
 // inviteFromCarrier decides an INVITE that begins a call.
@@ -36,10 +37,15 @@ func (s *Server) inviteFromCarrier(r *request, c Carrier) {
 	if len(a.networks) == 0 {
 		a.networks = c.From
 	}
-	a.line = s.o.Line(a.info.Dialled)
+	if a.line = s.o.Line(a.info.Dialled); !a.line {
+		if full := s.doorway.plan().E164(a.info.Dialled); s.o.Line(full) {
+			a.info.Dialled, a.line = full, true
+		}
+	}
 	if s.draining.Load() {
 		a.unfit = 503
 	}
+	a.trunk = true
 	s.invited(r, a)
 }
 
@@ -88,18 +94,33 @@ func (s *Server) invited(r *request, a arriving) {
 	l := s.newLeg(a.info, r.from, tx.tag)
 	l.take(r)
 	l.info.Unfit = a.unfit
+	if a.trunk && l.info.Unfit == 0 && !s.roomFor(l) {
+		l.info.Unfit = 486
+	}
 	if l.info.Unfit == 0 {
 		l.info.Unfit = s.fit(l, body, a.networks)
 	}
 	begun := false
 	s.locked("invite", func() { begun = l.begin(tx) })
 	if !begun {
+		s.locked("invite", l.ran)
 		if l.sound != nil {
 			l.sound.Close()
 		}
 		return
 	}
 	go s.serveLeg(l, a.serve)
+}
+
+// roomFor says whether the carrier of a call may have one more.
+func (s *Server) roomFor(l *leg) (ok bool) {
+	s.locked("room", func() {
+		t := s.trunkOf(l.info)
+		if ok = t == nil || t.room(0); ok && t != nil {
+			t.counts(l, false)
+		}
+	})
+	return ok
 }
 
 // beginInvite begins the transaction: 100 at once, so that the peer stops repeating. It is nil

@@ -82,6 +82,8 @@ type leg struct {
 	reason            string // value of the Reason header of our BYE or refusal
 
 	referred bool // a REFER has been here
+
+	after []func() // what is to be done when the leg has ended; the lock is held then
 }
 
 // An okay is a 2xx of ours that waits for its ACK.
@@ -430,6 +432,7 @@ func (l *leg) finishFor(c call.Cause, q850 int) {
 		l.jobs.add(sound.Close)
 	}
 	delete(l.s.legs, l.info.ID)
+	l.ran()
 }
 
 // lose ends the leg without a word to the peer: the server is being closed. The lock is held.

@@ -15,11 +15,13 @@ type metrics struct {
 	refusals *prometheus.CounterVec
 	silenced *prometheus.CounterVec
 	panics   prometheus.Counter
+
+	outgoingRefused *prometheus.CounterVec
 }
 
 // newMetrics registers the series. registrations, the number of users with a phone, is asked at each scrape.
 // expiry says how long the certificate of a side is good.
-func newMetrics(r prometheus.Registerer, registrations func() float64, expiry func(side, time.Time) (time.Duration, bool)) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, registrations func() float64, expiry func(side, time.Time) (time.Duration, bool), trunks func() []trunkView) (*metrics, error) {
 	m := &metrics{
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_sip_refusals_total",
@@ -29,6 +31,10 @@ func newMetrics(r prometheus.Registerer, registrations func() float64, expiry fu
 			Name: "hotline_sip_silenced_total",
 			Help: "Messages of unknown sources that were not answered, by side.",
 		}, []string{"side"}),
+		outgoingRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_sip_outgoing_refused_total",
+			Help: "Calls that may not leave by a trunk, by the rule that held them.",
+		}, []string{"why"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_panics_recovered_total",
 			Help: "Panics caught at a door: each one is our fault and ended at most one call.",
@@ -38,6 +44,9 @@ func newMetrics(r prometheus.Registerer, registrations func() float64, expiry fu
 	for _, c := range refusalCodes {
 		m.refusals.WithLabelValues(strconv.Itoa(c))
 	}
+	for _, w := range refusalWhys {
+		m.outgoingRefused.WithLabelValues(string(w))
+	}
 	for _, sd := range []side{trunkSide, phoneSide} {
 		m.silenced.WithLabelValues(sd.String())
 	}
@@ -45,7 +54,7 @@ func newMetrics(r prometheus.Registerer, registrations func() float64, expiry fu
 		Name: "hotline_sip_registrations",
 		Help: "Operators who have a phone that is registered and can be reached.",
 	}, registrations)
-	all := []prometheus.Collector{m.refusals, m.silenced, gauge}
+	all := []prometheus.Collector{m.refusals, m.silenced, m.outgoingRefused, trunkSeries(trunks), gauge}
 	for _, sd := range []side{trunkSide, phoneSide} {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name:        "hotline_sip_certificate_expiry_seconds",
@@ -94,4 +103,42 @@ func (m *metrics) refused(code int) {
 		}
 	}
 	m.refusals.WithLabelValues(label).Inc()
+}
+
+// trunkSeries are the series of trunks, read at each scrape.
+type trunkSeries func() []trunkView
+
+var (
+	trunkUp = prometheus.NewDesc("hotline_sip_trunk_up",
+		"Whether calls may leave by a carrier: 1 while one of its hosts answers, and for one that is never asked.", []string{"trunk"}, nil)
+	trunkRegistered = prometheus.NewDesc("hotline_sip_trunk_registered",
+		"Whether we are registered with a carrier that wants it.", []string{"trunk"}, nil)
+	trunkCalls = prometheus.NewDesc("hotline_sip_trunk_calls",
+		"Calls there are with a carrier, by direction.", []string{"trunk", "direction"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (t trunkSeries) Describe(to chan<- *prometheus.Desc) {
+	to <- trunkUp
+	to <- trunkRegistered
+	to <- trunkCalls
+}
+
+// Collect implements prometheus.Collector.
+func (t trunkSeries) Collect(to chan<- prometheus.Metric) {
+	for _, v := range t() {
+		to <- prometheus.MustNewConstMetric(trunkUp, prometheus.GaugeValue, one(v.up), v.name)
+		if v.registers {
+			to <- prometheus.MustNewConstMetric(trunkRegistered, prometheus.GaugeValue, one(v.registered), v.name)
+		}
+		to <- prometheus.MustNewConstMetric(trunkCalls, prometheus.GaugeValue, float64(v.in), v.name, "in")
+		to <- prometheus.MustNewConstMetric(trunkCalls, prometheus.GaugeValue, float64(v.out), v.name, "out")
+	}
+}
+
+func one(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -37,6 +38,15 @@ type Options struct {
 	// ServePhone takes each authenticated INVITE from an operator's phone.
 	ServePhone func(ctx context.Context, leg call.Leg)
 
+	// Resolver finds carriers' hosts; nil takes the system's.
+	Resolver Resolver
+
+	// Outgoing bounds the calls that leave by a trunk, Numbers says how numbers are read, and
+	// TrunksOf gives the names of the carriers that a line's calls leave by (none: all).
+	Outgoing Outgoing
+	Numbers  Numbers
+	TrunksOf func(line string) []string
+
 	// Registered tells that a user became registered, or no longer is. fresh says that the
 	// user was not registered before. A mere refresh is not told.
 	Registered func(user string, registered, fresh bool)
@@ -64,6 +74,16 @@ type Carrier struct {
 	From   []netip.Prefix // networks its signalling comes from
 	Media  []netip.Prefix // networks its sound comes from; empty: From
 	Called string         // where the dialled number stands: "request-uri" (also ""), or "to"
+
+	// Of a carrier that takes calls of ours.
+	To       []Host        // where requests go, in order
+	Register Account       // as whom we register there; no user: not at all
+	Options  time.Duration // how often its hosts are asked whether they live; 0: never
+	Numbers  string        // how it wants numbers: "e164" (also ""), "national" or "as-is"
+	Priority int           // lower goes first
+	Weight   int           // share among those of one priority
+
+	Calls int // at once, both ways; 0: no limit of its own
 
 	// ShowHidden lets operators see the numbers that callers of this carrier withhold.
 	ShowHidden bool
@@ -107,7 +127,7 @@ func (o Options) Check() error {
 			fault(at+".name", "%q is the name of two carriers", c.Name)
 		}
 		names[c.Name] = true
-		if len(c.From) == 0 {
+		if len(c.From) == 0 && len(c.To) == 0 {
 			fault(at+".from", "is empty; name the networks the carrier calls from, like 203.0.113.0/24")
 		}
 		if c.Called != "" && c.Called != "request-uri" && c.Called != "to" {

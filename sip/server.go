@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"runtime/debug"
 	"sync"
@@ -33,6 +34,8 @@ type Server struct {
 	reg    *registrar
 
 	carriers  atomic.Pointer[[]Carrier]
+	hostsOf   atomic.Pointer[map[netip.Addr]string] // the carriers' hosts that requests go to
+	doorway   *doorway
 	draining  atomic.Bool
 	strangers *strangers
 	hosts     [2]*advertiser // by side
@@ -55,6 +58,7 @@ type Server struct {
 	clientTxs map[string]*clientTx
 	dialogs   map[dialogKey]*leg
 	legs      map[string]*leg // by Info.ID
+	trunks    map[string]*trunk
 }
 
 // dialogKey names a dialog (RFC 3261 §12): both tags as we see them.
@@ -79,6 +83,12 @@ func New(o Options) (*Server, error) {
 		strangers: &strangers{log: o.Log, now: time.Now},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if s.o.Resolver == nil {
+		s.o.Resolver = net.DefaultResolver
+	}
+	s.doorway = newDoorway(time.Now)
+	s.SetOutgoing(o.Outgoing, o.Numbers)
+	s.hostsOf.Store(&map[netip.Addr]string{})
 	if err := s.openPairs(); err != nil {
 		return nil, err
 	}
@@ -94,7 +104,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the registrations: %w", err)
 	}
-	if s.met, err = newMetrics(o.Metrics, func() float64 { return float64(s.reg.count()) }, s.expiry); err != nil {
+	if s.met, err = newMetrics(o.Metrics, func() float64 { return float64(s.reg.count()) }, s.expiry, s.trunkViews); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -133,6 +143,9 @@ func (s *Server) Listen() error {
 	}
 	go s.keepHouse()
 	go s.keepPinholes()
+	for _, t := range s.trunks {
+		t.begin()
+	}
 	return nil
 }
 
@@ -229,6 +242,7 @@ func (s *Server) boundAs(sd side, l listenAddress, used map[string]bool) (string
 // Close closes the sockets and forgets everything. It hangs up nothing: calls that are up stay
 // up at the peers. Its own goroutines have ended when it returns.
 func (s *Server) Close() error {
+	s.leaveTrunks()
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()

@@ -166,7 +166,10 @@ func scanCall(rows *sql.Rows) (r call.Record, err error) {
 	if err != nil {
 		return r, err
 	}
-	r.Kind, r.Linked = call.Kind(kind), call.ID(linked)
+	r.Linked = call.ID(linked)
+	if kind != string(call.KindCall) { // which is the empty Kind's other name
+		r.Kind = call.Kind(kind)
+	}
 	r.ID, r.From, r.Language = call.ID(id), call.Number(from), call.Language(lang)
 	r.Outcome, r.Phase, r.EndedBy, r.Recording = call.Outcome(outcome), call.State(phase), call.Party(endedBy), recording
 	r.Arrived, r.Answered, r.Ended = fromMicro(arrived), fromMicro(answered), fromMicro(ended)

@@ -1,0 +1,89 @@
+package sip
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// probeSoon is the pause after an unanswered question: a dead carrier is out in less than 10 s.
+const probeSoon = 4 * time.Second
+
+// probeWait is how long an answer may take; RFC 3261's 32 s would call nobody dead in time.
+const probeWait = 2 * time.Second
+
+// probe asks every address of the trunk whether it lives (OPTIONS, RFC 3261 §11) and waits for the
+// answers. It returns when to ask again.
+func (t *trunk) probe() time.Duration {
+	answers := make(chan bool, maxAddresses)
+	asked := 0
+	t.s.locked("probe", func() {
+		for _, e := range t.ends {
+			asked++
+			t.ask(e, answers)
+		}
+	})
+	well := asked > 0
+	for range asked {
+		select {
+		case ok := <-answers:
+			well = well && ok
+		case <-t.ctx.Done():
+			return time.Hour
+		}
+	}
+	if !well {
+		return t.s.times.Second * probeSoon / time.Second
+	}
+	return t.s.times.Second * t.carrier.Options / time.Second
+}
+
+// ask sends one question. The lock is held.
+func (t *trunk) ask(e *end, answers chan<- bool) {
+	s := t.s
+	decided := false
+	decide := func(ok bool) {
+		if !decided {
+			decided = true
+			t.heard(e, ok)
+			answers <- ok
+		}
+	}
+	f, err := s.reach(e.target)
+	if err != nil {
+		decide(false)
+		return
+	}
+	o := s.outside("OPTIONS", f, "hotline", s.hostOf(t, e), "", 1, newToken(), newToken())
+	o.extra = append([]string{"Contact: <" + s.contactURI(f) + ">"}, s.abilities(trunkSide)...)
+	s.ask(f, o, func(r *response) {
+		// 408 and 5xx come from something that cannot take a call; any other refusal from
+		// somebody who lives.
+		if r.StatusCode >= 200 {
+			decide(r.StatusCode != 408 && (r.StatusCode < 500 || r.StatusCode >= 600))
+		}
+	}, func(int) { decide(false) })
+	s.after(s.times.Second*probeWait/time.Second, func() { decide(false) })
+}
+
+// heard counts an answer, or the lack of one. The lock is held.
+func (t *trunk) heard(e *end, ok bool) {
+	was := t.up()
+	if ok {
+		e.good, e.bad = e.good+1, 0
+	} else {
+		e.bad, e.good = e.bad+1, 0
+	}
+	switch {
+	case e.down && e.good >= inAfter:
+		e.down = false
+	case !e.down && e.bad >= outAfter:
+		e.down = true
+	}
+	switch now := t.up(); {
+	case was && !now:
+		t.s.log.Warn("a trunk is down: none of its hosts answers", zap.String("trunk", t.carrier.Name))
+	case !was && now:
+		t.s.log.Info("a trunk is up again", zap.String("trunk", t.carrier.Name))
+	}
+}

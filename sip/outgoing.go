@@ -1,0 +1,169 @@
+package sip
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"hotline/call"
+)
+
+// Outgoing bounds the calls that leave by a trunk, whoever causes them: an operator's telephone, a
+// transfer, the server. There is no other way out.
+type Outgoing struct {
+	Allow     []string             // E.164 prefixes with +, or whole short numbers
+	Directory []string             // numbers that may always be called
+	Emergency []string             // those of them that no cap and no hours hold up
+	Own       []string             // our lines in all their spellings: never
+	Open      func(time.Time) bool // nil: always
+
+	Calls          int // at once
+	PerOperator    int // at once of one operator
+	PerNumberHour  int
+	PerOperatorDay int
+	PerDay         int
+}
+
+func (o *Outgoing) hasEmergency() bool { return len(o.Emergency) > 0 }
+
+// A refusalWhy is why a call may not leave. The list is closed: it is a label of a metric.
+type refusalWhy string
+
+// Why.
+const (
+	whyOwn         refusalWhy = "own_number"
+	whyNotAllowed  refusalWhy = "not_allowed"
+	whyHours       refusalWhy = "hours"
+	whyCalls       refusalWhy = "calls"
+	whyOperator    refusalWhy = "operator"
+	whyNumberHour  refusalWhy = "number_hour"
+	whyOperatorDay refusalWhy = "operator_day"
+	whyDay         refusalWhy = "day"
+	whyNumber      refusalWhy = "no_number"
+)
+
+var refusalWhys = [...]refusalWhy{whyOwn, whyNotAllowed, whyHours, whyCalls, whyOperator, whyNumberHour, whyOperatorDay, whyDay, whyNumber}
+
+// maxCounted bounds the table of numbers called in an hour. Where it is full no new number is
+// called: that many calls an hour are nobody's work.
+const maxCounted = 10_000
+
+// A doorway is the one door for calls that leave: it counts and decides. What it has counted does
+// not outlive the process.
+type doorway struct {
+	now func() time.Time
+
+	mu         sync.Mutex
+	rules      Outgoing
+	numbers    Numbers
+	all        int
+	byOperator map[string]int
+	hour, day  time.Time
+	toNumber   map[string]int // in this hour
+	ofOperator map[string]int // in this day
+	today      int
+}
+
+func newDoorway(now func() time.Time) *doorway {
+	return &doorway{now: now, byOperator: map[string]int{}, toNumber: map[string]int{}, ofOperator: map[string]int{}}
+}
+
+// set takes other rules. What is counted stays.
+func (d *doorway) set(o Outgoing, n Numbers) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rules, d.numbers = o, n
+}
+
+// admit lets a call out, or says why not. leave must be called when it is over.
+func (d *doorway) admit(o call.Outside) (number string, leave func(), why refusalWhy) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	number = d.numbers.E164(o.To.Raw())
+	if why = d.forbids(number); why != "" {
+		return "", nil, why
+	}
+	if o.Emergency && d.among(d.rules.Emergency, number) {
+		return number, func() {}, ""
+	}
+	now := d.now()
+	if d.rules.Open != nil && !d.rules.Open(now) {
+		return "", nil, whyHours
+	}
+	d.turn(now)
+	switch {
+	case d.all >= d.rules.Calls:
+		return "", nil, whyCalls
+	case o.Operator != "" && d.byOperator[o.Operator] >= d.rules.PerOperator:
+		return "", nil, whyOperator
+	case d.today >= d.rules.PerDay:
+		return "", nil, whyDay
+	case d.toNumber[number] >= d.rules.PerNumberHour, d.toNumber[number] == 0 && len(d.toNumber) >= maxCounted:
+		return "", nil, whyNumberHour
+	case o.Operator != "" && d.ofOperator[o.Operator] >= d.rules.PerOperatorDay:
+		return "", nil, whyOperatorDay
+	}
+	d.all++
+	d.today++
+	d.toNumber[number]++
+	if o.Operator != "" {
+		d.byOperator[o.Operator]++
+		d.ofOperator[o.Operator]++
+	}
+	return number, sync.OnceFunc(func() { d.left(o.Operator) }), ""
+}
+
+// forbids says why a number may not be called by anybody.
+func (d *doorway) forbids(number string) refusalWhy {
+	switch {
+	case strings.Trim(strings.TrimPrefix(number, "+"), "0123456789") != "" || len(number) < 2:
+		return whyNumber
+	case d.among(d.rules.Own, number):
+		return whyOwn
+	case d.among(d.rules.Directory, number), d.among(d.rules.Emergency, number), d.allowed(number):
+		return ""
+	}
+	return whyNotAllowed
+}
+
+// among compares numbers by what they mean, not by how they are written.
+func (d *doorway) among(list []string, number string) bool {
+	return slices.ContainsFunc(list, func(n string) bool { return d.numbers.E164(n) == number })
+}
+
+func (d *doorway) allowed(number string) bool {
+	return slices.ContainsFunc(d.rules.Allow, func(p string) bool {
+		return p == number || (strings.HasPrefix(p, "+") && strings.HasPrefix(number, p))
+	})
+}
+
+// turn forgets what was counted in the hour and the day before.
+func (d *doorway) turn(now time.Time) {
+	if hour := now.Truncate(time.Hour); !hour.Equal(d.hour) {
+		d.hour = hour
+		clear(d.toNumber)
+	}
+	if y, m, day := now.Date(); !time.Date(y, m, day, 0, 0, 0, 0, now.Location()).Equal(d.day) {
+		d.day = time.Date(y, m, day, 0, 0, 0, 0, now.Location())
+		d.today = 0
+		clear(d.ofOperator)
+	}
+}
+
+func (d *doorway) left(operator string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.all--
+	if operator == "" {
+		return
+	}
+	if d.byOperator[operator]--; d.byOperator[operator] == 0 {
+		delete(d.byOperator, operator)
+	}
+}
+
+// SetOutgoing replaces the rules for calls that leave, and how numbers are read.
+func (s *Server) SetOutgoing(o Outgoing, n Numbers) {
+	s.doorway.set(o, n)
+}

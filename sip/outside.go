@@ -1,0 +1,161 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+)
+
+// DialOutside rings one telephone by a trunk of the line: the best one that lives and has room, and
+// the next where that one cannot take the call (408, 5xx, no word within four seconds, no
+// connection). What the other side refuses is refused. The caller id is the line's number. The
+// error is a *call.DialError as of Dial, and Forbidden where the rules let nothing out.
+func (s *Server) DialOutside(ctx context.Context, o call.Outside) (call.Leg, error) {
+	number, leave, why := s.doorway.admit(o)
+	if why != "" {
+		s.met.outgoingRefused.WithLabelValues(string(why)).Inc()
+		s.log.Warn("a call that may not leave was refused", zap.String("call", string(o.Call)),
+			zap.String("operator", o.Operator), zap.String("why", string(why)))
+		return nil, &call.DialError{Failure: call.Forbidden, Code: 403}
+	}
+	leg, err := s.dialRoutes(ctx, o, number)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	s.onEnd(leg, leave)
+	return leg, nil
+}
+
+// dialRoutes tries one way out after the other.
+func (s *Server) dialRoutes(ctx context.Context, o call.Outside, number string) (*leg, error) {
+	var ways []route
+	s.locked("routes", func() { ways = s.routes(s.trunksOf(o.Line), o.Emergency) })
+	last := &call.DialError{Failure: call.Unreachable, Code: 503}
+	for _, w := range ways {
+		leg, err := s.dialRoute(ctx, o, w, number)
+		if err == nil {
+			return leg, nil
+		}
+		if !errors.As(err, &last) || ctx.Err() != nil || last.Failure != call.Unreachable || last.Code == 404 || last.Code == 410 || last.Code == 604 {
+			return nil, err
+		}
+		s.log.Warn("a trunk did not take a call; the next is tried", zap.String("call", string(o.Call)),
+			zap.String("trunk", w.trunk.carrier.Name), zap.Int("code", last.Code))
+	}
+	return nil, last
+}
+
+// trunksOf are the carriers of a line's calls out; none: all.
+func (s *Server) trunksOf(line string) []string {
+	if s.o.TrunksOf == nil {
+		return nil
+	}
+	return s.o.TrunksOf(line)
+}
+
+// dialRoute rings by one address of one trunk.
+func (s *Server) dialRoute(ctx context.Context, o call.Outside, w route, number string) (*leg, error) {
+	g := &dialing{s: s, result: make(chan rang, 1), early: o.Early, ringing: o.Ringing}
+	var f flow
+	err := errNoFlow
+	s.locked("route", func() { f, err = s.reach(w.end.target) })
+	if err != nil {
+		return nil, &call.DialError{Failure: call.Unreachable, Code: 503}
+	}
+	l := s.newLeg(call.Info{
+		Call: o.Call, Role: call.RoleThird, Trunk: w.trunk.carrier.Name, SIPCallID: newToken(), Remote: w.end.at,
+	}, f, newToken())
+	if _, err := s.soundLeg(l, soundNetworks(w.trunk.carrier, w.end.at.Addr())); err != nil {
+		return nil, &call.DialError{Failure: call.Unreachable, Code: 503}
+	}
+	s.addressOutside(l, o, w, number)
+	k := &fork{leg: l, acks: make(map[string][]byte), trunk: w.trunk, identity: o.Line}
+	s.locked("dial", func() {
+		w.trunk.counts(l, true)
+		g.begin([]*fork{k})
+	})
+	leg, err := g.wait(ctx)
+	if err != nil {
+		s.locked("dial", l.ran)
+		return nil, err
+	}
+	return leg, nil
+}
+
+// addressOutside writes who calls whom. Of the inside of the house nothing goes to a carrier.
+func (s *Server) addressOutside(l *leg, o call.Outside, w route, number string) {
+	plan := s.doorway.plan()
+	c := w.trunk.carrier
+	to := plan.write(number, c.Numbers)
+	if c.Numbers == formAsIs {
+		to = o.To.Raw()
+	}
+	first := s.outside("INVITE", l.flow, plan.write(o.Line, c.Numbers), w.end.host, to, 1, l.callID, l.localTag)
+	l.localURI, l.remoteURI = withoutTag(first.from), first.to
+	l.target = first.target
+	if l.flow.tcp != nil {
+		l.target += ";transport=" + l.flow.transport()
+	}
+}
+
+// soundNetworks are where a trunk's sound may come from besides the address in its description.
+func soundNetworks(c Carrier, at netip.Addr) []netip.Prefix {
+	switch {
+	case len(c.Media) > 0:
+		return c.Media
+	case len(c.From) > 0:
+		return c.From
+	}
+	return []netip.Prefix{netip.PrefixFrom(at, at.BitLen())}
+}
+
+// onEnd runs f when the leg has ended, at once if it has.
+func (s *Server) onEnd(l *leg, f func()) {
+	now := true
+	s.locked("on end", func() {
+		if l.phase != legOver {
+			l.after = append(l.after, f)
+			now = false
+		}
+	})
+	if now {
+		f()
+	}
+}
+
+// ran runs what waits for the leg's end. The lock is held.
+func (l *leg) ran() {
+	for _, f := range l.after {
+		f()
+	}
+	l.after = nil
+}
+
+// plan is how numbers are read now.
+func (d *doorway) plan() Numbers {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.numbers
+}
+
+// authorize sends the INVITE of a carrier's fork again with the password, if the challenge is one
+// that the account may answer, it came from where the INVITE went, and it is the first: no
+// challenge in a dialog is ever answered.
+func (k *fork) authorize(r *response) bool {
+	if k.trunk == nil || k.authorized || k.done || r.from.peer.Addr() != k.leg.flow.peer.Addr() {
+		return false
+	}
+	challenges, header := challenged(r)
+	credentials, ok := k.trunk.carrier.Register.answer(challenges, "INVITE", k.leg.target, 1)
+	if !ok {
+		return false
+	}
+	k.authorized = true
+	k.invite(header + ": " + credentials)
+	return true
+}
