@@ -51,6 +51,13 @@ func shared[C prometheus.Collector](r prometheus.Registerer, c C) C {
 
 // preset makes the series of a line visible from the start, at zero.
 func (m *metrics) preset(line string) {
+	for _, kind := range []string{"blind", "attended"} {
+		for _, to := range []string{"operator", "queue", "directory", outsideName, "unknown"} {
+			for _, outcome := range []string{passDone, passRefused, passReturned, passAbandoned} {
+				m.transfers.WithLabelValues(kind, to, outcome)
+			}
+		}
+	}
 	for _, o := range call.Outcomes {
 		m.calls.WithLabelValues(line, string(o))
 	}

@@ -112,7 +112,7 @@ var (
 	trunkUp = prometheus.NewDesc("hotline_sip_trunk_up",
 		"Whether calls may leave by a carrier: 1 while one of its hosts answers, and for one that is never asked.", []string{"trunk"}, nil)
 	trunkRegistered = prometheus.NewDesc("hotline_sip_trunk_registered",
-		"Whether we are registered with a carrier that wants it.", []string{"trunk"}, nil)
+		"Whether a carrier has what it wants: 1 while we are registered with it, and for one that wants no registration.", []string{"trunk"}, nil)
 	trunkCalls = prometheus.NewDesc("hotline_sip_trunk_calls",
 		"Calls there are with a carrier, by direction.", []string{"trunk", "direction"}, nil)
 )
@@ -128,9 +128,7 @@ func (t trunkSeries) Describe(to chan<- *prometheus.Desc) {
 func (t trunkSeries) Collect(to chan<- prometheus.Metric) {
 	for _, v := range t() {
 		to <- prometheus.MustNewConstMetric(trunkUp, prometheus.GaugeValue, one(v.up), v.name)
-		if v.registers {
-			to <- prometheus.MustNewConstMetric(trunkRegistered, prometheus.GaugeValue, one(v.registered), v.name)
-		}
+		to <- prometheus.MustNewConstMetric(trunkRegistered, prometheus.GaugeValue, one(v.registered || !v.registers), v.name)
 		to <- prometheus.MustNewConstMetric(trunkCalls, prometheus.GaugeValue, float64(v.in), v.name, "in")
 		to <- prometheus.MustNewConstMetric(trunkCalls, prometheus.GaugeValue, float64(v.out), v.name, "out")
 	}
