@@ -73,6 +73,8 @@ func (tx *clientTx) begin() {
 
 // response is an answer of the peer.
 func (tx *clientTx) response(r *response) {
+	r.from.witness = tx.flow.witness
+	tx.flow.witness.heard(r.from, r.draft)
 	if tx.state == txTerminated {
 		return
 	}

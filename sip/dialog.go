@@ -83,6 +83,12 @@ func hasURIParam(uri, name string) bool {
 // reached as RFC 3261 says, by route set or Contact, but only inside its own networks: no message
 // of a peer sends us elsewhere.
 func (l *leg) way() flow {
+	f := l.road()
+	f.witness = l.flow.witness // also on another connection
+	return f
+}
+
+func (l *leg) road() flow {
 	f := l.flow
 	if f.alive() && (f.tcp != nil || f.side() == phoneSide) {
 		return f
@@ -202,6 +208,7 @@ func (l *leg) bye() {
 
 // request decides a request in the dialog. The lock is held.
 func (l *leg) request(r *request) {
+	r.of(l.flow.witness)
 	if r.method == "ACK" {
 		l.acknowledged(r)
 		return

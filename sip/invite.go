@@ -75,6 +75,9 @@ func (s *Server) inviteFromPhone(r *request) {
 
 // invited makes a leg of an INVITE, or refuses it.
 func (s *Server) invited(r *request, a arriving) {
+	if a.line {
+		r.from.witness = s.witness(a.info) // of a call that can begin; what names no line is none
+	}
 	var tx *serverTx
 	s.locked("invite", func() { tx = s.beginInvite(r) })
 	if tx == nil {
@@ -139,6 +142,7 @@ func (s *Server) beginInvite(r *request) *serverTx {
 		s.refuseOnce(r, answer{code: 503})
 		return nil
 	}
+	r.of(r.from.witness)
 	tx.reply(answer{code: 100})
 	return tx
 }

@@ -103,6 +103,7 @@ func (s *Server) newLeg(info call.Info, f flow, localTag string) *leg {
 		okays: make(map[uint32]*okay),
 	}
 	l.timer.l = l
+	l.flow.witness = s.witness(info)
 	return l
 }
 

@@ -47,6 +47,9 @@ type Options struct {
 	Numbers  Numbers
 	TrunksOf func(line string) []string
 
+	// Trace is told of each message of each call; nil: nobody is.
+	Trace Tracer
+
 	// Registered tells that a user became registered, or no longer is. fresh says that the
 	// user was not registered before. A mere refresh is not told.
 	Registered func(user string, registered, fresh bool)

@@ -23,10 +23,11 @@ func (s *Server) ByeOrphans(ctx context.Context, ds []call.Dialog) int {
 			if !ok {
 				return
 			}
-			l := s.newLeg(call.Info{Call: d.Call, Role: d.Role, SIPCallID: d.SIPCallID}, f, d.LocalTag)
+			info := call.Info{Call: d.Call, Role: d.Role, SIPCallID: d.SIPCallID}
 			if c := s.carrierOf(f.peer.Addr()); c != nil && f.side() == trunkSide {
-				l.info.Trunk = c.Name
+				info.Trunk = c.Name
 			}
+			l := s.newLeg(info, f, d.LocalTag)
 			l.remoteTag, l.localURI, l.remoteURI = d.RemoteTag, d.LocalURI, d.RemoteURI
 			l.target, l.routes, l.localSeq = d.Target, d.Routes, d.LocalSeq+seqJump
 			done := func() { answered <- struct{}{} }

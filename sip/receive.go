@@ -21,6 +21,15 @@ func (s *Server) allow(sd side) string {
 	return allowTrunks
 }
 
+// receiveRaw is receive for a message whose bytes lie in its reader's buffer.
+func (s *Server) receiveRaw(f flow, d *draft, err error, raw []byte) {
+	if d != nil {
+		d.raw = raw
+		defer func() { d.raw = nil }()
+	}
+	s.receive(f, d, err)
+}
+
 // receive decides one message, on the goroutine of the socket that read it. d may be nil, err
 // says what the scan found.
 func (s *Server) receive(f flow, d *draft, err error) {
@@ -104,6 +113,7 @@ func (s *Server) ofTransaction(r *request) bool {
 		if tx == nil {
 			return false
 		}
+		r.of(tx.answer.witness)
 		if tx.state == txAccepted && tx.leg != nil {
 			// Quirk: some peers send the ACK of a 200 with the branch of the INVITE.
 			tx.leg.acknowledged(r)
@@ -113,6 +123,7 @@ func (s *Server) ofTransaction(r *request) bool {
 		return true
 	case "CANCEL":
 		if tx := s.serverTxs[serverKey(r, "CANCEL")]; tx != nil {
+			r.of(tx.answer.witness)
 			tx.again()
 			return true
 		}
@@ -120,6 +131,7 @@ func (s *Server) ofTransaction(r *request) bool {
 		if invite == nil {
 			return false
 		}
+		r.of(invite.answer.witness)
 		s.cancelled(r, invite)
 		return true
 	}
@@ -127,6 +139,7 @@ func (s *Server) ofTransaction(r *request) bool {
 	if tx == nil {
 		return false
 	}
+	r.of(tx.answer.witness)
 	tx.again()
 	return true
 }

@@ -29,6 +29,8 @@ type draft struct {
 	start  string
 	fields []field
 	body   []byte
+	// raw is the message as it came, while it is being decided; then its reader wants it back.
+	raw []byte
 }
 
 // A scanError is what is wrong with a message. Code is the answer it deserves.

@@ -19,12 +19,15 @@ type flow struct {
 	// from is the address of ours that UDP leaves from, where the socket has several. The zero
 	// address leaves it to the kernel.
 	from netip.Addr
+	// witness is told of what goes by this flow, if it belongs to a leg.
+	witness *witness
 }
 
 var errNoFlow = errors.New("no way to the peer")
 
 // send writes one message without waiting for the peer.
 func (f flow) send(b []byte) error {
+	f.witness.sent(f, b)
 	switch {
 	case f.udp != nil:
 		return f.udp.write(b, f.from, f.peer)
@@ -195,7 +198,7 @@ func (s *Server) datagram(f flow, b []byte) {
 		return
 	}
 	d, err := scanDatagram(b)
-	s.receive(f, d, err)
+	s.receiveRaw(f, d, err, b)
 }
 
 // isKeepAlive says that there is nothing in it but line ends and zero bytes, which phones send

@@ -401,7 +401,7 @@ func (c *tcpConn) message(b []byte, end int) (used int, ok bool) {
 		err = &scanError{code: 413, why: "too large"}
 	}
 	c.whole = true
-	c.s.receive(c.flow(), d, err)
+	c.s.receiveRaw(c.flow(), d, err, b[:end+length])
 	return end + length, !c.gone()
 }
 
