@@ -243,14 +243,15 @@ func (k *fork) ringing(code int) {
 }
 
 // soundEarly connects what a contact plays before it answers, for the first that does.
-func (k *fork) soundEarly(remote media.Remote) {
+func (k *fork) soundEarly(e *early) {
 	g := k.dial
 	if g.early == nil || g.once || g.over {
 		return
 	}
 	g.once = true
 	l := k.leg
-	l.setRemote(remote)
+	e.leg.sound = l.sound // until the answer it is this dialog that says where sound goes
+	e.leg.connect()
 	l.jobs.add(func() { g.early(l) })
 }
 
@@ -274,16 +275,10 @@ func (k *fork) accepted(r *response) {
 	l := k.leg
 	l.takeAnswer(r)
 	k.tag, k.done, k.dial.over = r.ttag, true, true
-	body := r.draft.body
-	if e := k.early[r.ttag]; e != nil {
-		l.localSeq = e.leg.localSeq
-		if len(body) == 0 {
-			body = e.body // the answer came in a reliable 18x (RFC 3262 §5)
-		}
-	}
-	remote, err := acceptSDP(body, l.local)
+	remote, err := k.described(r)
+	k.forgetEarly()
 	l.remember()
-	k.acks[r.ttag] = s.acknowledge(l, r.seq)
+	k.acks[r.ttag] = s.acknowledge(l, r.seq, nil)
 	l.phase = legAnswered
 	l.updates = listed(r.draft, "Allow", "UPDATE")
 	l.hasAck = true
@@ -300,8 +295,24 @@ func (k *fork) accepted(r *response) {
 		return
 	}
 	l.setRemote(remote)
-	l.timer.agreed(r.draft, true)
+	l.timer.agreed(r.draft)
 	k.dial.result <- rang{leg: l}
+}
+
+// described is what the peer's description has come to with its 2xx. What a reliable 18x has
+// answered needs no second answer (RFC 3262 §5).
+//
+// Quirk: some gateways answer early with one address and in the 2xx with another. That one counts,
+// unless an UPDATE has said it in the right way.
+func (k *fork) described(r *response) (media.Remote, error) {
+	l, e, body := k.leg, k.early[r.ttag], r.draft.body
+	if e != nil {
+		l.localSeq, l.remoteSeq, l.sent = e.leg.localSeq, e.leg.remoteSeq, e.leg.sent
+		if e.updated || e.body != nil && len(body) == 0 {
+			return e.leg.remote, nil
+		}
+	}
+	return acceptSDP(body, l.local)
 }
 
 // takeAnswer fills the dialog's state from the 2xx to our INVITE (RFC 3261 §12.1.2).
@@ -319,9 +330,13 @@ func (l *leg) takeAnswer(r *response) {
 }
 
 // acknowledge sends the ACK of a 2xx to the INVITE of that number and returns it, for repeats.
-func (s *Server) acknowledge(l *leg, seq uint32) []byte {
+// session is our answer where the offer was in the 2xx, else nil.
+func (s *Server) acknowledge(l *leg, seq uint32, session []byte) []byte {
 	o := l.outgoing("ACK")
 	o.seq = seq
+	if session != nil {
+		o.contentType, o.body = "application/sdp", session
+	}
 	f := l.way()
 	o.via = s.via(f, cookie+newToken())
 	b := o.write()
@@ -338,7 +353,7 @@ func (s *Server) endFork(of *leg, r *response) []byte {
 	l := s.newLeg(of.info, of.flow, of.localTag)
 	l.localURI, l.remoteURI, l.target, l.localSeq = of.localURI, of.remoteURI, of.target, r.seq
 	l.takeAnswer(r)
-	ack := s.acknowledge(l, r.seq)
+	ack := s.acknowledge(l, r.seq, nil)
 	s.ask(l.way(), l.outgoing("BYE"), func(*response) {}, func(int) {})
 	return ack
 }
@@ -365,8 +380,9 @@ func (k *fork) refused(code int) {
 	g.result <- rang{err: g.failure()}
 }
 
-// release gives back what the leg of a contact that did not answer has taken.
+// release gives back what a contact that did not answer has taken.
 func (k *fork) release() {
+	k.forgetEarly()
 	if sound := k.leg.sound; sound != nil && k.tag == "" {
 		k.leg.jobs.add(sound.Close)
 	}

@@ -236,6 +236,10 @@ func (l *leg) request(r *request) {
 	}
 	switch r.method {
 	case "BYE":
+		if l.early != nil {
+			tx.reply(answer{code: 481}) // who is called refuses, it does not hang up (RFC 3261 §15)
+			return
+		}
 		l.said(r, tx)
 	case "INVITE":
 		l.reinvite(r, tx)

@@ -36,7 +36,7 @@ type leg struct {
 	phase  phase
 	events chan call.LegEvent
 	gone   chan struct{} // closed with Ended
-	jobs   jobs          // what waits for other rooms, in order
+	jobs   *jobs         // what waits for other rooms, in order; shared with early dialogs of the same sound
 
 	// The dialog.
 	callID, localTag, remoteTag string
@@ -71,7 +71,6 @@ type leg struct {
 	held18x             []answer      // until then
 	settled             chan struct{} // see settling
 	described           bool          // a reliable answer has carried our description
-	agreed              bool          // offer and answer were settled before the 2xx
 	reminder            *alarm
 
 	// Requests of ours that change the session, and its timer.
@@ -84,6 +83,7 @@ type leg struct {
 	referred bool // a REFER has been here
 
 	after []func() // what is to be done when the leg has ended; the lock is held then
+	early *early   // this is a dialog that a provisional answer to our INVITE has begun; nil: it is not
 }
 
 // An okay is a 2xx of ours that waits for its ACK.
@@ -100,7 +100,7 @@ func (s *Server) newLeg(info call.Info, f flow, localTag string) *leg {
 	l := &leg{
 		s: s, info: info, audio: media.Nobody, flow: f, localTag: localTag, callID: info.SIPCallID,
 		events: make(chan call.LegEvent, 64), gone: make(chan struct{}), acked: make(chan struct{}),
-		okays: make(map[uint32]*okay),
+		okays: make(map[uint32]*okay), jobs: &jobs{},
 	}
 	l.timer.l = l
 	l.flow.witness = s.witness(info)
@@ -163,19 +163,23 @@ func (l *leg) remind() {
 // the leg is played or joined to before the call is answered (RFC 3960). A peer that left the
 // offer to us hears nothing before the answer, unless it asked for reliable answers.
 func (l *leg) Progress(context.Context) error {
-	offered, remote := false, media.Remote{}
-	l.s.locked("progress", func() { offered, remote = l.phase == legRinging && l.offer != nil, l.remote })
-	if offered {
-		l.sound.Connect(remote)
-	}
+	l.s.locked("progress", func() {
+		if l.phase == legRinging && l.offer != nil {
+			l.connect()
+		}
+	})
+	l.jobs.wait()
 	sent := false
 	l.s.locked("progress", func() {
 		if l.phase != legRinging || l.invite == nil || l.sound == nil {
 			return
 		}
 		sent = true
-		l.sent = l.answer
-		l.progress(answer{code: 183, body: l.answer})
+		a := answer{code: 183}
+		if !l.described { // else it has all been said (RFC 6337 §2.2)
+			l.sent, a.body = l.answer, l.answer
+		}
+		l.progress(a)
 		l.remind()
 	})
 	if !sent {
@@ -191,16 +195,19 @@ func (l *leg) Answer(ctx context.Context) error {
 	if l.sound == nil {
 		return fmt.Errorf("answer leg %s: %w (%d)", l.info.ID, errUnfit, l.info.Unfit)
 	}
-	offered, remote, ok := l.beginAnswer()
-	if !ok {
+	if !l.beginAnswer() {
 		return call.ErrGone
 	}
 	if err := l.settle(ctx); err != nil {
 		return err
 	}
-	if offered {
-		l.sound.Connect(remote) // before the 200: the first sound of the peer must find us ready
-	}
+	offered := false
+	l.s.locked("answer", func() {
+		if offered = l.offer != nil || l.described; offered && l.phase == legRinging {
+			l.connect()
+		}
+	})
+	l.jobs.wait() // before the 200: the first sound of the peer must find us ready
 	sent := false
 	l.s.locked("answer", func() { sent = l.accept() })
 	if !sent {
@@ -244,14 +251,14 @@ func (l *leg) settle(ctx context.Context) error {
 }
 
 // beginAnswer claims the answering of the leg.
-func (l *leg) beginAnswer() (offered bool, r media.Remote, ok bool) {
+func (l *leg) beginAnswer() bool {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
 	if l.phase != legRinging || l.answering || l.s.closed {
-		return false, media.Remote{}, false
+		return false
 	}
 	l.answering = true
-	return l.offer != nil || l.described, l.remote, true
+	return true
 }
 
 // accept sends the 200 of an incoming leg. The lock is held.
@@ -261,7 +268,7 @@ func (l *leg) accept() bool {
 	}
 	body, offered := l.answer, false
 	switch {
-	case l.agreed: // before the answer, by a reliable 18x and its PRACK
+	case l.described: // offer and answer have been, in a reliable 18x and its PRACK (RFC 6337 §2.2)
 		body = nil
 	case l.offer == nil:
 		body, offered = offerSDP(l.local), true // the offer is ours to make, the answer comes in the ACK (RFC 3261 §13.2.1)
@@ -362,9 +369,15 @@ func (l *leg) offerAnswered(r *request, first bool) {
 // setRemote tells the media leg what the peer wants now, and the line whether it holds us.
 func (l *leg) setRemote(r media.Remote) {
 	l.remote = r
-	sound := l.sound
-	l.jobs.add(func() { sound.Connect(r) })
+	l.connect()
 	l.tellHold()
+}
+
+// connect has the media leg talk to the peer as it is now described. The lock is held.
+func (l *leg) connect() {
+	if sound, remote := l.sound, l.remote; sound != nil {
+		l.jobs.add(func() { sound.Connect(remote) })
+	}
 }
 
 // tellHold tells a change of being held.

@@ -27,13 +27,14 @@ func (p *provisional) stop() {
 // can and the answer carries a description: a lost one would leave the caller in silence. One is
 // on its way at a time; the others wait for its PRACK. The lock is held.
 func (l *leg) progress(a answer) {
-	a.extra = append(a.extra, l.contact(), "Allow: "+l.s.allow(l.flow.side()))
-	if !l.mustPrack && (!l.canPrack || len(a.body) == 0) {
-		l.invite.reply(a)
+	reliable := l.mustPrack || l.canPrack && len(a.body) > 0
+	if reliable && l.waits != nil {
+		l.held18x = append(l.held18x, a)
 		return
 	}
-	if l.waits != nil {
-		l.held18x = append(l.held18x, a)
+	a.extra = append(a.extra, l.contact(), "Allow: "+l.s.allow(l.flow.side()))
+	if !reliable {
+		l.invite.reply(a)
 		return
 	}
 	offered := false
@@ -72,7 +73,6 @@ func (l *leg) practised() {
 		a := l.held18x[0]
 		l.held18x = l.held18x[1:]
 		l.progress(a)
-		return
 	}
 	if l.settled != nil {
 		close(l.settled)
@@ -121,8 +121,11 @@ func (l *leg) prack(r *request, tx *serverTx) {
 			l.forget()
 			return
 		}
-		l.agreed = true
 		l.setRemote(remote)
+	case body != nil && !l.described:
+		tx.reply(answer{code: 488}) // its first offer is not answered: there is no second
+		l.practised()
+		return
 	case body != nil:
 		description, remote, err := answerAgainSDP(l.sent, body, l.local)
 		if err != nil {
@@ -150,11 +153,13 @@ func (l *leg) rack(value string) (uint32, bool) {
 	return uint32(number), ok
 }
 
-// An early dialog is one that a provisional answer to our INVITE has begun (RFC 3261 §12.1).
+// An early dialog is one that a provisional answer to our INVITE has begun (RFC 3261 §12.1). Its
+// leg is known to nobody but the dialogs, so that the peer may change the session before it answers.
 type early struct {
-	leg   *leg
-	heard uint32 // RSeq of the last reliable answer that was acknowledged
-	body  []byte // the answer to our offer, if a reliable one has brought it
+	leg     *leg
+	heard   uint32 // RSeq of the last reliable answer that was acknowledged
+	body    []byte // the answer to our offer, if a reliable one has brought it
+	updated bool   // and an UPDATE has changed it
 }
 
 // provisional takes a provisional answer of a contact: a reliable one is acknowledged, in order
@@ -174,10 +179,11 @@ func (k *fork) provisional(r *response) {
 	}
 	if e.body == nil && len(r.draft.body) > 0 {
 		if remote, err := acceptSDP(r.draft.body, k.leg.local); err == nil {
+			e.leg.remote = remote
 			if reliable {
 				e.body = r.draft.body
 			}
-			k.soundEarly(remote)
+			k.soundEarly(e)
 		}
 	}
 	if !reliable {
@@ -205,9 +211,22 @@ func (k *fork) earlyOf(r *response) *early {
 	l := k.dial.s.newLeg(of.info, of.flow, of.localTag)
 	l.localURI, l.remoteURI, l.target, l.localSeq = of.localURI, of.remoteURI, of.target, r.seq
 	l.takeAnswer(r)
+	l.local, l.sent, l.jobs = of.local, of.sent, of.jobs
 	if k.early == nil {
 		k.early = make(map[string]*early)
 	}
-	k.early[r.ttag] = &early{leg: l}
-	return k.early[r.ttag]
+	e := &early{leg: l}
+	l.early = e
+	k.early[r.ttag] = e
+	if !k.done {
+		k.dial.s.dialogs[l.key()] = l
+	}
+	return e
+}
+
+// forgetEarly ends the early dialogs: the INVITE has its final answer, or none is waited for.
+func (k *fork) forgetEarly() {
+	for _, e := range k.early {
+		e.leg.forget()
+	}
 }

@@ -12,7 +12,7 @@ func (l *leg) reinvite(r *request, tx *serverTx) {
 	if l.phase == legRinging || len(l.okays) > 1 {
 		// The one before it has no final answer, or more of them wait for their ACK than a
 		// peer that follows the rules could have.
-		tx.reply(answer{code: 500, extra: []string{"Retry-After: " + strconv.Itoa(rand.IntN(11))}})
+		tx.reply(later())
 		return
 	}
 	if l.offering() {
@@ -40,14 +40,23 @@ func (l *leg) reinvite(r *request, tx *serverTx) {
 	l.setRemote(remote)
 }
 
+// later asks the peer to try again in a while of up to ten seconds (RFC 3261 §14.2).
+func later() answer {
+	return answer{code: 500, extra: []string{"Retry-After: " + strconv.Itoa(rand.IntN(11))}}
+}
+
 // offering says that an offer of ours is on its way: the peer's must not cross it.
 func (l *leg) offering() bool {
+	if l.phase == legRinging {
+		// Ours in our INVITE, until a reliable answer; or in a reliable answer of ours, until its PRACK.
+		return l.early != nil && l.early.body == nil || l.waits != nil && l.waits.offered
+	}
 	for _, o := range l.okays {
 		if o.offered {
 			return true
 		}
 	}
-	return l.changing && !l.pausing && l.changes[0].offers()
+	return l.changing && !l.pausing && l.changes[0].crosses()
 }
 
 // sessionAgain is the description in a later request of the dialog, nil if it has none. Not ok:
@@ -69,13 +78,12 @@ func (l *leg) update(r *request, tx *serverTx) {
 	}
 	a := answer{code: 200}
 	if body != nil {
-		if l.phase == legRinging && (l.waits != nil || !l.described) {
-			// Its first offer is not answered (RFC 3311 §5.2).
-			tx.reply(answer{code: 500, extra: []string{"Retry-After: " + strconv.Itoa(rand.IntN(11))}})
-			return
-		}
 		if l.offering() {
 			tx.reply(answer{code: 491})
+			return
+		}
+		if l.phase == legRinging && l.early == nil && (!l.described || l.waits != nil && l.waits.session) {
+			tx.reply(later()) // its first offer is not answered, or it has not said so (RFC 3311 §5.2)
 			return
 		}
 		description, remote, err := answerAgainSDP(l.sent, body, l.local)
@@ -85,6 +93,9 @@ func (l *leg) update(r *request, tx *serverTx) {
 		}
 		l.sent, a.body = description, description
 		l.setRemote(remote)
+		if l.early != nil {
+			l.early.updated = true
+		}
 	}
 	l.refresh(r)
 	if l.phase == legAnswered {
@@ -102,14 +113,7 @@ func (l *leg) update(r *request, tx *serverTx) {
 // that we have (RFC 3261 §14.2).
 func (l *leg) offerAgain(r *request, tx *serverTx) {
 	l.refresh(r)
-	now := l.local
-	now.Version = versionSDP(l.sent)
-	if body := offerSDP(now); sameButOrigin(l.sent, body) {
-		l.sent = body
-	} else {
-		now.Version++
-		l.sent = offerSDP(now)
-	}
+	l.sent = offerAgainSDP(l.sent, l.local)
 	l.remember()
 	l.succeed(tx, l.sent, true)
 }

@@ -79,6 +79,28 @@ func offerSDP(l localSDP) []byte {
 	return writeOffer(l)
 }
 
+// offerAgainSDP is a later offer of ours in the same dialog. It has a line for each of previous, the
+// last description we sent, in the same order; ours keeps its profile, and telephone-event its
+// number (RFC 3264 §8). The version is that of previous if nothing else changes, else one more.
+// Version in l is not used.
+func offerAgainSDP(previous []byte, l localSDP) []byte {
+	d, err := readSDP(previous)
+	taken := -1
+	if err == nil {
+		taken = slices.IndexFunc(d.media, func(m sdpMedia) bool { return m.port != 0 })
+	}
+	if taken < 0 {
+		return offerSDP(l)
+	}
+	l.Version = versionSDP(previous)
+	offer := writeOfferAgain(d, taken, l)
+	if sameButOrigin(previous, offer) {
+		return offer
+	}
+	l.Version++
+	return writeOfferAgain(d, taken, l)
+}
+
 // acceptSDP reads the peer's answer to our offer. It takes the first codec of the answer that we
 // offered. The error is errNoCodec or another *sdpError.
 func acceptSDP(answer []byte, l localSDP) (media.Remote, error) {

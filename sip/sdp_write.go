@@ -15,12 +15,7 @@ func writeAnswer(d *sdpBody, taken int, r media.Remote, l localSDP) []byte {
 	for i := range d.media {
 		m := &d.media[i]
 		if i != taken {
-			// A refused line keeps its kind, profile and one format (RFC 3264 §6).
-			format := "0"
-			if len(m.formats) > 0 {
-				format = m.formats[0]
-			}
-			fmt.Fprintf(&b, "m=%s 0 %s %s\r\n", m.name, m.proto, format)
+			m.writeRefused(&b)
 			continue
 		}
 		// What we do is what the peer lets us: we speak if it listens, we listen if it speaks.
@@ -37,6 +32,34 @@ func writeOffer(l localSDP) []byte {
 	writeHead(&b, l, "0 0")
 	writeAudio(&b, l.Port, "RTP/AVP", l.Codecs, keysPT, directionOf(true, !l.Hold))
 	return []byte(b.String())
+}
+
+// writeOfferAgain writes a later offer with the lines of d, of which taken is the one we talk on.
+func writeOfferAgain(d *sdpBody, taken int, l localSDP) []byte {
+	var b strings.Builder
+	writeHead(&b, l, d.timing)
+	for i := range d.media {
+		m := &d.media[i]
+		if i != taken {
+			m.writeRefused(&b)
+			continue
+		}
+		keys := m.keys()
+		if keys == 0 {
+			keys = keysPT
+		}
+		writeAudio(&b, l.Port, m.proto, l.Codecs, keys, directionOf(true, !l.Hold))
+	}
+	return []byte(b.String())
+}
+
+// writeRefused writes a line that is not used: with its kind, profile and one format (RFC 3264 §6).
+func (m *sdpMedia) writeRefused(b *strings.Builder) {
+	format := "0"
+	if len(m.formats) > 0 {
+		format = m.formats[0]
+	}
+	fmt.Fprintf(b, "m=%s 0 %s %s\r\n", m.name, m.proto, format)
 }
 
 // writeHead writes the lines above the first m-line, strictly in the order of RFC 8866 §5.

@@ -7,24 +7,33 @@ import (
 	"time"
 
 	"hotline/call"
+	"hotline/media"
 )
 
 // A sessionChange is a request of ours that changes or refreshes the session of a dialog (RFC 3261 §14,
 // RFC 3311). A leg sends one at a time.
 type sessionChange struct {
-	hold    bool   // what the offer says
-	method  string // INVITE, or UPDATE without an offer where only the session is kept alive
-	refused int    // how often the peer had one of its own on the way (491)
-	ack     []byte // of the 2xx, for its repeats
+	hold    bool // what the offer says
+	refresh bool // the session stays what it is
+	method  string
+	ask     bool // the offer is left to the peer: it comes in the 2xx, our answer goes in the ACK
+	refused int  // how often it was put off
+	longer  bool // it was sent once more with a longer session (422)
+	ack     []byte
+	bound   *alarm // ends an INVITE that rings and is never answered
 	done    func(code int)
 }
 
-// offers says that the change carries an offer, which the peer's offers must not cross.
-func (c *sessionChange) offers() bool { return c.method == "INVITE" }
+// crosses says that the change has an offer in it, which the peer's offers must not cross.
+func (c *sessionChange) crosses() bool { return c.method == "INVITE" }
 
 // mostGlare is how often a change is tried again after 491; two sides that both wait at random do
 // not meet five times.
 const mostGlare = 5
+
+// longestLater is the longest Retry-After, in seconds, that a change waits for. RFC 3261 §14.2
+// names ten at most.
+const longestLater = 10
 
 // Hold implements call.Holder: a re-INVITE that says sendonly, or sendrecv again. The leg's
 // outgoing stream goes on in both: the peer hears what it is played.
@@ -67,27 +76,31 @@ func (l *leg) nextChange() {
 	}
 	c := l.changes[0]
 	l.changing = true
+	if c.refresh {
+		c.hold = l.local.Hold
+	}
 	local := l.local
 	local.Hold = c.hold
 	o := l.outgoing(c.method)
 	o.extra = append([]string{l.contact()}, l.s.abilities(l.flow.side())...)
 	o.extra = append(o.extra, l.timer.request()...)
-	if c.offers() {
-		o.contentType, o.body = "application/sdp", l.describe(local)
+	switch {
+	case !c.crosses() || c.ask:
+	case c.refresh && l.sent != nil:
+		// The same bytes: whoever compares the version sees at once that nothing is new (RFC 4028 §7.4).
+		o.contentType, o.body = "application/sdp", l.sent
+	default:
+		o.contentType, o.body = "application/sdp", offerAgainSDP(l.sent, local)
 	}
-	l.s.ask(l.way(), o, func(r *response) { l.changeAnswered(c, local, o.body, r) }, func(code int) { l.changed(c, code) })
-}
-
-// describe is our offer now: with the version of the last description if it says the same, else
-// with the next one (RFC 3264 §8).
-func (l *leg) describe(local localSDP) []byte {
-	local.Version = versionSDP(l.sent)
-	body := offerSDP(local)
-	if sameButOrigin(l.sent, body) {
-		return body
+	tx := l.s.ask(l.way(), o, func(r *response) { l.changeAnswered(c, local, o.body, r) }, func(code int) { l.changed(c, code, 0) })
+	if c.method == "INVITE" {
+		// One that rings for good would keep out every other change, also the peer's.
+		c.bound = l.s.after(l.s.times.Life, func() {
+			if tx.state == txProceeding && tx.heard {
+				l.s.askCancel(tx, "")
+			}
+		})
 	}
-	local.Version++
-	return offerSDP(local)
 }
 
 // changeAnswered takes the peer's word on a change.
@@ -100,51 +113,68 @@ func (l *leg) changeAnswered(c *sessionChange, local localSDP, body []byte, r *r
 		return
 	case r.StatusCode >= 300:
 		l.timer.refusal(r)
-		l.changed(c, r.StatusCode)
+		l.changed(c, r.StatusCode, seconds(r.draft.get("Retry-After")))
 		return
 	}
 	if uri := contactOf(r.draft); uri != "" {
 		l.target = uri
 	}
-	if c.method == "INVITE" {
-		c.ack = l.s.acknowledge(l, r.seq)
+	code := l.agreedTo(c, local, body, r)
+	l.timer.agreed(r.draft)
+	l.changed(c, code, 0)
+}
+
+// agreedTo takes the description in a 2xx to a change, sends the ACK, and gives the code to tell
+// whoever asked. One that cannot be read leaves the session as it was.
+func (l *leg) agreedTo(c *sessionChange, local localSDP, body []byte, r *response) int {
+	if c.method != "INVITE" {
+		return 200
 	}
-	l.timer.agreed(r.draft, true)
-	if !c.offers() {
-		l.changed(c, 200)
-		return
+	var remote media.Remote
+	var err error
+	var answer []byte
+	switch {
+	case !c.ask:
+		remote, err = acceptSDP(r.draft.body, local)
+	case len(r.draft.body) > 0:
+		answer, remote, err = answerAgainSDP(l.sent, r.draft.body, local)
+		body = answer
 	}
-	remote, err := acceptSDP(r.draft.body, local)
+	c.ack = l.s.acknowledge(l, r.seq, answer)
+	if c.ask && answer == nil {
+		return 200 // it has nothing to say, or nothing for us: it is there
+	}
 	if err != nil {
-		// The peer agreed to nothing that we could read: the session stays what it was.
-		l.changed(c, 488)
-		return
+		return 488
 	}
 	l.local.Hold = c.hold
 	l.sent = body
 	if l.phase == legAnswered {
+		l.remember()
 		l.setRemote(remote)
 	}
-	l.changed(c, 200)
+	return 200
 }
 
-// changed is the end of a change, or its pause after a glare.
-func (l *leg) changed(c *sessionChange, code int) {
+// changed is the end of a change, or its pause: after a glare, or because the peer wants it later,
+// in so many seconds.
+func (l *leg) changed(c *sessionChange, code, later int) {
 	if len(l.changes) == 0 || l.changes[0] != c || !l.changing {
 		return
 	}
+	c.bound.stop()
 	l.changing = false
 	switch {
 	case l.phase != legAnswered:
 		return // whoever waits is told by gone
 	case code == 491 && c.refused < mostGlare:
-		c.refused++
-		l.changing = true // nothing else of ours goes out meanwhile, but the peer's offer may come
-		l.pausing = true
-		l.s.after(l.glare(), func() { l.changing, l.pausing = false, false; l.nextChange() })
+		l.pause(c, l.glare())
 		return
-	case code == 422 && l.timer.raised:
-		l.timer.raised = false
+	case code == 500 && later > 0 && later <= longestLater && c.refused < mostGlare:
+		l.pause(c, time.Duration(later)*l.s.times.Second) // one of its own was open (RFC 3261 §14.2)
+		return
+	case code == 422 && l.timer.raised && !c.longer:
+		l.timer.raised, c.longer = false, true
 		l.nextChange()
 		return
 	}
@@ -157,6 +187,14 @@ func (l *leg) changed(c *sessionChange, code int) {
 		return
 	}
 	l.nextChange()
+}
+
+// pause tries a change again in a while. Nothing else of ours goes out meanwhile, but the peer's
+// offer may come.
+func (l *leg) pause(c *sessionChange, d time.Duration) {
+	c.refused++
+	l.changing, l.pausing = true, true
+	l.s.after(d, func() { l.changing, l.pausing = false, false; l.nextChange() })
 }
 
 // glare is how long to wait after 491: the owner of the Call-ID longer than the other, so that the

@@ -23,6 +23,7 @@ type sessionTimer struct {
 	least    int // the peer's Min-SE
 	ours     bool
 	raised   bool // a 422 has told a larger Min-SE, which the next request takes
+	refused  bool // the peer did not take our description as a refresh: it may say its own
 	next     *alarm
 	end      *alarm
 }
@@ -53,23 +54,35 @@ func (t *sessionTimer) refusal(r *response) {
 	}
 }
 
-// agreed takes the interval from a 2xx to a request of ours, or from our own 2xx to one of the
-// peer's: d is the message that has the headers. asked says that the request was ours.
-func (t *sessionTimer) agreed(d *draft, asked bool) {
+// agreed takes the interval from a 2xx to a request of ours.
+func (t *sessionTimer) agreed(d *draft) {
 	value := d.get("Session-Expires")
 	interval := seconds(value)
-	if interval <= 0 {
-		return // the peer knows no timers; whether it lives is asked when it falls silent
+	switch {
+	case interval > 0:
+		t.interval = max(interval, sessionLeast)
+		t.ours = paramOf(value, "refresher") != "uas"
+	case !t.ours:
+		// No timer is wanted (any more, RFC 4028 §7.2); whether the peer lives is asked when it falls silent.
+		t.off()
+		return
 	}
-	refresher := paramOf(value, "refresher")
-	t.interval = max(interval, sessionLeast)
-	t.ours = (refresher != "uas") == asked
+	// We who refresh go on as before where a 2xx forgets the header: it was a sign of life.
 	t.start()
+}
+
+// off ends the timer: nothing is promised.
+func (t *sessionTimer) off() {
+	t.stop()
+	t.interval, t.ours = 0, false
 }
 
 // start sets the timer anew.
 func (t *sessionTimer) start() {
 	t.stop()
+	if t.l.phase != legAnswered {
+		return
+	}
 	unit := t.l.s.times.Second
 	whole := time.Duration(t.interval) * unit
 	// RFC 4028 §10: BYE comes a little before the end.
@@ -85,13 +98,25 @@ func (t *sessionTimer) stop() {
 }
 
 // refresh keeps the session alive: by UPDATE where the peer takes it, which disturbs no offer, else
-// by an INVITE that says what the last one said.
+// by an INVITE that says what the last one said, or where that was refused by one that asks what
+// the peer has to say. What fails is tried again until the session expires.
 func (t *sessionTimer) refresh() {
-	method := "INVITE"
+	c := &sessionChange{refresh: true, method: "INVITE", ask: t.refused}
 	if t.l.updates {
-		method = "UPDATE"
+		c.method = "UPDATE"
 	}
-	t.l.change(&sessionChange{hold: t.l.local.Hold, method: method, done: func(int) {}})
+	c.done = func(code int) {
+		switch {
+		case code < 300:
+			return
+		case c.method == "UPDATE" && (code == 405 || code == 501):
+			t.l.updates = false
+		case code == 488 || code == 606:
+			t.refused = !t.refused
+		}
+		t.next = t.l.s.after(time.Duration(t.interval)*t.l.s.times.Second/8, t.refresh)
+	}
+	t.l.change(c)
 }
 
 // expired ends a call whose session was not refreshed: the peer is gone, and so is everything
@@ -116,7 +141,8 @@ func (t *sessionTimer) answer(d *draft) (extra []string, ok bool) {
 		return []string{"Min-SE: " + strconv.Itoa(sessionLeast)}, false
 	}
 	if !supported || (interval <= 0 && value != "") {
-		return nil, true // a peer that knows no timers is left alone
+		t.off() // a peer that knows no timers, or no more, is left alone
+		return nil, true
 	}
 	if interval == 0 {
 		interval = max(sessionExpires, seconds(d.get("Min-SE")))
