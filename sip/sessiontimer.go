@@ -111,8 +111,12 @@ func (t *sessionTimer) refresh() {
 			return
 		case c.method == "UPDATE" && (code == 405 || code == 501):
 			t.l.updates = false
-		case code == 488 || code == 606:
-			t.refused = !t.refused
+			t.refresh()
+			return
+		case (code == 488 || code == 606) && !t.refused:
+			t.refused = true
+			t.refresh()
+			return
 		}
 		t.next = t.l.s.after(time.Duration(t.interval)*t.l.s.times.Second/8, t.refresh)
 	}
