@@ -229,6 +229,9 @@ func (k *fork) answered(r *response) {
 // ringing sets timer C anew: a telephone that rings for three minutes without a word is given up,
 // whoever waits for it (RFC 3261 §16.6 item 11).
 func (k *fork) ringing(code int) {
+	if code == 100 && k.ring != nil {
+		return // a proxy's word, not the telephone's
+	}
 	k.ring.stop()
 	if g := k.dial; g.ringing != nil && !g.rings && code > 100 {
 		g.rings = true
