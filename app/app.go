@@ -27,6 +27,7 @@ import (
 	"hotline/prompts"
 	"hotline/recording"
 	"hotline/sip"
+	"hotline/sip/trace"
 	"hotline/store"
 )
 
@@ -65,6 +66,7 @@ type App struct {
 	recorder *recording.Recorder
 	floor    *floor.Floor
 	line     *line.Line
+	traces   *trace.Keeper
 	sip      *sip.Server
 	desk     *desk.Desk
 	orphans  []call.Dialog // of a process that died
@@ -240,6 +242,9 @@ func (a *App) openSignalling(context.Context) (err error) {
 	defer func() { a.restoring = false }()
 	a.setTrunks(a.file)
 	out, plan := outgoing(a.file)
+	if err := a.openTraces(); err != nil {
+		return err
+	}
 	a.sip, err = sip.New(sip.Options{
 		Trunks: sip.TrunkOptions{
 			Listen: endpoints(a.file.SIP.Trunks.Listen), Advertise: a.file.SIP.Trunks.Advertise, Carriers: carriers(a.file),
@@ -252,7 +257,8 @@ func (a *App) openSignalling(context.Context) (err error) {
 		Outgoing: out, Numbers: plan, TrunksOf: a.lineTrunks,
 		Media: a.media, Users: a.store, Bindings: a.store.Bindings(), Dialogs: dialogs{a.store},
 		Log: a.log.Named("sip"), Metrics: a.metrics,
-		Line: a.isNumber, Serve: a.serve, ServePhone: a.line.ServePhone, Registered: a.registered,
+		Trace: a.traces,
+		Line:  a.isNumber, Serve: a.serve, ServePhone: a.line.ServePhone, Registered: a.registered,
 	})
 	return err
 }

@@ -22,7 +22,7 @@ import (
 // openDesk opens the listeners of people and dashboards.
 func (a *App) openDesk(context.Context) error {
 	a.desk = desk.New(desk.Options{
-		Calls: records{a.store}, Floor: a.floor, Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
+		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
 		Recordings: sounds{a.store, a.recordings()}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
 	})
 	for _, l := range []struct {
@@ -102,7 +102,7 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 		return nil, nil, errors.Join(err, lock.Unlock())
 	}
 	d := desk.New(desk.Options{
-		Calls: records{s}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
+		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
 		Recordings: sounds{s, filepath.Join(f.Data, "recordings")}, Log: log,
 	})
 	return control.InProcess(d.API()), func() { s.Close(); lock.Unlock() }, nil
@@ -120,6 +120,11 @@ func (r records) Call(ctx context.Context, id call.ID) (call.Record, error) {
 	return record, known(err)
 }
 
+func (r records) Find(ctx context.Context, prefix string) (call.ID, error) {
+	id, err := r.s.FindCall(ctx, prefix)
+	return id, known(err)
+}
+
 func (r records) Events(ctx context.Context, id call.ID) ([]call.Event, error) {
 	return r.s.Events(ctx, id)
 }
@@ -129,7 +134,7 @@ func known(err error) error {
 	switch {
 	case errors.Is(err, store.ErrUnknown):
 		return fmt.Errorf("%w: %w", desk.ErrNotFound, err)
-	case errors.Is(err, store.ErrExists):
+	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrManyFit):
 		return fmt.Errorf("%w: %w", desk.ErrInvalid, err)
 	}
 	return err

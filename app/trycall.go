@@ -249,6 +249,7 @@ func (s *scene) showRecord(ctx context.Context, a *App) bool {
 		s.step("recording", "left the citizen, after the notice; right what the citizen heard", s.judge(path))
 	}
 	fmt.Fprintf(s.out, "recording  %s\n", path)
+	fmt.Fprintf(s.out, "signalling hotline call trace %s --config %s\n", w.ID, s.trial.Config)
 	return true
 }
 

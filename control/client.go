@@ -30,6 +30,7 @@ type (
 	// CallFilter is what a list of calls may ask for.
 	CallFilter = wire.CallFilter
 	MadeUser   = wire.MadeUser
+	Trace      = wire.Trace
 )
 
 // A Client asks one server.
@@ -108,8 +109,12 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 		}
 		return errors.New(p.Detail)
 	}
-	if out == nil {
+	switch out := out.(type) {
+	case nil:
 		return nil
+	case *[]byte: // a file
+		*out, err = io.ReadAll(response.Body)
+		return err
 	}
 	return json.NewDecoder(response.Body).Decode(out)
 }
@@ -134,6 +139,12 @@ func (c *Client) Calls(ctx context.Context, f wire.CallFilter) (wire.Calls, erro
 // Trace tells one call's story.
 func (c *Client) Trace(ctx context.Context, id string) (wire.Trace, error) {
 	return get[wire.Trace](ctx, c, "calls/"+url.PathEscape(id)+"/trace")
+}
+
+// Capture is one call's signalling as a capture file, for Wireshark and its kin.
+func (c *Client) Capture(ctx context.Context, id string) (b []byte, err error) {
+	err = c.do(ctx, http.MethodGet, "calls/"+url.PathEscape(id)+"/trace.pcap", nil, &b)
+	return b, err
 }
 
 // Queues shows who waits.

@@ -87,6 +87,7 @@ func TestQuestions(t *testing.T) {
 			{seen{"GET", "/api/v1/calls?all=true&limit=5", ""}, func() error { _, err := c.Calls(ctx, wire.CallFilter{Limit: 5, All: true}); return err }},
 			{seen{"GET", "/api/v1/calls?limit=5&since=2026-11-25T09%3A30%3A00Z", ""}, func() error { _, err := c.Calls(ctx, wire.CallFilter{Since: at, Limit: 5}); return err }},
 			{seen{"GET", "/api/v1/calls/a%2Fb/trace", ""}, func() error { _, err := c.Trace(ctx, "a/b"); return err }},
+			{seen{"GET", "/api/v1/calls/a%2Fb/trace.pcap", ""}, func() error { _, err := c.Capture(ctx, "a/b"); return err }},
 			{seen{"GET", "/api/v1/queues", ""}, func() error { _, err := c.Queues(ctx); return err }},
 			{seen{"GET", "/api/v1/operators", ""}, func() error { _, err := c.Operators(ctx); return err }},
 			{seen{"POST", "/api/v1/operators/aysel/pause", `{"reason":"lunch"}`}, func() error { return c.Pause(ctx, "aysel", "lunch") }},

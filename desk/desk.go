@@ -21,8 +21,15 @@ import (
 // Calls gives records and their events.
 type Calls interface {
 	Calls(ctx context.Context, f wire.CallFilter) ([]call.Record, error)
+	Find(ctx context.Context, prefix string) (call.ID, error)  // ErrNotFound; ErrInvalid where several fit
 	Call(ctx context.Context, id call.ID) (call.Record, error) // ErrNotFound
 	Events(ctx context.Context, id call.ID) ([]call.Event, error)
+}
+
+// Traces gives the signalling of a call, masked. Each look is written down by whoever gives it.
+type Traces interface {
+	Messages(id call.ID) ([]wire.Message, error)
+	Capture(id call.ID) ([]byte, error) // a capture file, for Wireshark and its kin; ErrNotFound where nothing is kept
 }
 
 // Floor shows and changes what operators do.
@@ -64,6 +71,7 @@ var (
 // Options are what a Desk is made of. Floor and Server are nil where no server runs.
 type Options struct {
 	Calls      Calls
+	Traces     Traces
 	Floor      Floor
 	Users      Users
 	Recordings Recordings
@@ -85,6 +93,7 @@ func New(o Options) *Desk {
 		"GET /api/v1/version":                   func(*http.Request) (any, error) { return o.Version, nil },
 		"GET /api/v1/calls":                     d.calls,
 		"GET /api/v1/calls/{id}/trace":          d.trace,
+		"GET /api/v1/calls/{id}/trace.pcap":     d.capture,
 		"GET /api/v1/users":                     d.users,
 		"POST /api/v1/users":                    d.addUser,
 		"POST /api/v1/users/{name}/disable":     d.disableUser,
@@ -164,6 +173,10 @@ func (d *Desk) answer(h func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
 		out, err := h(r)
+		if file, ok := out.(file); ok && err == nil {
+			writeFile(w, file)
+			return
+		}
 		if err == nil {
 			writeJSON(w, http.StatusOK, out)
 			return
@@ -199,6 +212,19 @@ func (d *Desk) live(h func(*http.Request) (any, error)) func(*http.Request) (any
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	writeBody(w, status, v)
+}
+
+// A file is an answer that is not JSON.
+type file struct {
+	kind string // media type
+	body []byte
+}
+
+func writeFile(w http.ResponseWriter, f file) {
+	w.Header().Set("Content-Type", f.kind)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(f.body) // the peer has gone: nobody is left to tell
 }
 
 func writeBody(w http.ResponseWriter, status int, v any) {

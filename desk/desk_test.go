@@ -41,6 +41,26 @@ func (h *house) Calls(_ context.Context, f wire.CallFilter) ([]call.Record, erro
 	return []call.Record{talked(), {ID: "open", Line: "919", From: "+000123456789", Arrived: t0}}, h.fail
 }
 
+func (h *house) Find(_ context.Context, prefix string) (call.ID, error) {
+	switch {
+	case prefix == "":
+		return "", ErrInvalid
+	case strings.HasPrefix("talked", prefix):
+		return "talked", nil
+	}
+	return "", ErrNotFound
+}
+
+type tracesOf struct{ *house }
+
+func (h tracesOf) Messages(id call.ID) ([]wire.Message, error) {
+	h.did = append(h.did, "look at "+string(id))
+	return []wire.Message{{At: *wire.Time(t0), Sent: true, Role: "caller", Peer: "carrier", Transport: "udp", Local: "192.0.2.1:5060",
+		Remote: "203.0.113.9:5060", Text: "SIP/2.0 200 OK\r\n\r\n"}}, h.fail
+}
+
+func (h tracesOf) Capture(id call.ID) ([]byte, error) { return []byte("capture of " + id), h.fail }
+
 func (h *house) Call(_ context.Context, id call.ID) (call.Record, error) {
 	if id != talked().ID {
 		return call.Record{}, ErrNotFound
@@ -50,7 +70,7 @@ func (h *house) Call(_ context.Context, id call.ID) (call.Record, error) {
 
 func (h *house) Events(context.Context, call.ID) ([]call.Event, error) {
 	return []call.Event{{At: t0, Name: "call.arrived"}, {At: t0.Add(1500 * time.Millisecond), Name: "call.language_chosen",
-		Data: map[string]string{"language": "az"}}}, nil
+		Data: map[string]string{"language": "az"}}, {At: t0.Add(time.Minute), Name: "call.traced"}}, nil
 }
 
 func talked() call.Record {
@@ -139,7 +159,7 @@ func (h serverOf) Calls() int        { return 3 }
 func (h serverOf) Unready() []string { return h.unready }
 
 func newDesk(h *house) *Desk {
-	return New(Options{Calls: h, Floor: floorOf{h}, Users: usersOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
+	return New(Options{Calls: h, Traces: tracesOf{h}, Floor: floorOf{h}, Users: usersOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
 		Version: map[string]string{"version": "test"}, Log: zap.NewNop()})
 }
 
@@ -187,6 +207,24 @@ func TestTheJSONOfTheAPI(t *testing.T) {
 		if indented.String() != string(want) {
 			t.Errorf("%s:\n%s\nwant\n%s", path, indented.String(), want)
 		}
+	}
+}
+
+func TestACallsCapture(t *testing.T) {
+	h := &house{}
+	d := newDesk(h)
+	res, body := ask(t, d.API(), "GET", "/api/v1/calls/tal/trace.pcap", "")
+	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "application/vnd.tcpdump.pcap" || body != "capture of talked" {
+		t.Errorf("%s, %s: %s", res.Status, res.Header.Get("Content-Type"), body)
+	}
+	for _, path := range []string{"calls/nobody/trace.pcap", "calls/nobody/trace"} {
+		if res, body := ask(t, d.API(), "GET", "/api/v1/"+path, ""); res.StatusCode != 404 || !strings.Contains(body, "call nobody: not found") {
+			t.Errorf("%s: %s %s", path, res.Status, body)
+		}
+	}
+	h.fail = ErrNotFound
+	if res, _ := ask(t, d.API(), "GET", "/api/v1/calls/talked/trace.pcap", ""); res.StatusCode != 404 {
+		t.Errorf("nothing is kept: %s", res.Status)
 	}
 }
 

@@ -50,8 +50,23 @@ func (d *Desk) calls(r *http.Request) (any, error) {
 	return out, nil
 }
 
+// call is the call that a request is about; the beginning of its id is enough.
+func (d *Desk) call(r *http.Request) (call.ID, error) {
+	id, err := d.o.Calls.Find(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return "", fmt.Errorf("call %s: %w", r.PathValue("id"), err)
+	}
+	return id, nil
+}
+
+// Traced is the event that a look at a call's signalling leaves in its journal.
+const Traced = "call.traced"
+
 func (d *Desk) trace(r *http.Request) (any, error) {
-	id := call.ID(r.PathValue("id"))
+	id, err := d.call(r)
+	if err != nil {
+		return nil, err
+	}
 	record, err := d.o.Calls.Call(r.Context(), id)
 	if err != nil {
 		return nil, fmt.Errorf("call %s: %w", id, err)
@@ -60,14 +75,37 @@ func (d *Desk) trace(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := wire.Trace{Call: wire.CallOf(record), Events: make([]wire.Event, len(events))}
-	for i, e := range events {
-		out.Events[i] = wire.Event{At: *wire.Time(e.At), Name: e.Name, Data: e.Data}
+	out := wire.Trace{Call: wire.CallOf(record), Events: []wire.Event{}, Messages: []wire.Message{}}
+	for _, e := range events {
+		if e.Name == Traced {
+			continue // of those who look at the call, not of the call
+		}
 		if e.Data == nil {
-			out.Events[i].Data = map[string]string{}
+			e.Data = map[string]string{}
+		}
+		out.Events = append(out.Events, wire.Event{At: *wire.Time(e.At), Name: e.Name, Data: e.Data})
+	}
+	if d.o.Traces != nil {
+		if out.Messages, err = d.o.Traces.Messages(id); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
+}
+
+func (d *Desk) capture(r *http.Request) (any, error) {
+	id, err := d.call(r)
+	if err != nil {
+		return nil, err
+	}
+	if d.o.Traces == nil {
+		return nil, fmt.Errorf("call %s: %w: no signalling is kept", id, ErrNotFound)
+	}
+	b, err := d.o.Traces.Capture(id)
+	if err != nil {
+		return nil, fmt.Errorf("call %s: %w", id, err)
+	}
+	return file{"application/vnd.tcpdump.pcap", b}, nil
 }
 
 func (d *Desk) queues(*http.Request) (any, error) {

@@ -71,6 +71,29 @@ func (s *Store) Call(ctx context.Context, id call.ID) (call.Record, error) {
 	return got[0], nil
 }
 
+// ErrManyFit says that a short form means several.
+var ErrManyFit = errors.New("several fit")
+
+// FindCall returns the id of the one call whose id begins so. The error is ErrUnknown where there
+// is none, ErrManyFit where there are more.
+func (s *Store) FindCall(ctx context.Context, prefix string) (call.ID, error) {
+	if err := s.fresh(ctx); err != nil {
+		return "", fmt.Errorf("find call %q: %w", prefix, err)
+	}
+	// '~' stands behind all that an id is made of.
+	ids, err := query(ctx, s.reader, func(rows *sql.Rows) (id call.ID, err error) { return id, rows.Scan(&id) },
+		`SELECT id FROM calls WHERE id >= ? AND id < ? || '~' ORDER BY id LIMIT 2`, prefix, prefix)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("find call %q: %w", prefix, err)
+	case prefix == "" || len(ids) == 0:
+		return "", fmt.Errorf("call %q: %w", prefix, ErrUnknown)
+	case len(ids) > 1 && string(ids[0]) != prefix:
+		return "", fmt.Errorf("call %q: %w", prefix, ErrManyFit)
+	}
+	return ids[0], nil
+}
+
 // Events returns the journal of one call in the order it was written; of operators where id
 // is empty. A call that is not known has no events.
 func (s *Store) Events(ctx context.Context, id call.ID) ([]call.Event, error) {

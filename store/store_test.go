@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -100,6 +101,25 @@ func TestFilter(t *testing.T) {
 	}
 	if _, err := s.Call(ctx, "nobody"); err == nil {
 		t.Fatal("a call that never was is found")
+	}
+}
+
+func TestACallIsFoundByTheBeginningOfItsID(t *testing.T) {
+	s := openIn(t, t.TempDir())
+	must(t, s.Arrived(openRecord(11)))
+	must(t, s.Arrived(openRecord(12)))
+	for prefix, want := range map[string]error{
+		string(openRecord(11).ID): nil, string(openRecord(12).ID): nil,
+		"01900000": ErrManyFit, "01900000-0000-7000-8000-00000000001": ErrManyFit, "": ErrUnknown, "02": ErrUnknown, "%": ErrUnknown, "x' OR 1": ErrUnknown,
+	} {
+		id, err := s.FindCall(context.Background(), prefix)
+		if !errors.Is(err, want) || err == nil && string(id) != prefix {
+			t.Errorf("%q: %s, %v, want %v", prefix, id, err, want)
+		}
+	}
+	must(t, s.Arrived(call.Record{ID: "03abc", Line: "919", Arrived: t0}))
+	if id, err := s.FindCall(context.Background(), "03"); id != "03abc" || err != nil {
+		t.Errorf("03: %s, %v", id, err)
 	}
 }
 

@@ -109,8 +109,21 @@ func milliseconds(d time.Duration) *int64 {
 
 // A Trace answers GET calls/{id}/trace.
 type Trace struct {
-	Call   Call    `json:"call"`
-	Events []Event `json:"events"`
+	Call     Call      `json:"call"`
+	Events   []Event   `json:"events"`
+	Messages []Message `json:"messages"`
+}
+
+// A Message is one SIP message of a call, with what must stay secret in it masked.
+type Message struct {
+	At        string `json:"at"`
+	Sent      bool   `json:"sent"` // by us; else received
+	Role      string `json:"role"` // of the telephone at the other end
+	Peer      string `json:"peer"` // who that is: a carrier's name or a user
+	Transport string `json:"transport"`
+	Local     string `json:"local"`
+	Remote    string `json:"remote"`
+	Text      string `json:"text"`
 }
 
 // An Event is one thing that happened.

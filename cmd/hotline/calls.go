@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"hotline/control"
@@ -42,7 +41,7 @@ func (c *queueShowCmd) Run(t *terminal) error {
 
 type callCmd struct {
 	List  callListCmd  `cmd:"" help:"List calls, newest first."`
-	Trace callTraceCmd `cmd:"" help:"Tell one call's story."`
+	Trace callTraceCmd `cmd:"" help:"Tell one call's story, message by message."`
 }
 
 type callListCmd struct {
@@ -107,37 +106,6 @@ func ms(v *int64) string {
 		return "-"
 	}
 	return (time.Duration(*v) * time.Millisecond).Round(100 * time.Millisecond).String()
-}
-
-type callTraceCmd struct {
-	fileFlag
-	outFlag
-	ID string `arg:"" help:"The call's id."`
-}
-
-func (callTraceCmd) Help() string {
-	return "Example: hotline call trace 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"
-}
-
-func (c *callTraceCmd) Run(t *terminal) error {
-	return withClient(c.Config, func(client *control.Client) error {
-		answer, err := client.Trace(context.Background(), c.ID)
-		if err != nil {
-			return err
-		}
-		if c.json() {
-			return printJSON(t.out, answer)
-		}
-		rows := [][]string{{"AT", "EVENT", ""}}
-		for _, e := range answer.Events {
-			var data []string
-			for _, k := range sortedKeys(e.Data) {
-				data = append(data, k+"="+e.Data[k])
-			}
-			rows = append(rows, []string{e.At, e.Name, strings.Join(data, " ")})
-		}
-		return printTable(t.out, rows)
-	})
 }
 
 type recordingCmd struct {

@@ -37,7 +37,7 @@ const (
 type Options struct {
 	Dir    string         // folder of the files; it is made when there is something to write
 	Zone   *time.Location // whose days the folders are
-	Keep   time.Duration  // how long a file stays; 0: nothing is written
+	Keep   time.Duration  // how long a file stays; 0: nothing is written, and what was goes
 	Memory int            // bytes of messages in memory at most; 0: nothing is kept at all
 
 	Log     *zap.Logger
@@ -47,6 +47,7 @@ type Options struct {
 // A Keeper keeps messages. All its methods may be called from any goroutine.
 type Keeper struct {
 	o       Options
+	dir     string // Options.Dir, empty where nothing is written
 	dropped prometheus.Counter
 
 	mu     sync.Mutex // guards what follows; never held while anybody waits
@@ -73,14 +74,14 @@ type kept struct {
 // New makes a Keeper and begins to write.
 func New(o Options) (*Keeper, error) {
 	k := &Keeper{
-		o: o, calls: make(map[call.ID]*kept), stop: make(chan struct{}), done: make(chan struct{}),
+		o: o, dir: o.Dir, calls: make(map[call.ID]*kept), stop: make(chan struct{}), done: make(chan struct{}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_sip_traces_dropped_total",
 			Help: "SIP messages that were not kept for looking inside: no room in memory, or the disk did not take them.",
 		}),
 	}
 	if o.Keep <= 0 {
-		k.o.Dir = ""
+		k.dir = ""
 	}
 	if err := o.Metrics.Register(k.dropped); err != nil {
 		return nil, fmt.Errorf("register trace series: %w", err)
@@ -132,7 +133,7 @@ func fits(size, most int, m Message) bool {
 // room makes room for n more bytes. Where files are written it is made by writing them; else the
 // calls that were not heard of for longest go. The lock is held.
 func (k *Keeper) room(n int, but *kept) bool {
-	for k.size+n > k.o.Memory && k.o.Dir == "" {
+	for k.size+n > k.o.Memory && k.dir == "" {
 		oldest := k.byAge.Front()
 		if oldest == nil || oldest.Value == but {
 			break
@@ -161,9 +162,9 @@ func (k *Keeper) Messages(id call.ID) ([]Message, error) {
 	k.disk.Lock() // nothing moves from memory to disk meanwhile
 	defer k.disk.Unlock()
 	var ms []Message
-	if k.o.Dir != "" {
+	if k.dir != "" {
 		var err error
-		if ms, err = Read(k.o.Dir, id); err != nil {
+		if ms, err = Read(k.dir, id); err != nil {
 			return nil, err
 		}
 	}
@@ -211,7 +212,7 @@ func (k *Keeper) run() {
 
 // write appends to the files of the calls that are due, or of all.
 func (k *Keeper) write(now time.Time, all bool) {
-	if k.o.Dir == "" {
+	if k.dir == "" {
 		return
 	}
 	defer k.recovered()
@@ -237,7 +238,7 @@ func (k *Keeper) writeCall(now time.Time, c *kept) {
 	k.mu.Lock()
 	ms := c.messages[:len(c.messages):len(c.messages)]
 	k.mu.Unlock()
-	cut, err := appendFile(k.o.Dir, k.o.Zone, c.id, ms)
+	cut, err := appendFile(k.dir, k.o.Zone, c.id, ms)
 	k.mu.Lock()
 	k.forget(c, len(ms))
 	k.mu.Unlock()

@@ -37,7 +37,6 @@ type row struct {
 	at      time.Time
 	message *Message
 	times   int // how often it was on the wire
-	last    time.Time
 	event   *call.Event
 }
 
@@ -73,23 +72,33 @@ func Draw(s Story) string {
 // rowsOf puts messages and events in the order of time and folds repeats.
 func rowsOf(s Story) (rows []*row) {
 	seen := make(map[string]*row)
+	events := slices.Clone(s.Events)
+	slices.SortStableFunc(events, func(a, b call.Event) int { return a.At.Compare(b.At) })
 	for i := range s.Messages {
 		m := &s.Messages[i]
 		key := fmt.Sprint(m.Sent, m.Remote, string(m.Bytes))
 		if r := seen[key]; r != nil {
 			r.times++
-			r.last = m.At
 			continue
 		}
-		r := &row{at: m.At, message: m, times: 1}
-		seen[key] = r
-		rows = append(rows, r)
+		for len(events) > 0 && comesFirst(events[0], *m) {
+			rows = append(rows, &row{at: events[0].At, event: &events[0]})
+			events = events[1:]
+		}
+		seen[key] = &row{at: m.At, message: m, times: 1}
+		rows = append(rows, seen[key])
 	}
-	for i := range s.Events {
-		rows = append(rows, &row{at: s.Events[i].At, event: &s.Events[i]})
+	for i := range events {
+		rows = append(rows, &row{at: events[i].At, event: &events[i]})
 	}
-	slices.SortStableFunc(rows, func(a, b *row) int { return a.at.Compare(b.at) })
 	return rows
+}
+
+// comesFirst says whether an event was before a message. Events have milliseconds: in the same
+// one, what came in has caused the event, and what goes out is its effect.
+func comesFirst(e call.Event, m Message) bool {
+	at := m.At.Truncate(time.Millisecond)
+	return e.At.Before(at) || m.Sent && e.At.Before(at.Add(time.Millisecond))
 }
 
 // A pen is the characters that a ladder is drawn with.
