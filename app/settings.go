@@ -34,7 +34,7 @@ func carriers(f *configs.File) []sip.Carrier {
 func outgoing(f *configs.File) (sip.Outgoing, sip.Numbers) {
 	o := sip.Outgoing{
 		Allow: f.Outgoing.Allow, Calls: f.Outgoing.Calls, PerOperator: f.Outgoing.PerOperator,
-		PerNumberHour: f.Outgoing.PerNumberHour, PerOperatorDay: f.Outgoing.PerOperatorDay, PerDay: f.Outgoing.PerDay,
+		PerNumberHour: f.Outgoing.PerNumberHour, PerOperatorDay: f.Outgoing.PerOperatorDay, PerDay: f.Outgoing.PerDay, Zone: f.Zone(),
 	}
 	if f.Outgoing.Hours != configs.Always {
 		o.Open = func(t time.Time) bool { return f.Calendars[f.Outgoing.Hours].Open(t, f.Zone()) }

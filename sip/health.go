@@ -18,6 +18,7 @@ func (t *trunk) probe() time.Duration {
 	answers := make(chan bool, maxAddresses)
 	asked := 0
 	t.s.locked("probe", func() {
+		t.asked = time.Now()
 		for _, e := range t.ends {
 			asked++
 			t.ask(e, answers)
@@ -33,9 +34,9 @@ func (t *trunk) probe() time.Duration {
 		}
 	}
 	if !well {
-		return t.s.times.Second * probeSoon / time.Second
+		return t.s.scaled(probeSoon)
 	}
-	return t.s.times.Second * t.carrier.Options / time.Second
+	return t.s.scaled(t.carrier.Options)
 }
 
 // ask sends one question. The lock is held.
@@ -54,7 +55,7 @@ func (t *trunk) ask(e *end, answers chan<- bool) {
 		decide(false)
 		return
 	}
-	o := s.outside("OPTIONS", f, "hotline", s.hostOf(t, e), "", 1, newToken(), newToken())
+	o := s.outside("OPTIONS", f, "hotline", e.host, "", 1, newToken(), newToken())
 	o.extra = append([]string{"Contact: <" + s.contactURI(f) + ">"}, s.abilities(trunkSide)...)
 	s.ask(f, o, func(r *response) {
 		// 408 and 5xx come from something that cannot take a call; any other refusal from
@@ -63,7 +64,7 @@ func (t *trunk) ask(e *end, answers chan<- bool) {
 			decide(r.StatusCode != 408 && (r.StatusCode < 500 || r.StatusCode >= 600))
 		}
 	}, func(int) { decide(false) })
-	s.after(s.times.Second*probeWait/time.Second, func() { decide(false) })
+	s.after(s.scaled(probeWait), func() { decide(false) })
 }
 
 // heard counts an answer, or the lack of one. The lock is held.
@@ -79,11 +80,21 @@ func (t *trunk) heard(e *end, ok bool) {
 		e.down = false
 	case !e.down && e.bad >= outAfter:
 		e.down = true
+		if t.registered && t.account.at == e.target {
+			tell(t.registerNow) // at another of its hosts
+		}
 	}
 	switch now := t.up(); {
 	case was && !now:
 		t.s.log.Warn("a trunk is down: none of its hosts answers", zap.String("trunk", t.carrier.Name))
 	case !was && now:
 		t.s.log.Info("a trunk is up again", zap.String("trunk", t.carrier.Name))
+	}
+}
+
+// doubt has the health of a trunk looked at because it did not take a call. The lock is held.
+func (t *trunk) doubt() {
+	if t.probed() && time.Since(t.asked) > t.s.scaled(probeWait) {
+		tell(t.probeNow)
 	}
 }

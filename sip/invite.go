@@ -31,11 +31,8 @@ func (s *Server) inviteFromCarrier(r *request, c Carrier) {
 			ShowHidden: c.ShowHidden, Diverted: diverted(r.draft),
 			Dialled: dialled(r, c.Called), SIPCallID: r.callID, Remote: r.from.peer,
 		},
-		networks: c.Media,
+		networks: soundNetworks(c, r.from.peer.Addr()),
 		serve:    func(l *leg) { s.o.Serve(s.ctx, l) },
-	}
-	if len(a.networks) == 0 {
-		a.networks = c.From
 	}
 	if a.line = s.o.Line(a.info.Dialled); !a.line {
 		if full := s.doorway.plan().E164(a.info.Dialled); s.o.Line(full) {
@@ -119,7 +116,7 @@ func (s *Server) invited(r *request, a arriving) {
 func (s *Server) roomFor(l *leg) (ok bool) {
 	s.locked("room", func() {
 		t := s.trunkOf(l.info)
-		if ok = t == nil || t.room(0); ok && t != nil {
+		if ok = t == nil || t.room(s.reserve(false)); ok && t != nil {
 			t.counts(l, false)
 		}
 	})

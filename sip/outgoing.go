@@ -17,6 +17,7 @@ type Outgoing struct {
 	Emergency []string             // those of them that no cap and no hours hold up
 	Own       []string             // our lines in all their spellings: never
 	Open      func(time.Time) bool // nil: always
+	Zone      *time.Location       // whose midnight begins a day; nil: that of the machine
 
 	Calls          int // at once
 	PerOperator    int // at once of one operator
@@ -25,7 +26,12 @@ type Outgoing struct {
 	PerDay         int
 }
 
-func (o *Outgoing) hasEmergency() bool { return len(o.Emergency) > 0 }
+// hasEmergency says that there is somebody whom no cap holds up.
+func (d *doorway) hasEmergency() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.rules.Emergency) > 0
+}
 
 // A refusalWhy is why a call may not leave. The list is closed: it is a label of a metric.
 type refusalWhy string
@@ -88,6 +94,9 @@ func (d *doorway) admit(o call.Outside) (number string, leave func(), why refusa
 		return number, func() {}, ""
 	}
 	now := d.now()
+	if d.rules.Zone != nil {
+		now = now.In(d.rules.Zone)
+	}
 	if d.rules.Open != nil && !d.rules.Open(now) {
 		return "", nil, whyHours
 	}
@@ -119,7 +128,7 @@ func (d *doorway) forbids(number string) refusalWhy {
 	switch {
 	case strings.Trim(strings.TrimPrefix(number, "+"), "0123456789") != "" || len(number) < 2:
 		return whyNumber
-	case d.among(d.rules.Own, number):
+	case d.own(number):
 		return whyOwn
 	case d.among(d.rules.Directory, number), d.among(d.rules.Emergency, number), d.allowed(number):
 		return ""
@@ -130,6 +139,16 @@ func (d *doorway) forbids(number string) refusalWhy {
 // among compares numbers by what they mean, not by how they are written.
 func (d *doorway) among(list []string, number string) bool {
 	return slices.ContainsFunc(list, func(n string) bool { return d.numbers.E164(n) == number })
+}
+
+// own says that a number is one of our lines. Networks forgive a national prefix behind the country
+// code (+994 0 12 …), so it is forgiven here too.
+func (d *doorway) own(number string) bool {
+	if rest, ok := strings.CutPrefix(number, "+"+d.numbers.Country+d.numbers.National); ok && d.numbers.National != "" &&
+		d.among(d.rules.Own, "+"+d.numbers.Country+rest) {
+		return true
+	}
+	return d.among(d.rules.Own, number)
 }
 
 func (d *doorway) allowed(number string) bool {

@@ -44,6 +44,7 @@ func (s *Server) dialRoutes(ctx context.Context, o call.Outside, number string) 
 		if !errors.As(err, &last) || ctx.Err() != nil || last.Failure != call.Unreachable || last.Code == 404 || last.Code == 410 || last.Code == 604 {
 			return nil, err
 		}
+		s.locked("doubt", w.trunk.doubt)
 		s.log.Warn("a trunk did not take a call; the next is tried", zap.String("call", string(o.Call)),
 			zap.String("trunk", w.trunk.carrier.Name), zap.Int("code", last.Code))
 	}
@@ -75,10 +76,17 @@ func (s *Server) dialRoute(ctx context.Context, o call.Outside, w route, number 
 	}
 	s.addressOutside(l, o, w, number)
 	k := &fork{leg: l, acks: make(map[string][]byte), trunk: w.trunk, identity: o.Line}
+	room := false
 	s.locked("dial", func() {
-		w.trunk.counts(l, true)
-		g.begin([]*fork{k})
+		if room = w.trunk.room(s.reserve(o.Emergency)); room { // others may have taken it meanwhile
+			w.trunk.counts(l, true)
+			g.begin([]*fork{k})
+		}
 	})
+	if !room {
+		l.sound.Close()
+		return nil, &call.DialError{Failure: call.Unreachable, Code: 503}
+	}
 	leg, err := g.wait(ctx)
 	if err != nil {
 		s.locked("dial", l.ran)

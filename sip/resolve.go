@@ -2,12 +2,12 @@ package sip
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,44 +25,58 @@ func (h Host) transport() string {
 	return h.Transport
 }
 
-// A Resolver looks names up. *net.Resolver is one; no look-up ever waits on the way of a call.
+// A Resolver looks names up; *net.Resolver is one. SRV records come in the order to be tried (RFC
+// 2782). No look-up ever waits on the way of a call.
 type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
 }
 
 const (
-	lookupLimit  = 2 * time.Second  // of all look-ups for one carrier
+	lookupLimit  = 2 * time.Second  // of one host
 	lookupEvery  = 60 * time.Second // the library does not tell the TTL of an answer
-	lookupSoon   = 5 * time.Second  // after one that failed
+	lookupSoon   = 5 * time.Second  // after one that failed; doubled up to lookupEvery
 	maxAddresses = 16               // of one carrier
 )
 
-// resolve finds the addresses of a carrier's hosts, in the order to be tried (RFC 3263 §4): of each
-// host by SRV priority and weight, or its addresses. What fails leaves the other hosts; with none
-// left there is an error.
-func resolve(ctx context.Context, r Resolver, trunk string, hosts []Host) ([]target, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
-	defer cancel()
-	var found []target
-	var fault error
-	for _, h := range hosts {
-		list, err := resolveHost(ctx, r, h)
-		if err != nil {
-			fault = err
-			continue
-		}
-		for _, at := range list {
+// find looks up the addresses of a carrier's hosts, all at once, each in the order to be tried (RFC
+// 3263 §4). What is not found keeps what was known of it, so that a name server that fails takes
+// nobody away; err says that there was one.
+func find(ctx context.Context, r Resolver, hosts []Host, known [][]netip.AddrPort) (found [][]netip.AddrPort, err error) {
+	found = make([][]netip.AddrPort, len(hosts))
+	copy(found, known)
+	faults := make([]error, len(hosts))
+	var wg sync.WaitGroup
+	for i, h := range hosts {
+		wg.Go(func() {
+			limited, cancel := context.WithTimeout(ctx, lookupLimit)
+			defer cancel()
+			list, err := resolveHost(limited, r, h)
+			if faults[i] = err; err == nil {
+				found[i] = list
+			}
+		})
+	}
+	wg.Wait()
+	return found, errors.Join(faults...)
+}
+
+// targetsOf puts the addresses of a carrier's hosts into one list, each once.
+func targetsOf(trunk string, hosts []Host, found [][]netip.AddrPort) (out []target) {
+	for i, h := range hosts {
+		for _, at := range found[i] {
 			t := target{transport: h.transport(), at: at, trunk: trunk, host: h.Host}
-			if len(found) < maxAddresses && !slices.Contains(found, t) {
-				found = append(found, t)
+			if len(out) < maxAddresses && !slices.ContainsFunc(out, t.samePlace) {
+				out = append(out, t)
 			}
 		}
 	}
-	if len(found) == 0 {
-		return nil, fmt.Errorf("find the addresses of %s: %w", trunk, fault)
-	}
-	return found, nil
+	return out
+}
+
+// samePlace says that two targets are one, by whatever name.
+func (t target) samePlace(other target) bool {
+	return t.transport == other.transport && t.at == other.at
 }
 
 func resolveHost(ctx context.Context, r Resolver, h Host) ([]netip.AddrPort, error) {
@@ -94,28 +108,10 @@ func resolveSRV(ctx context.Context, r Resolver, h Host) (out []netip.AddrPort) 
 	if err != nil {
 		return nil
 	}
-	for _, srv := range bySRV(records) {
+	for _, srv := range records {
 		if list, err := addresses(ctx, r, strings.TrimSuffix(srv.Target, "."), srv.Port); err == nil {
 			out = append(out, list...)
 		}
-	}
-	return out
-}
-
-// bySRV puts records in the order of RFC 2782: by priority, and by weight at random among equals.
-func bySRV(records []*net.SRV) []*net.SRV {
-	left := slices.Clone(records)
-	slices.SortStableFunc(left, func(a, b *net.SRV) int { return int(a.Priority) - int(b.Priority) })
-	var out []*net.SRV
-	for len(left) > 0 {
-		same, sum := 0, 0
-		for same < len(left) && left[same].Priority == left[0].Priority {
-			sum += int(left[same].Weight)
-			same++
-		}
-		i := weighted(same, rand.IntN(sum+1), func(i int) int { return int(left[i].Weight) })
-		out = append(out, left[i])
-		left = slices.Delete(left, i, i+1)
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,15 +20,25 @@ import (
 type trunk struct {
 	s       *Server
 	carrier Carrier
-	stop    context.CancelFunc
 	ctx     context.Context
+	stop    context.CancelFunc
+	before  *trunk        // whose place this one takes: its registration ends first
 	over    chan struct{} // closed when its goroutines have ended
 
+	known  [][]netip.AddrPort // of each host, what was last found; the look-up's own
+	misses int                // look-ups that failed, in a row; the look-up's own
+
 	ends       []*end // in the order to be tried
-	in, out    int    // calls there are
+	calls      *tally
 	registered bool
 	account    account
+	asked      time.Time // when its health was last looked at
+
+	probeNow, registerNow chan struct{} // end the pause before the next one
 }
+
+// A tally counts the calls there are with a carrier. It outlives a change of its settings.
+type tally struct{ in, out int }
 
 // An end is one address of a trunk and what is known of its health.
 type end struct {
@@ -53,7 +64,7 @@ func (t *trunk) probed() bool { return t.carrier.Options > 0 && len(t.carrier.To
 
 // room says whether one more call may be had with the carrier.
 func (t *trunk) room(reserve int) bool {
-	return t.carrier.Calls == 0 || t.in+t.out+reserve < t.carrier.Calls
+	return t.carrier.Calls == 0 || t.calls.in+t.calls.out+reserve < t.carrier.Calls
 }
 
 // setTrunks makes the carriers the set of trunks. One that is the same goes on with what it knows.
@@ -63,16 +74,13 @@ func (s *Server) setTrunks(carriers []Carrier) {
 	s.trunks = make(map[string]*trunk, len(carriers))
 	var begun []*trunk
 	for _, c := range carriers {
-		if was := old[c.Name]; was != nil && reflect.DeepEqual(was.carrier, c) {
+		was := old[c.Name]
+		if was != nil && reflect.DeepEqual(was.carrier, c) {
 			s.trunks[c.Name] = was
 			delete(old, c.Name)
 			continue
 		}
-		t := &trunk{s: s, carrier: c, over: make(chan struct{})}
-		t.ctx, t.stop = context.WithCancel(s.ctx)
-		if was := old[c.Name]; was != nil {
-			t.in, t.out = was.in, was.out
-		}
+		t := s.newTrunk(c, was)
 		s.trunks[c.Name] = t
 		begun = append(begun, t)
 	}
@@ -89,7 +97,28 @@ func (s *Server) setTrunks(carriers []Carrier) {
 	s.publishHosts()
 }
 
-// begin looks after a carrier that takes calls, on goroutines of its own.
+// newTrunk makes a trunk that begins with what its predecessor knew. The lock is held.
+func (s *Server) newTrunk(c Carrier, was *trunk) *trunk {
+	t := &trunk{
+		s: s, carrier: c, calls: &tally{}, over: make(chan struct{}),
+		probeNow: make(chan struct{}, 1), registerNow: make(chan struct{}, 1),
+	}
+	t.ctx, t.stop = context.WithCancel(s.ctx)
+	if was == nil {
+		return t
+	}
+	t.calls = was.calls
+	if s.listening {
+		t.before = was
+	}
+	if slices.Equal(was.carrier.To, c.To) {
+		t.ends = was.ends
+	}
+	return t
+}
+
+// begin looks after a carrier that takes calls, on goroutines of its own, until the trunk is
+// stopped. The registration is taken back at the end.
 func (t *trunk) begin() {
 	if len(t.carrier.To) == 0 {
 		close(t.over)
@@ -99,66 +128,98 @@ func (t *trunk) begin() {
 	go func() {
 		defer t.s.wg.Done()
 		defer close(t.over)
-		defer t.s.recovered("trunk")
-		t.live()
+		var tasks sync.WaitGroup
+		tasks.Go(func() { t.keep(0, nil, t.lookup) })
+		if t.probed() {
+			tasks.Go(func() { t.keep(untilTold, t.probeNow, t.probe) })
+		}
+		if t.carrier.Register.User != "" {
+			tasks.Go(func() {
+				if t.before != nil {
+					<-t.before.over // or its farewell would take our registration back
+					t.before = nil
+				}
+				t.keep(untilTold, t.registerNow, t.register)
+			})
+		}
+		tasks.Wait()
+		t.safely(t.unregister)
 	}()
 }
 
-// live resolves, probes and registers, each when it is due, until the trunk is stopped.
-func (t *trunk) live() {
-	lookup, probe, register := time.NewTimer(0), time.NewTimer(time.Hour), time.NewTimer(time.Hour)
-	defer lookup.Stop()
-	defer probe.Stop()
-	defer register.Stop()
-	first := true
+// untilTold is a pause that only a word ends.
+const untilTold = 365 * day
+
+// keep does f again and again until the trunk is stopped, with the pauses that f says. A word on now
+// ends a pause.
+func (t *trunk) keep(first time.Duration, now <-chan struct{}, f func() time.Duration) {
+	pause := time.NewTimer(first)
+	defer pause.Stop()
 	for {
 		select {
 		case <-t.ctx.Done():
-			t.unregister()
 			return
-		case <-lookup.C:
-			lookup.Reset(t.lookup())
-			if first {
-				first = false
-				probe.Reset(0)
-				register.Reset(0)
-			}
-		case <-probe.C:
-			if t.probed() {
-				probe.Reset(t.probe())
-			}
-		case <-register.C:
-			if t.carrier.Register.User != "" {
-				register.Reset(t.register())
-			}
+		case <-pause.C:
+		case <-now:
 		}
+		pause.Reset(t.safely(f))
 	}
 }
 
-// lookup brings the addresses up to date; those that stay keep their health, and where nothing is
-// found the last good answer stands. It returns when to look again.
-func (t *trunk) lookup() time.Duration {
-	found, err := resolve(t.ctx, t.s.o.Resolver, t.carrier.Name, t.carrier.To)
-	if err != nil {
-		if t.ctx.Err() == nil {
-			t.s.log.Warn("a carrier's hosts are not found; those known before stay", zap.String("trunk", t.carrier.Name), zap.Error(err))
-		}
-		return t.s.times.Second * lookupSoon / time.Second
+// safely is f behind recover: a bug in it costs one turn.
+func (t *trunk) safely(f func() time.Duration) (pause time.Duration) {
+	pause = t.s.scaled(lookupSoon)
+	defer t.s.recovered("trunk")
+	return f()
+}
+
+// scaled is a time of a trunk's life in the unit of the server's seconds, which tests shrink.
+func (s *Server) scaled(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * float64(s.times.Second) / float64(time.Second))
+}
+
+// tell ends the pause that waits for a word.
+func tell(now chan struct{}) {
+	select {
+	case now <- struct{}{}:
+	default: // it has been told
 	}
-	t.s.locked("lookup", func() {
+}
+
+// lookup brings the addresses up to date; those that stay keep their health. It returns when to look
+// again.
+func (t *trunk) lookup() time.Duration {
+	s := t.s
+	found, err := find(t.ctx, s.o.Resolver, t.carrier.To, t.known)
+	t.known = found
+	s.locked("lookup", func() {
 		var ends []*end
-		for _, f := range found {
+		for _, f := range targetsOf(t.carrier.Name, t.carrier.To, found) {
 			i := slices.IndexFunc(t.ends, func(e *end) bool { return e.target == f })
 			if i >= 0 {
 				ends = append(ends, t.ends[i])
 				continue
 			}
 			ends = append(ends, &end{target: f})
+			tell(t.probeNow)
 		}
 		t.ends = ends
+		if t.asked.IsZero() {
+			tell(t.probeNow)
+		}
+		if len(ends) > 0 && !slices.ContainsFunc(ends, func(e *end) bool { return e.target == t.account.at }) {
+			tell(t.registerNow) // for the first time, or because the host is gone that we were registered at
+		}
 	})
-	t.s.publishHosts()
-	return t.s.times.Second * lookupEvery / time.Second
+	s.publishHosts()
+	if err == nil {
+		t.misses = 0
+		return s.scaled(lookupEvery)
+	}
+	if t.misses++; t.misses == 1 && t.ctx.Err() == nil {
+		s.log.Warn("hosts of a carrier are not found; what was known of them stays", zap.String("trunk", t.carrier.Name), zap.Error(err))
+	}
+	return s.scaled(min(lookupSoon<<min(t.misses-1, 8), lookupEvery))
 }
 
 // publishHosts tells the gate which addresses belong to carriers besides their networks: those
@@ -188,7 +249,7 @@ func (s *Server) leaveTrunks() {
 		}
 	}
 	s.mu.Unlock()
-	late := time.NewTimer(s.times.Second * 2)
+	late := time.NewTimer(s.scaled(2 * time.Second))
 	defer late.Stop()
 	for _, t := range registered {
 		select {
@@ -197,6 +258,15 @@ func (s *Server) leaveTrunks() {
 			return
 		}
 	}
+}
+
+// reserve is how many channels of a carrier are left free: one for help, if there is anybody to be
+// called for it.
+func (s *Server) reserve(emergency bool) int {
+	if emergency || !s.doorway.hasEmergency() {
+		return 0
+	}
+	return 1
 }
 
 // A route is one way out: an address of a trunk.
@@ -209,10 +279,7 @@ type route struct {
 // equals, and of each the addresses that live. Where none lives, all of them are tried: perhaps
 // only our question was not answered. The lock is held.
 func (s *Server) routes(names []string, emergency bool) (out []route) {
-	reserve := 0
-	if s.o.Outgoing.hasEmergency() && !emergency {
-		reserve = 1 // one channel is always left for help
-	}
+	reserve := s.reserve(emergency)
 	var able []*trunk
 	for _, t := range s.trunks {
 		if len(t.ends) > 0 && t.room(reserve) && (len(names) == 0 || slices.Contains(names, t.carrier.Name)) {
@@ -275,7 +342,7 @@ func (s *Server) trunkViews() (out []trunkView) {
 	defer s.mu.Unlock()
 	for name, t := range s.trunks {
 		out = append(out, trunkView{
-			name: name, up: !t.probed() || t.up(), registers: t.carrier.Register.User != "", registered: t.registered, in: t.in, out: t.out,
+			name: name, up: !t.probed() || t.up(), registers: t.carrier.Register.User != "", registered: t.registered, in: t.calls.in, out: t.calls.out,
 		})
 	}
 	slices.SortFunc(out, func(a, b trunkView) int { return cmp.Compare(a.name, b.name) })
@@ -290,9 +357,9 @@ type trunkView struct {
 
 // counts has a leg counted as a call with a trunk until it ends. The lock is held.
 func (t *trunk) counts(l *leg, outgoing bool) {
-	n := &t.in
+	n := &t.calls.in
 	if outgoing {
-		n = &t.out
+		n = &t.calls.out
 	}
 	*n++
 	l.after = append(l.after, func() { *n-- })

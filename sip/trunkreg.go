@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -10,7 +11,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// An account is our registration with a carrier: what the next REGISTER says.
+// An account is our registration with a carrier: what the next REGISTER says. It belongs to the
+// goroutine that registers, but for what is under the lock.
 type account struct {
 	callID, tag string
 	seq         uint32
@@ -19,155 +21,195 @@ type account struct {
 	expires     int // seconds, as the carrier wants them; 0: as configured
 	at          target
 	flow        flow
-	count       int // how often the password was asked for in this attempt
+	count       int  // how often the password was asked for in this attempt
+	told        bool // what the carrier wants expires to be, in this attempt
 }
 
-// The pauses after a REGISTER that failed: they double (RFC 5626 §4.5), and whoever was refused for
-// good waits the longest.
+// The pauses after a REGISTER that failed double (RFC 5626 §4.5); after one that was refused for good,
+// by a wrong password most likely, the longest is made at once, or the carrier locks us out.
 const (
 	registerSoon   = 4 * time.Second
 	registerLatest = 5 * time.Minute
+	registerWait   = 8 * time.Second // for the answer of one address
 )
 
-// register registers at the first address that takes us and returns when to do it again: well
-// before the registration ends, or after a pause.
+// A registering is what became of a REGISTER.
+type registering struct {
+	seconds int
+	err     error
+	final   bool // another try would end the same way
+}
+
+// register registers at the first address that takes us and returns when to do it again: at 80 % of
+// the time granted less some chance, or after a pause.
 func (t *trunk) register() time.Duration {
-	granted, err := t.registerOnce(t.wanted())
-	s := t.s
-	unit := s.times.Second
+	s, a := t.s, &t.account
+	before := a.at
+	r := t.registerOnce(t.wanted())
 	var was bool
+	var hosts int
 	s.locked("registered", func() {
-		was = t.registered
-		t.registered = err == nil
-		if err == nil {
-			t.account.fails = 0
-			return
-		}
-		t.account.fails++
-		t.account.place++
+		was, hosts = t.registered, len(t.ends)
+		t.registered = r.err == nil
 	})
-	if err == nil {
-		if !was {
-			s.log.Info("registered with a carrier", zap.String("trunk", t.carrier.Name), zap.Int("expires", granted))
+	if t.ctx.Err() != nil {
+		return untilTold
+	}
+	if r.err == nil {
+		a.fails = 0
+		if !was || before != a.at {
+			s.log.Info("registered with a carrier", zap.String("trunk", t.carrier.Name), zap.Stringer("remote", a.at.at), zap.Int("expires", r.seconds))
 		}
-		whole := time.Duration(granted) * unit
+		whole := s.scaled(time.Duration(r.seconds) * time.Second)
 		return whole*7/10 + rand.N(whole/10+1)
 	}
-	if t.ctx.Err() != nil {
-		return time.Hour
+	a.fails++
+	a.place++
+	if was || a.fails == 1 {
+		s.log.Warn("not registered with a carrier", zap.String("trunk", t.carrier.Name), zap.Stringer("remote", a.at.at), zap.Error(r.err))
 	}
-	if was || t.account.fails == 1 {
-		s.log.Warn("not registered with a carrier", zap.String("trunk", t.carrier.Name), zap.Error(err))
-	}
-	if t.account.fails < len(t.ends) {
+	switch {
+	case r.final:
+		return s.scaled(registerLatest)
+	case a.fails < hosts:
 		return 0 // another address, at once
 	}
-	pause := min(registerSoon<<min(t.account.fails, 10), registerLatest)
-	return (pause/2 + rand.N(pause/2)) * unit / time.Second
+	pause := s.scaled(min(registerSoon<<min(a.fails-1, 10), registerLatest))
+	return pause/2 + rand.N(pause/2+1)
 }
 
 // wanted is how long a registration is to last, in seconds.
-func (t *trunk) wanted() int {
-	if t.account.expires > 0 {
-		return t.account.expires
+func (t *trunk) wanted() (expires int) {
+	t.s.locked("wanted", func() { expires = t.account.expires })
+	if expires > 0 {
+		return expires
 	}
 	return int(t.carrier.Register.Expires / time.Second)
 }
 
-// unregister takes our contact back, if there is one, and waits a little for the answer.
-func (t *trunk) unregister() {
+// unregister takes our contact back, if there is one, and waits a little for the answer: whoever does
+// not hear it forgets us when it is time.
+func (t *trunk) unregister() time.Duration {
 	if t.registered {
-		_, _ = t.registerOnce(0) // whoever does not hear it forgets us when it is time
+		t.registerOnce(0)
+		t.s.locked("unregistered", func() { t.registered = false })
 	}
+	return 0
 }
 
-// registerOnce asks one address until it takes us, refuses, or is silent. It returns the seconds
-// that it granted.
-func (t *trunk) registerOnce(expires int) (granted int, err error) {
-	result := make(chan error, 1)
-	t.s.locked("register out", func() {
+// place is the address that is asked: of those that live the next, else the next of all. The lock is
+// held.
+func (t *trunk) place() *end {
+	n := len(t.ends)
+	for i := range n {
+		if e := t.ends[(t.account.place+i)%n]; !e.down {
+			return e
+		}
+	}
+	return t.ends[t.account.place%n]
+}
+
+// registerOnce asks one address until it takes us, refuses, or is silent.
+func (t *trunk) registerOnce(expires int) registering {
+	s, a := t.s, &t.account
+	result := make(chan registering, 1)
+	s.locked("register out", func() {
 		if len(t.ends) == 0 {
-			result <- errNoFlow
+			result <- registering{err: errNoFlow}
 			return
 		}
-		a := &t.account
 		if a.callID == "" {
 			a.callID, a.tag = newToken(), newToken()
 		}
-		e := t.ends[a.place%len(t.ends)]
-		f, err := t.s.reach(e.target)
+		e := t.place()
+		if expires == 0 {
+			e = &end{target: a.at} // where it is to be taken back
+		}
+		f, err := s.reach(e.target)
+		a.at = e.target
 		if err != nil {
-			result <- err
+			result <- registering{err: err}
 			return
 		}
-		a.at, a.flow, a.count = e.target, f, 0
-		t.sendRegister(expires, "", func(seconds int, err error) {
-			granted = seconds
-			result <- err
-		})
+		a.flow, a.count, a.told = f, 0, false
+		t.sendRegister(expires, "", func(r registering) { result <- r })
 	})
-	wait := time.NewTimer(t.s.times.Second * 8)
+	wait := time.NewTimer(s.scaled(registerWait))
 	defer wait.Stop()
 	select {
-	case err = <-result:
-		return granted, err
+	case r := <-result:
+		return r
 	case <-wait.C:
-		return 0, fmt.Errorf("no answer from %s", t.account.at.at)
-	case <-t.s.ctx.Done():
-		return 0, t.s.ctx.Err()
+		return registering{err: errors.New("no answer")}
+	case <-s.ctx.Done():
+		return registering{err: s.ctx.Err()}
 	}
 }
 
 // sendRegister sends one REGISTER, and another with the password where that is asked for. The
 // lock is held.
-func (t *trunk) sendRegister(expires int, authorization string, done func(int, error)) {
-	s, a := t.s, &t.account
+func (t *trunk) sendRegister(expires int, authorization string, done func(registering)) {
+	s, a, user := t.s, &t.account, t.carrier.Register.User
 	a.seq++
-	host := t.carrier.To[0].Host
-	o := s.outside("REGISTER", a.flow, t.carrier.Register.User, host, t.carrier.Register.User, a.seq, a.callID, a.tag)
-	o.target = "sip:" + hostOnly(host)
-	contact := strings.Replace(s.contactURI(a.flow), "sip:hotline@", "sip:"+escapeUser(t.carrier.Register.User)+"@", 1)
-	o.extra = []string{"Contact: <" + contact + ">", "Expires: " + strconv.Itoa(expires), "Supported: path"}
+	o := s.outside("REGISTER", a.flow, user, a.at.host, user, a.seq, a.callID, a.tag)
+	o.target = "sip:" + hostOnly(a.at.host)
+	contact := strings.Replace(s.contactURI(a.flow), "sip:hotline@", "sip:"+escapeUser(user)+"@", 1)
+	o.extra = []string{"Contact: <" + contact + ">", "Expires: " + strconv.Itoa(expires)}
 	if authorization != "" {
 		o.extra = append(o.extra, authorization)
 	}
-	s.ask(a.flow, o, func(r *response) { t.registerAnswered(r, expires, o.target, done) }, func(code int) {
-		done(0, fmt.Errorf("REGISTER: %d", code))
+	s.ask(a.flow, o, func(r *response) { t.registerAnswered(r, expires, o, done) }, func(code int) {
+		done(registering{err: fmt.Errorf("REGISTER: %d", code)})
 	})
 }
 
-func (t *trunk) registerAnswered(r *response, expires int, uri string, done func(int, error)) {
+// registerAnswered takes the carrier's word. A late one, of an attempt that was given up, is about
+// another request than the last and counts for nothing. The lock is held.
+func (t *trunk) registerAnswered(r *response, expires int, o outgoing, done func(registering)) {
 	a := &t.account
+	if r.StatusCode < 200 || o.seq != a.seq {
+		return
+	}
+	refused := registering{err: fmt.Errorf("REGISTER: %d", r.StatusCode)}
 	switch {
-	case r.StatusCode < 200:
 	case r.StatusCode < 300:
-		granted := expires
-		if n := seconds(r.draft.get("Expires")); n > 0 {
-			granted = n
-		}
-		for _, c := range r.draft.list("Contact") {
-			if n, err := strconv.Atoi(paramOf(c, "expires")); err == nil && n > 0 && strings.Contains(c, t.s.here(a.flow)) {
-				granted = n
-			}
-		}
-		done(granted, nil)
-	case (r.StatusCode == 401 || r.StatusCode == 407) && a.count < 2 && r.from.peer.Addr() == a.at.at.Addr():
-		a.count++
+		refused = registering{seconds: t.granted(r, expires)}
+	case r.StatusCode == 401 || r.StatusCode == 407:
 		challenges, header := challenged(r)
-		credentials, ok := t.carrier.Register.answer(challenges, "REGISTER", uri, a.count)
-		if !ok {
-			done(0, fmt.Errorf("REGISTER: %d without a challenge that the account may answer", r.StatusCode))
+		credentials, ok := "", false
+		if a.count < 2 && r.from.peer.Addr() == a.at.at.Addr() {
+			a.count++
+			credentials, ok = t.carrier.Register.answer(challenges, "REGISTER", o.target, a.count)
+		}
+		if ok {
+			t.sendRegister(expires, header+": "+credentials, done)
 			return
 		}
-		t.sendRegister(expires, header+": "+credentials, done)
-	case r.StatusCode == 423:
-		if n := seconds(r.draft.get("Min-Expires")); n > a.expires && n <= 24*3600 {
-			a.expires = n
+		refused.err, refused.final = fmt.Errorf("REGISTER: %d, and nothing in it that the account may answer", r.StatusCode), true
+	case r.StatusCode == 423 && !a.told && expires > 0:
+		if n := seconds(r.draft.get("Min-Expires")); n > expires && n <= 24*3600 {
+			a.told, a.expires = true, n
+			t.sendRegister(n, "", done)
+			return
 		}
-		done(0, fmt.Errorf("REGISTER: 423, for %d s it may be", a.expires))
-	default:
-		done(0, fmt.Errorf("REGISTER: %d", r.StatusCode))
+	case r.StatusCode < 500 && r.StatusCode != 408, r.StatusCode >= 600:
+		refused.final = true
 	}
+	done(refused)
+}
+
+// granted is how long a registration lasts, in seconds: our contact's own time before that of all.
+func (t *trunk) granted(r *response, expires int) int {
+	granted := expires
+	if n := seconds(r.draft.get("Expires")); n > 0 {
+		granted = n
+	}
+	for _, c := range r.draft.list("Contact") {
+		if n, err := strconv.Atoi(paramOf(c, "expires")); err == nil && n > 0 && strings.Contains(c, t.s.here(t.account.flow)) {
+			granted = n
+		}
+	}
+	return granted
 }
 
 // outside begins a request outside all dialogs to a carrier. display "" leaves the name out.
@@ -190,6 +232,3 @@ func hostOnly(host string) string {
 	}
 	return host
 }
-
-// hostOf is the host that a request to an address of the trunk names.
-func (s *Server) hostOf(_ *trunk, e *end) string { return e.host }
