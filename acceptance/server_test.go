@@ -252,6 +252,8 @@ type record struct {
 	WaitedMS  *int64  `json:"waited_ms"`
 	TalkedMS  *int64  `json:"talked_ms"`
 	Recording *string `json:"recording"`
+	Kind      string  `json:"kind"`
+	Linked    *string `json:"linked"`
 	Notice    *struct {
 		Key       string
 		Language  string

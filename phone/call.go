@@ -71,6 +71,9 @@ type Call struct {
 	twinTag  string
 	twin     chan struct{}
 	authed   bool
+	told     chan int // statuses of transfers
+
+	theirEarlyTag string // of the last provisional response
 }
 
 // cancelState is how far the giving up of an unanswered call has come.
@@ -80,7 +83,7 @@ type cancelState struct {
 
 func (p *Phone) newCall() (*Call, error) {
 	c := &Call{
-		p: p, session: strconv.FormatUint(uint64(random32()), 10), ourTag: randomHex(8),
+		p: p, told: make(chan int, 32), session: strconv.FormatUint(uint64(random32()), 10), ourTag: randomHex(8),
 		received: map[string]int{}, awaited: map[uint32]chan struct{}{}, delayed: map[uint32]bool{}, ackBodies: map[uint32][]byte{},
 		ringing: make(chan struct{}), answered: make(chan struct{}), acked: make(chan struct{}),
 		done: make(chan struct{}), twin: make(chan struct{}), direction: sendrecv, event: p.o.EventType,
@@ -91,6 +94,9 @@ func (p *Phone) newCall() (*Call, error) {
 	}
 	return c, nil
 }
+
+// Phone is the telephone that the call is on.
+func (c *Call) Phone() *Phone { return c.p }
 
 // Media is the sound of the call.
 func (c *Call) Media() *Media { return c.media }

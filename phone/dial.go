@@ -153,9 +153,6 @@ func (c *Call) progress(invite *Message, r *Message) {
 // early is a provisional response: from now on CANCEL may be sent (RFC 3261 §9.1), and sound
 // may already come and go (RFC 3960).
 func (c *Call) early(r *Message) {
-	if r.Code >= 180 {
-		c.ringOnce.Do(func() { close(c.ringing) })
-	}
 	if len(r.Body) > 0 {
 		if c.takeAnswer(r.Body) == nil {
 			c.media.begin()
@@ -163,7 +160,11 @@ func (c *Call) early(r *Message) {
 	}
 	c.mu.Lock()
 	c.manage.provisional = true
+	c.theirEarlyTag = r.tag("To")
 	c.mu.Unlock()
+	if r.Code >= 180 {
+		c.ringOnce.Do(func() { close(c.ringing) })
+	}
 	c.cancelIfDue()
 }
 

@@ -47,7 +47,10 @@ func (c *Call) request(t *serverTx) {
 		if !manners.NoOptions {
 			c.p.answerOptions(t)
 		}
-	case "INFO", "NOTIFY", "MESSAGE":
+	case "NOTIFY":
+		c.notified(m)
+		t.answer(200, "OK")
+	case "INFO", "MESSAGE":
 		t.answer(200, "OK")
 	default:
 		r := t.response(405, "Method Not Allowed")

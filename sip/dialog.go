@@ -197,6 +197,12 @@ func (l *leg) bye() {
 		return
 	}
 	l.dropOkays()
+	if n := l.news; n.waits() && n.goodbye == nil {
+		l.news = nil
+		late := l.s.after(newsLimit, func() { n.goodbye() })
+		n.goodbye = func() { late.stop(); n.goodbye = func() {}; l.bye() }
+		return
+	}
 	o := l.outgoing("BYE")
 	o.extra = reasonOf(l.reason)
 	l.s.ask(l.way(), o, func(r *response) {

@@ -81,6 +81,7 @@ type leg struct {
 	reason            string // value of the Reason header of our BYE or refusal
 
 	referred bool // a REFER has been here
+	news     *notifier
 
 	after []func() // what is to be done when the leg has ended; the lock is held then
 	early *early   // this is a dialog that a provisional answer to our INVITE has begun; nil: it is not

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -37,6 +38,7 @@ func (l *leg) refer(r *request, tx *serverTx) {
 	}
 	tx.reply(accepted)
 	n := l.subscribe(r.seq, quiet)
+	l.news = n
 	t := &call.Transfer{To: to, Tell: func(code int) { l.s.locked("transfer", func() { n.tell(code) }) }}
 	if replaces != "" {
 		other := l.replaced(replaces)
@@ -115,6 +117,8 @@ type notifier struct {
 	busy  bool
 	over  bool // a final one was told, or nobody listens
 	last  *alarm
+
+	goodbye func() // the BYE that waits for the last word
 }
 
 // referLife is how long a telephone is told of a transfer, in seconds. Nobody rings so long.
@@ -145,8 +149,18 @@ func (n *notifier) tell(code int) {
 	n.send()
 }
 
+// waits says that something is still to be told, or to be heard by the telephone.
+func (n *notifier) waits() bool { return n != nil && (n.busy || len(n.next) > 0) }
+
+// newsLimit is how long a BYE of ours waits for the telephone to have heard how its transfer ended:
+// one that hangs up first shows its user a transfer that failed.
+const newsLimit = time.Second
+
 func (n *notifier) send() {
 	if n.busy || len(n.next) == 0 {
+		if !n.busy && n.goodbye != nil {
+			n.goodbye()
+		}
 		return
 	}
 	code := n.next[0]
@@ -167,8 +181,7 @@ func (n *notifier) send() {
 		n.busy = false
 		if r.StatusCode == 481 { // it does not want to know
 			n.over, n.next = true, nil
-			return
 		}
 		n.send()
-	}, func(int) { n.busy, n.over, n.next = false, true, nil })
+	}, func(int) { n.busy, n.over, n.next = false, true, nil; n.send() })
 }
