@@ -29,7 +29,7 @@ const (
 	patience = 5 * time.Second
 
 	look   = 500 * time.Millisecond // between two looks at what is to be written
-	tidy   = time.Hour              // between two removals of old files
+	tidy   = time.Hour              // between two removals of old files, less where they are kept for less
 	grudge = time.Minute            // between two complaints about the disk
 )
 
@@ -202,7 +202,7 @@ func (k *Keeper) run() {
 			return
 		case now := <-tick.C:
 			k.write(now, false)
-			if now.Sub(tidied) >= tidy {
+			if now.Sub(tidied) >= min(tidy, max(k.o.Keep, look)) {
 				tidied = now
 				k.tidy(now)
 			}

@@ -63,8 +63,12 @@ func Draw(s Story) string {
 	if len(s.Messages) > 0 {
 		d.heads(s.Messages)
 	}
+	began := rows[0].at
 	for _, r := range rows {
-		d.row(rows[0].at, r)
+		if at := r.at.Sub(began); at > d.now {
+			d.now = at // events have milliseconds: what comes later is not shown as earlier
+		}
+		d.row(r)
 	}
 	return d.out.String()
 }
@@ -116,6 +120,7 @@ type drawing struct {
 	of    map[string]int // by SIP Call-ID: index in lines
 	at    []int          // columns
 	ours  int
+	now   time.Duration // since the first row
 }
 
 // arrange finds the telephones and gives each its place: callers left of us, all others right, in
@@ -188,9 +193,9 @@ func (d *drawing) heads(ms []Message) {
 }
 
 // row writes one line.
-func (d *drawing) row(began time.Time, r *row) {
+func (d *drawing) row(r *row) {
 	c := newCanvas()
-	c.put(0, fmt.Sprintf("%8.3f", r.at.Sub(began).Seconds()))
+	c.put(0, fmt.Sprintf("%8.3f", d.now.Seconds()))
 	if r.event != nil {
 		text := r.event.Name
 		for _, k := range slices.Sorted(maps.Keys(r.event.Data)) {
