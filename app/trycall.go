@@ -179,7 +179,8 @@ func (s *scene) heard(ctx context.Context, key string, lang call.Language, what 
 	for {
 		pcm, from := c.Media().HeardPCM()
 		var at int
-		if at, likeness = phone.Sound(pcm[s.told:]).Find(clip.PCM); likeness >= alike {
+		// A clip may be known before its last few samples are here: the next one begins after them.
+		if at, likeness = phone.Sound(pcm[min(s.told, len(pcm)):]).Find(clip.PCM); likeness >= alike {
 			s.told += at + len(clip.PCM)
 			if key == "notice.recording" {
 				s.noticeEnd = from.Add(samples(s.told))
