@@ -25,6 +25,7 @@ type sippRun struct {
 type sippOptions struct {
 	scenario string // file in sipp/, without .xml
 	target   string // host:port; empty: the trunk side
+	from     string // its address; empty: 127.0.0.1
 	port     int    // of its signalling; media goes to port+1000
 	calls    int
 	rate     int
@@ -38,12 +39,8 @@ type sippOptions struct {
 func sipp(t testing.TB, o sippOptions) *sippRun {
 	t.Helper()
 	dir := t.TempDir()
-	body, err := os.ReadFile(filepath.Join("sipp", o.scenario+".xml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	file := filepath.Join(dir, o.scenario+".xml")
-	if err := os.WriteFile(file, body, 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(scenario(t, o.scenario)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if o.pcap != nil {
@@ -52,12 +49,15 @@ func sipp(t testing.TB, o sippOptions) *sippRun {
 	if o.target == "" {
 		o.target = "127.0.0.1:5060"
 	}
+	if o.from == "" {
+		o.from = "127.0.0.1"
+	}
 	o.calls, o.rate = max(o.calls, 1), max(o.rate, 1)
 	if o.bound == 0 {
 		o.bound = 60 * time.Second
 	}
 	args := []string{
-		o.target, "-sf", file, "-i", "127.0.0.1", "-p", fmt.Sprint(o.port), "-mp", fmt.Sprint(o.port + 1000),
+		o.target, "-sf", file, "-i", o.from, "-p", fmt.Sprint(o.port), "-mp", fmt.Sprint(o.port + 1000),
 		"-m", fmt.Sprint(o.calls), "-r", fmt.Sprint(o.rate), "-l", fmt.Sprint(o.calls), "-timeout", fmt.Sprint(int(o.bound.Seconds())),
 		"-timeout_error", "-nostdin", "-trace_err", "-error_file", filepath.Join(dir, "err.log"), "-recv_timeout", "40000",
 	}
