@@ -45,7 +45,12 @@ func (c *boardConn) speakTo(to netip.AddrPort) {
 // board opens the switchboard of a carrier: a peer that we are told to send calls to.
 func board(t *testing.T, host string) *peer {
 	t.Helper()
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(host)})
+	return boardOn(t, host, 0)
+}
+
+func boardOn(t *testing.T, host string, port uint16) *peer {
+	t.Helper()
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(host), Port: int(port)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,9 +83,20 @@ func trunkTimes(x *timing) {
 	x.Second = time.Second / 16
 }
 
+// lookupTimes look names up every 300 ms.
+func lookupTimes(x *timing) {
+	fastTimes(x)
+	x.Second = time.Second / 200
+}
+
 // openTrunks opens a server with these carriers, for which nearly every number may be called, and
 // waits until it has found their hosts.
 func openTrunks(t *testing.T, change func(*Options), carriers ...Carrier) *house {
+	t.Helper()
+	return openTrunksIn(t, trunkTimes, change, carriers...)
+}
+
+func openTrunksIn(t *testing.T, fast func(*timing), change func(*Options), carriers ...Carrier) *house {
 	t.Helper()
 	h := open(t, func(o *Options) {
 		o.Trunks.Carriers = carriers
@@ -90,7 +106,7 @@ func openTrunks(t *testing.T, change func(*Options), carriers ...Carrier) *house
 		if change != nil {
 			change(o)
 		}
-	}, trunkTimes)
+	}, fast)
 	h.found(carriers...)
 	return h
 }

@@ -37,6 +37,7 @@ type fork struct {
 	tx       *clientTx
 	patience *alarm // ends a contact that says nothing at all
 	heard    bool   // a provisional came
+	rang     bool   // one that says more than 100
 	unwanted bool   // to be cancelled as soon as that is allowed
 	done     bool   // has a final answer, or none is waited for
 	code     int    // of a final refusal
@@ -233,6 +234,7 @@ func (k *fork) ringing(code int) {
 		return // a proxy's word, not the telephone's
 	}
 	k.ring.stop()
+	k.rang = k.rang || code > 100
 	if g := k.dial; g.ringing != nil && !g.rings && code > 100 {
 		g.rings = true
 		k.leg.jobs.add(g.ringing)
@@ -435,7 +437,11 @@ func (g *dialing) failure() *call.DialError {
 		switch k.code {
 		case 486, 600:
 			return &call.DialError{Failure: call.Busy, Code: k.code}
-		case 404, 408, 410, 604:
+		case 408:
+			if k.rang && k.trunk != nil { // somebody's telephone, not the way to it, was silent
+				worst.Failure = call.NoAnswer
+			}
+		case 404, 410, 604:
 		default:
 			if k.code < 500 || k.code >= 600 {
 				worst.Failure = call.Declined
