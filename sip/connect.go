@@ -36,8 +36,8 @@ func (s *Server) reach(t target) (flow, error) {
 	if s.closed || t.at.Addr().Zone() != "" {
 		return flow{}, errNoFlow
 	}
-	key := connKey{side: t.side, transport: t.transport, peer: t.at, trunk: t.trunk}
-	if c := s.conns[key]; c != nil && !c.gone() && c.dialled != nil && c.dialled.host == t.host {
+	key := connKey{side: t.side, transport: t.transport, peer: t.at, trunk: t.trunk, host: t.host}
+	if c := s.conns[key]; c != nil && !c.gone() {
 		return c.flow(), nil
 	}
 	c := s.newConn(s.doorFor(t), t.at, t.transport == "tls")

@@ -223,7 +223,7 @@ func TestACallOfACarrierGoesOnOverANewConnection(t *testing.T) {
 				o.Trunks.Carriers[0].TLS.CA = theirs.file
 			}, nil)
 			var config *tls.Config
-			p := h.carrierBy("tcp")
+			var p *peer
 			if transport == "tls" {
 				cert := theirs.pair("sip.carrier.example")
 				config = &tls.Config{Certificates: []tls.Certificate{cert}}
@@ -279,6 +279,21 @@ func TestARouteThatChangesTheTransport(t *testing.T) {
 	bye := e.next().request("BYE")
 	if bye.get("Route") != "<sip:"+e.at.String()+";transport=tcp;lr>" || !strings.HasPrefix(bye.get("Via"), "SIP/2.0/TCP ") {
 		t.Errorf("Route %q, Via %q", bye.get("Route"), bye.get("Via"))
+	}
+}
+
+// A registration is made again when its connection is gone: the carrier may know no other way.
+func TestARegistrationOutlivesItsConnection(t *testing.T) {
+	e := exchangeAt(t, "127.0.0.1", nil)
+	open(t, func(o *Options) {
+		c := &o.Trunks.Carriers[0]
+		c.To = []Host{{Host: e.at.Addr().String(), Port: e.at.Port(), Transport: "tcp"}}
+		c.Register = Account{User: "hotline", Password: "secret", Expires: time.Hour}
+	}, func(x *timing) { x.Second = 50 * time.Millisecond })
+	for range 3 {
+		p := e.next()
+		p.send(respond(p.request("REGISTER"), 200, "x", "Expires: 3600\r\n", ""))
+		_ = p.conn.Close()
 	}
 }
 

@@ -122,7 +122,7 @@ func (s *Server) prepare(d call.Dial) (forks []*fork) {
 		}
 		l.localURI = s.shown(d, f)
 		l.remoteURI = "<sip:" + escapeUser(d.User) + "@" + s.here(f) + ">"
-		l.target, l.routes = b.Contact, b.Path
+		l.target, l.routes, l.sips = b.Contact, b.Path, isSIPS(b.Contact)
 		forks = append(forks, &fork{leg: l, acks: make(map[string][]byte)})
 	}
 	return forks

@@ -36,7 +36,13 @@ func (s *Server) contactURI(f flow) string {
 	return uri
 }
 
-func (l *leg) contact() string { return "Contact: <" + l.s.contactURI(l.flow) + ">" }
+// contact is the Contact header of the leg. Who speaks sips to us is answered in sips (RFC 3261 §12.1.1).
+func (l *leg) contact() string {
+	if l.sips && l.flow.transport() == "tls" {
+		return "Contact: <sips:hotline@" + l.s.here(l.flow) + ">"
+	}
+	return "Contact: <" + l.s.contactURI(l.flow) + ">"
+}
 
 // outgoing begins a request in the dialog (RFC 3261 §12.2.1.1). The lock is held.
 func (l *leg) outgoing(method string) outgoing {
@@ -155,12 +161,25 @@ func (s *Server) hop(uri, transport string, peer netip.Addr, trunk string) (targ
 		return target{}, false
 	default:
 		addr = peer
-		if err != nil {
-			t.host = u.Host
-		}
+	}
+	if t.transport == "tls" {
+		t.host = s.proves(trunk, u.Host)
 	}
 	t.at = netip.AddrPortFrom(addr, uint16(port))
 	return t, true
+}
+
+// proves is whose certificate a carrier has to show on a connection to where its URI leads: that of
+// the host we would call by it, else of the URI's own.
+func (s *Server) proves(trunk, host string) string {
+	if c := s.carrierNamed(trunk); c != nil {
+		for _, to := range c.To {
+			if to.Transport == "tls" {
+				return to.Host
+			}
+		}
+	}
+	return strings.Trim(host, "[]")
 }
 
 // otherConnection finds the connection that took the place of one that is gone: a phone that

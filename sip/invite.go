@@ -159,7 +159,10 @@ func (l *leg) take(r *request) {
 		// Quirk: an INVITE without Contact breaks RFC 3261 §8.1.1.8, but somebody is calling.
 		l.target = "sip:" + r.from.peer.String()
 	}
+	l.sips = strings.EqualFold(r.Recipient.Scheme, "sips") || isSIPS(nextOf(l.target, l.routes))
 }
+
+func isSIPS(uri string) bool { return len(uri) > 5 && strings.EqualFold(uri[:5], "sips:") }
 
 // contactOf is the URI of the Contact of a message, "" if there is none to use.
 func contactOf(d *draft) string {

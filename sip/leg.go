@@ -42,6 +42,7 @@ type leg struct {
 	callID, localTag, remoteTag string
 	localURI, remoteURI         string // address values without tag
 	target                      string
+	sips                        bool // the dialog was begun by a sips URI
 	routes                      []string
 	localSeq, remoteSeq         uint32
 	flow                        flow

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 type deskPhone struct {
 	*peer
 	user, secret string
+	scheme       string // of its Contact; "": sip
 	id           string
 	seq          int
 }
@@ -65,8 +67,9 @@ func (d *deskPhone) text(method, uri, extra, sdp string) string {
 		kind = "Content-Type: application/sdp\r\n"
 	}
 	network := strings.ToLower(d.network())
-	return fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/%s 192.0.2.9:5060;branch=z9hG4bK%s%d\r\nMax-Forwards: 70\r\nFrom: <sip:%s@test>;tag=p\r\nTo: <sip:%s@test>\r\nCall-ID: %s\r\nCSeq: %d %s\r\nContact: <sip:%s@192.0.2.9:%d;transport=%s>\r\n%s%sContent-Length: %d\r\n\r\n%s",
-		method, uri, strings.ToUpper(network), strings.ReplaceAll(d.at.String(), ":", "-"), d.seq, d.user, d.user, d.id, d.seq, method, d.user, d.at.Port(), network, extra, kind, len(sdp), sdp)
+	scheme := cmp.Or(d.scheme, "sip")
+	return fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/%s 192.0.2.9:5060;branch=z9hG4bK%s%d\r\nMax-Forwards: 70\r\nFrom: <sip:%s@test>;tag=p\r\nTo: <sip:%s@test>\r\nCall-ID: %s\r\nCSeq: %d %s\r\nContact: <%s:%s@192.0.2.9:%d;transport=%s>\r\n%s%sContent-Length: %d\r\n\r\n%s",
+		method, uri, strings.ToUpper(network), strings.ReplaceAll(d.at.String(), ":", "-"), d.seq, d.user, d.user, d.id, d.seq, method, scheme, d.user, d.at.Port(), network, extra, kind, len(sdp), sdp)
 }
 
 // register does it in two steps and wants the code at the end.

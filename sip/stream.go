@@ -201,18 +201,19 @@ func (s *Server) enter(c *tcpConn) {
 }
 
 // connKey finds a connection: by its side, how it is spoken on and the peer's address and port; one
-// that we dialled also by the carrier it is for, because each may have a certificate of its own.
+// that we dialled also by the carrier it is for, because each may have a certificate of its own, and
+// by the host whose certificate it had to show.
 type connKey struct {
-	side      side
-	transport string
-	peer      netip.AddrPort
-	trunk     string
+	side        side
+	transport   string
+	peer        netip.AddrPort
+	trunk, host string
 }
 
 func (c *tcpConn) key() connKey {
 	k := connKey{side: c.side, transport: c.flow().transport(), peer: c.peer}
 	if c.dialled != nil {
-		k.trunk = c.dialled.trunk
+		k.trunk, k.host = c.dialled.trunk, c.dialled.host
 	}
 	return k
 }
@@ -421,10 +422,21 @@ func (s *Server) connectionGone(c *tcpConn) {
 				tx.fail(503)
 			}
 		}
+		if t := s.trunkDialled(c); t != nil && t.registered && t.account.flow.tcp == c {
+			s.after(t.again(), func() { tell(t.registerNow) })
+		}
 	})
 	if c.side == phoneSide && !closed {
 		s.reg.connectionGone(c.flow().transport(), c.peer)
 	}
+}
+
+// trunkDialled is the trunk that a connection was dialled for, nil for any other.
+func (s *Server) trunkDialled(c *tcpConn) *trunk {
+	if c.dialled == nil {
+		return nil
+	}
+	return s.trunks[c.dialled.trunk]
 }
 
 // vouches says whether an idle connection still has somebody behind it.

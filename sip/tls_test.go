@@ -161,6 +161,30 @@ func TestAPhoneOverTLS(t *testing.T) {
 	again.request("BYE")
 }
 
+// Who speaks sips is answered in sips, both ways.
+func TestSIPSStaysSIPS(t *testing.T) {
+	h := open(t, newAuthority(t).overTLS, nil)
+	p := peerAt(t, "tls", "127.0.0.1", h.listener(trunkSide, "tls"))
+	c := p.dials()
+	c.target, c.to = "sips:919@127.0.0.1", "<sips:919@127.0.0.1>"
+	p.send(c.invite())
+	if err := next(t, h.legs).Answer(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := p.answer("INVITE", 200).get("Contact"), "<sips:hotline@"+h.listener(trunkSide, "tls").String()+">"; got != want {
+		t.Errorf("Contact %s, want %s", got, want)
+	}
+
+	d := h.deskPhone("tls")
+	d.scheme = "sips"
+	d.register(200)
+	_, invite := h.ring(t, d)
+	want := "<sips:hotline@" + h.listener(phoneSide, "tls").String() + ">"
+	if got := invite.get("Contact"); got != want || !strings.HasPrefix(invite.start, "INVITE sips:anar@") {
+		t.Errorf("%s, Contact %s, want %s", invite, got, want)
+	}
+}
+
 func TestACarrierProvesWhoItIs(t *testing.T) {
 	ours, theirs, foreign := newAuthority(t), newAuthority(t), newAuthority(t)
 	var carrier Carrier

@@ -46,10 +46,10 @@ func (t *trunk) register() time.Duration {
 	s, a := t.s, &t.account
 	before := a.at
 	r := t.registerOnce(t.wanted())
-	var was bool
+	var was, gone bool
 	var hosts int
 	s.locked("registered", func() {
-		was, hosts = t.registered, len(t.ends)
+		was, hosts, gone = t.registered, len(t.ends), !a.flow.alive()
 		t.registered = r.err == nil
 	})
 	if t.ctx.Err() != nil {
@@ -59,6 +59,9 @@ func (t *trunk) register() time.Duration {
 		a.fails = 0
 		if !was || before != a.at {
 			s.log.Info("registered with a carrier", zap.String("trunk", t.carrier.Name), zap.Stringer("remote", a.at.at), zap.Int("expires", r.seconds))
+		}
+		if gone {
+			return t.again()
 		}
 		whole := s.scaled(time.Duration(r.seconds) * time.Second)
 		return whole*7/10 + rand.N(whole/10+1)
@@ -75,6 +78,14 @@ func (t *trunk) register() time.Duration {
 		return 0 // another address, at once
 	}
 	pause := s.scaled(min(registerSoon<<min(a.fails-1, 10), registerLatest))
+	return pause/2 + rand.N(pause/2+1)
+}
+
+// again is the pause before we register anew because the connection is gone that we registered by: the
+// carrier may know no other way to us (RFC 5626 §4.5). One that closes each connection gets no more
+// REGISTERs by it than one that refuses them.
+func (t *trunk) again() time.Duration {
+	pause := t.s.scaled(registerSoon)
 	return pause/2 + rand.N(pause/2+1)
 }
 
