@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"hotline/configs"
 	"hotline/prompts"
@@ -23,8 +24,11 @@ func checkTLS(f *configs.File) (faults configs.Faults) {
 		if certificate == "" {
 			return
 		}
-		if _, err := tls.LoadX509KeyPair(certificate, private); err != nil {
+		c, err := tls.LoadX509KeyPair(certificate, private)
+		if err != nil {
 			faults = append(faults, f.Fault(key, err.Error(), "name a PEM certificate and the key that belongs to it"))
+		} else if end := c.Leaf.NotAfter; time.Now().After(end) {
+			faults = append(faults, f.Fault(key, certificate+" ended on "+end.Format(time.DateOnly), "name one that is good"))
 		}
 	}
 	pair("sip.trunks.tls", f.SIP.Trunks.TLS.Certificate, f.SIP.Trunks.TLS.Key)

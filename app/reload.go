@@ -24,7 +24,7 @@ func (a *App) Reload() error {
 	if err != nil {
 		return err
 	}
-	if faults := next.Serveable(); len(faults) > 0 {
+	if faults := append(next.Serveable(), checkTLS(next)...); len(faults) > 0 {
 		return faults
 	}
 	s := settings(next)
@@ -64,6 +64,8 @@ func restartKeys(began, next *configs.File) (keys []string) {
 		"recording.format": began.Recording.Format != next.Recording.Format,
 		"sip.trunks.listen": fmt.Sprint(began.SIP.Trunks.Listen) != fmt.Sprint(next.SIP.Trunks.Listen) ||
 			began.SIP.Trunks.Advertise != next.SIP.Trunks.Advertise,
+		"sip.trunks.tls": began.SIP.Trunks.TLS != next.SIP.Trunks.TLS,
+		"sip.phones.tls": began.SIP.Phones.TLS != next.SIP.Phones.TLS,
 		"sip.phones.listen": fmt.Sprint(began.SIP.Phones.Listen) != fmt.Sprint(next.SIP.Phones.Listen) ||
 			began.SIP.Phones.Advertise != next.SIP.Phones.Advertise,
 	} {
