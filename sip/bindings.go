@@ -56,11 +56,12 @@ type bindingTable struct {
 	mu      sync.RWMutex
 	users   map[string][]*bound
 	sources map[netip.AddrPort][]string // who is reached at it; a socket may serve several users
+	hosts   map[netip.Addr]int          // how many sources there are at an address
 	live    int                         // users with at least one contact that can be reached
 }
 
 func newBindingTable() *bindingTable {
-	return &bindingTable{users: map[string][]*bound{}, sources: map[netip.AddrPort][]string{}}
+	return &bindingTable{users: map[string][]*bound{}, sources: map[netip.AddrPort][]string{}, hosts: map[netip.Addr]int{}}
 }
 
 // edit replaces the bindings of one user by what f makes of them, and says what that changed.
@@ -99,6 +100,9 @@ func anyReached(bs []*bound) bool {
 func (t *bindingTable) index(user string, bs []*bound) {
 	for _, b := range bs {
 		if b.reach == reached && !slices.Contains(t.sources[b.Source], user) {
+			if len(t.sources[b.Source]) == 0 {
+				t.hosts[b.Source.Addr()]++
+			}
 			t.sources[b.Source] = append(t.sources[b.Source], user)
 		}
 	}
@@ -106,9 +110,15 @@ func (t *bindingTable) index(user string, bs []*bound) {
 
 func (t *bindingTable) unindex(user string, bs []*bound) {
 	for _, b := range bs {
+		if len(t.sources[b.Source]) == 0 {
+			continue
+		}
 		left := slices.DeleteFunc(t.sources[b.Source], func(u string) bool { return u == user })
 		if len(left) == 0 {
 			delete(t.sources, b.Source)
+			if t.hosts[b.Source.Addr()]--; t.hosts[b.Source.Addr()] <= 0 {
+				delete(t.hosts, b.Source.Addr())
+			}
 		} else {
 			t.sources[b.Source] = left
 		}
@@ -191,6 +201,20 @@ func (r *registrar) bySource(source netip.AddrPort) (user string, ok bool) {
 		return users[0], true
 	}
 	return "", false
+}
+
+// usersAt is how many users are reached at an address and port.
+func (r *registrar) usersAt(source netip.AddrPort) int {
+	r.table.mu.RLock()
+	defer r.table.mu.RUnlock()
+	return len(r.table.sources[source])
+}
+
+// registeredAt says whether any user is reached at an address, whatever the port.
+func (r *registrar) registeredAt(a netip.Addr) bool {
+	r.table.mu.RLock()
+	defer r.table.mu.RUnlock()
+	return r.table.hosts[a] > 0
 }
 
 // all is every contact that can be reached, sorted by user: what is to be kept awake in NATs.

@@ -42,6 +42,12 @@ func (s *Server) inviteFromCarrier(r *request, c Carrier) {
 	if s.draining.Load() {
 		a.unfit = 503
 	}
+	if a.line && a.unfit == 0 {
+		if code := s.shed(a.info); code != 0 {
+			s.refuseOnce(r, answer{code: code})
+			return
+		}
+	}
 	a.trunk = true
 	s.invited(r, a)
 }
@@ -112,11 +118,12 @@ func (s *Server) invited(r *request, a arriving) {
 	go s.serveLeg(l, a.serve)
 }
 
-// roomFor says whether the carrier of a call may have one more.
+// roomFor says whether the carrier and the number of a call may have one more.
 func (s *Server) roomFor(l *leg) (ok bool) {
+	number, most := s.callerNumber(l.info), s.load.limit.Load().PerNumber
 	s.locked("room", func() {
 		t := s.trunkOf(l.info)
-		if ok = t == nil || t.room(s.reserve(false)); ok && t != nil {
+		if ok = (t == nil || t.room(s.reserve(false))) && s.callers.enter(l, number, most); ok && t != nil {
 			t.counts(l, false)
 		}
 	})

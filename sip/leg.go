@@ -47,6 +47,7 @@ type leg struct {
 	localSeq, remoteSeq         uint32
 	flow                        flow
 	remembered                  bool // Dialogs knows it
+	marked                      bool // the gate knows its Call-ID
 
 	// The session.
 	local  localSDP
@@ -114,6 +115,10 @@ func (l *leg) key() dialogKey { return dialogKey{l.callID, l.localTag, l.remoteT
 
 // enter makes the leg findable. The lock is held.
 func (l *leg) enter() {
+	if !l.marked {
+		l.marked = true
+		l.s.front.enters(l.callID)
+	}
 	l.s.dialogs[l.key()] = l
 	l.s.legs[l.info.ID] = l
 }
@@ -459,6 +464,10 @@ func (l *leg) lose() {
 
 // forget removes the dialog: what comes now gets 481. The lock is held.
 func (l *leg) forget() {
+	if l.marked {
+		l.marked = false
+		l.s.front.leaves(l.callID)
+	}
 	if l.s.dialogs[l.key()] == l {
 		delete(l.s.dialogs, l.key())
 	}

@@ -17,11 +17,20 @@ type metrics struct {
 	panics   prometheus.Counter
 
 	outgoingRefused *prometheus.CounterVec
+	drops           map[dropKey]prometheus.Counter
 }
+
+type dropKey struct {
+	side side
+	why  dropReason
+}
+
+// drop counts a message that is not read. It allocates nothing.
+func (m *metrics) drop(sd side, why dropReason) { m.drops[dropKey{sd, why}].Inc() }
 
 // newMetrics registers the series. registrations, the number of users with a phone, is asked at each scrape.
 // expiry says how long the certificate of a side is good.
-func newMetrics(r prometheus.Registerer, registrations func() float64, expiry func(side, time.Time) (time.Duration, bool), trunks func() []trunkView) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, registrations func() float64, expiry func(side, time.Time) (time.Duration, bool), trunks func() []trunkView, level func() int) (*metrics, error) {
 	m := &metrics{
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_sip_refusals_total",
@@ -47,14 +56,26 @@ func newMetrics(r prometheus.Registerer, registrations func() float64, expiry fu
 	for _, w := range refusalWhys {
 		m.outgoingRefused.WithLabelValues(string(w))
 	}
+	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "hotline_sip_dropped_total",
+		Help: "Messages that were not read, by side and by what was spent: the budget of their source or of all strangers, a queue; or a new call at overload level 4, too large a datagram of a stranger, an answer that would be worth a forged source.",
+	}, []string{"side", "why"})
+	m.drops = make(map[dropKey]prometheus.Counter)
 	for _, sd := range []side{trunkSide, phoneSide} {
+		for _, why := range dropReasons {
+			m.drops[dropKey{sd, why}] = dropped.WithLabelValues(sd.String(), string(why))
+		}
 		m.silenced.WithLabelValues(sd.String())
 	}
 	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "hotline_sip_registrations",
 		Help: "Operators who have a phone that is registered and can be reached.",
 	}, registrations)
-	all := []prometheus.Collector{m.refusals, m.silenced, m.outgoingRefused, trunkSeries(trunks), gauge}
+	overload := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "hotline_sip_overload_level",
+		Help: "What becomes of new calls: 0 all are taken, 1 they hear that all lines are busy, 2 refused above the limits, 3 all refused, 4 dropped unread.",
+	}, func() float64 { return float64(level()) })
+	all := []prometheus.Collector{dropped, overload, m.refusals, m.silenced, m.outgoingRefused, trunkSeries(trunks), gauge}
 	for _, sd := range []side{trunkSide, phoneSide} {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name:        "hotline_sip_certificate_expiry_seconds",

@@ -50,6 +50,13 @@ type Options struct {
 	// Trace is told of each message of each call; nil: nobody is.
 	Trace Tracer
 
+	// Limits bound the calls that are taken. Strain says how near the machine is to its end; nil: it
+	// is not looked at. QueueFull says whether a caller who comes now is told that all lines are
+	// busy; nil: never.
+	Limits    Limits
+	Strain    func() Strain
+	QueueFull func() bool
+
 	// Registered tells that a user became registered, or no longer is. fresh says that the
 	// user was not registered before. A mere refresh is not told.
 	Registered func(user string, registered, fresh bool)

@@ -270,7 +270,7 @@ func (s *Server) refuseLocked(r *request, a answer) {
 
 // refuseOnce answers without a memory: no repeat, nothing kept.
 func (s *Server) refuseOnce(r *request, a answer) {
-	a.tag = newToken()
+	a.tag = s.statelessTag(r)
 	s.met.refused(a.code)
 	s.put(answerFlow(r), a.write(r.draft, r.method))
 }

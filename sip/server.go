@@ -42,6 +42,8 @@ type Server struct {
 	pairs     [2]*pair       // certificates by side; nil: none
 	trunkTLS  atomic.Pointer[map[string]*trunkTLS]
 	grumbles  grumbles
+	front     *front
+	load      *load
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -59,6 +61,7 @@ type Server struct {
 	dialogs   map[dialogKey]*leg
 	legs      map[string]*leg // by Info.ID
 	trunks    map[string]*trunk
+	callers   callers
 }
 
 // dialogKey names a dialog (RFC 3261 §12): both tags as we see them.
@@ -87,6 +90,8 @@ func New(o Options) (*Server, error) {
 		s.o.Resolver = net.DefaultResolver
 	}
 	s.doorway = newDoorway(time.Now)
+	s.front, s.load = newFront(o.Limits.CallsPerSecond), newLoad(o.Limits)
+	s.callers.byNumber = make(map[call.Number]int)
 	s.SetOutgoing(o.Outgoing, o.Numbers)
 	s.hostsOf.Store(&map[netip.Addr]string{})
 	if err := s.openPairs(); err != nil {
@@ -104,7 +109,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the registrations: %w", err)
 	}
-	if s.met, err = newMetrics(o.Metrics, func() float64 { return float64(s.reg.count()) }, s.expiry, s.trunkViews); err != nil {
+	if s.met, err = newMetrics(o.Metrics, func() float64 { return float64(s.reg.count()) }, s.expiry, s.trunkViews, s.load.level); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -134,14 +139,16 @@ func (s *Server) Listen() error {
 		return errors.Join(err, s.closeSockets())
 	}
 	s.listening = true
-	s.wg.Add(len(s.udp) + len(s.tcp) + 2)
+	s.wg.Add(2*len(s.udp) + len(s.tcp) + 3)
 	for _, u := range s.udp {
 		go s.serveUDP(u)
+		go s.decideUDP(u)
 	}
 	for _, l := range s.tcp {
 		go s.serveTCP(l)
 	}
 	go s.keepHouse()
+	go s.keepLevel()
 	go s.keepPinholes()
 	for _, t := range s.trunks {
 		t.begin()

@@ -99,13 +99,14 @@ type door struct {
 	at   netip.AddrPort // as bound
 }
 
-// udpSocket is one UDP socket of ours. One goroutine reads it and decides each message before
-// the next; nothing is kept per source.
+// udpSocket is one UDP socket of ours. One goroutine reads it and puts what comes into lanes,
+// another decides each message before the next; nothing is kept per source.
 type udpSocket struct {
 	door
-	conn *net.UDPConn
-	six  bool // a socket of IPv6, which may carry IPv4 too
-	many bool // bound to all addresses, and told which of them each datagram came to
+	conn  *net.UDPConn
+	lanes *lanes
+	six   bool // a socket of IPv6, which may carry IPv4 too
+	many  bool // bound to all addresses, and told which of them each datagram came to
 }
 
 // readBufferBytes is asked of the kernel for each UDP socket, so that a burst of calls waits
@@ -131,7 +132,7 @@ func openUDP(sd side, at netip.AddrPort) (*udpSocket, error) {
 	// The kernel may grant less (net.core.rmem_max); less is no fault.
 	_ = conn.SetReadBuffer(readBufferBytes)
 	bound := conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	u := &udpSocket{door: door{side: sd, at: unmap(bound)}, conn: conn, six: !bound.Addr().Is4()}
+	u := &udpSocket{door: door{side: sd, at: unmap(bound)}, conn: conn, lanes: newLanes(), six: !bound.Addr().Is4()}
 	// Where it cannot be told, the kernel's routing chooses the address that we answer from.
 	u.many = at.Addr().IsUnspecified() && noteAddresses(conn) == nil
 	return u, nil
@@ -169,6 +170,7 @@ func (u *udpSocket) write(b []byte, from netip.Addr, to netip.AddrPort) error {
 // serveUDP reads until the socket is closed.
 func (s *Server) serveUDP(u *udpSocket) {
 	defer s.wg.Done()
+	defer u.lanes.close()
 	buf, note := make([]byte, 64<<10), make([]byte, noteBytes)
 	for {
 		n, f, err := u.read(buf, note)
@@ -183,20 +185,13 @@ func (s *Server) serveUDP(u *udpSocket) {
 			}
 			continue
 		}
-		s.datagram(f, buf[:n])
+		s.arrived(u, f, buf[:n])
 	}
 }
 
-// datagram takes one datagram through the door, behind recover.
+// datagram decides one datagram, behind recover.
 func (s *Server) datagram(f flow, b []byte) {
-	defer s.recovered("udp reader")
-	if isKeepAlive(b) {
-		return
-	}
-	if f.peer.Addr().Zone() != "" {
-		s.silence(f) // a link-local address means something else on each interface
-		return
-	}
+	defer s.recovered("udp decider")
 	d, err := scanDatagram(b)
 	s.receiveRaw(f, d, err, b)
 }
