@@ -40,6 +40,7 @@ func (a *App) Reload() error {
 	a.setTrunks(next)
 	a.sip.SetOutgoing(outgoing(next))
 	a.sip.SetCarriers(carriers(next))
+	a.sip.SetLimits(limits(next))
 	if err := a.loadOperators(context.Background()); err != nil {
 		return err
 	}

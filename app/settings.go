@@ -51,6 +51,15 @@ func outgoing(f *configs.File) (sip.Outgoing, sip.Numbers) {
 	return o, sip.Numbers{Country: f.Numbers.Country, National: f.Numbers.National, International: f.Numbers.International}
 }
 
+// limits are how many calls are taken, with what 0 stands for.
+func limits(f *configs.File) sip.Limits {
+	l := sip.Limits{Calls: f.Calls(), CallsPerSecond: f.Limits.CallsPerSecond, PerNumber: f.Limits.PerNumber}
+	if l.CallsPerSecond == 0 {
+		l.CallsPerSecond = sip.EngineeredCalls()
+	}
+	return l
+}
+
 // trunksOf gives the carriers of each line's calls out.
 func trunksOf(f *configs.File) map[string][]string {
 	by := make(map[string][]string)

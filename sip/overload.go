@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -234,13 +235,15 @@ func (c *callers) busy(number call.Number, most int) bool {
 	return most > 0 && number != "" && c.byNumber[number] >= most
 }
 
-// callerNumber is what a caller is counted by: "" for one who withholds it, who cannot be told
-// from another.
+// callerNumber is what a caller is counted by: "" for one who withholds the number, or whose
+// carrier gives a name or a short code for it, which many may share.
 func (s *Server) callerNumber(info call.Info) call.Number {
-	if info.Withheld || info.From == "" {
+	full := s.doorway.plan().E164(string(info.From))
+	digits := strings.TrimPrefix(full, "+")
+	if info.Withheld || len(digits) < 7 || strings.Trim(digits, "0123456789") != "" {
 		return ""
 	}
-	return call.Number(s.doorway.plan().E164(string(info.From)))
+	return call.Number(full)
 }
 
 // shed says with what status a new call of a carrier is refused before it is one, 0 if it is
