@@ -258,7 +258,7 @@ func (a *App) openSignalling(context.Context) (err error) {
 		Media: a.media, Users: a.store, Bindings: a.store.Bindings(), Dialogs: dialogs{a.store},
 		Log: a.log.Named("sip"), Metrics: a.metrics,
 		Trace: a.traces, Limits: limits(a.file), Strain: newStrainGauge().look,
-		Line:  a.isNumber, Serve: a.serve, ServePhone: a.line.ServePhone, Registered: a.registered,
+		Line: a.isNumber, Serve: a.serve, ServePhone: a.line.ServePhone, Registered: a.registered,
 	})
 	return err
 }

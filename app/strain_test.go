@@ -25,8 +25,8 @@ func TestTheLeastMemoryOfAllGroupsCounts(t *testing.T) {
 	dir := t.TempDir()
 	self := filepath.Join(dir, "self")
 	for path, text := range map[string]string{
-		self: "1:name=other:/x\n0::/system.slice/hotline.service\n",
-		filepath.Join(dir, "root/memory.max"):                              "max\n",
+		self:                                  "1:name=other:/x\n0::/system.slice/hotline.service\n",
+		filepath.Join(dir, "root/memory.max"): "max\n",
 		filepath.Join(dir, "root/system.slice/memory.max"):                 "1000000\n",
 		filepath.Join(dir, "root/system.slice/hotline.service/memory.max"): "2000000\n",
 	} {
