@@ -191,7 +191,7 @@ func TestWhoeverAsksForOurPassword(t *testing.T) {
 		thief := peerAt(t, "udp", "127.0.0.9", h.trunk)
 		thief.send(respond(m, 401, "r", challengeMD5, ""))
 		thief.quiet(quietTime)
-		b.quiet(quietTime)
+		noneIn(t, b.request("REGISTER")) // the repeat: the gate has not let the thief's answer in
 	})
 	t.Run("in OPTIONS", func(t *testing.T) {
 		b := board(t, "127.0.0.3")
