@@ -108,7 +108,7 @@ func TestCommandsBesideAServerAndWithout(t *testing.T) {
 	if len(open) != 1 {
 		t.Fatalf("calls: %v", open)
 	}
-	s.hasFields("an open call", open[0], "id line language queue operator outcome phase ended_by code arrived answered ended waited_ms talked_ms recording notice")
+	s.hasFields("an open call", open[0], "id line language queue operator outcome phase ended_by code arrived answered ended waited_ms talked_ms recording notice kind linked")
 	if v := open[0].(map[string]any); v["outcome"] != nil || v["ended"] != nil || v["arrived"] == nil {
 		t.Errorf("an open call: %v", v)
 	}
@@ -181,7 +181,7 @@ func (s *server) people(op *phone.Phone) {
 		s.t.Errorf("user add of a name that is taken: exit %d: %s", code, out)
 	}
 	for _, u := range s.jsonOf("user", "list")["users"].([]any) {
-		s.hasFields("user list", u, "name role languages queues phone disabled")
+		s.hasFields("user list", u, "name role languages queues phone disabled auto_answer")
 	}
 	s.operatorPhone("aysel") // added while the server ran: her telephone registers
 	if _, code := s.command("", "user", "disable", operatorName(0)); code != 0 {

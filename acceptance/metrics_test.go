@@ -81,6 +81,12 @@ func TestMetricsAfterTenCalls(t *testing.T) {
 		`hotline_recording_seal_seconds_count`:                                  9, // all but the refused one
 		`hotline_sip_refusals_total{code="404"}`:                                1,
 		`hotline_sip_refusals_total{code="488"}`:                                1,
+		// A carrier that is never asked counts as up, and as registered where it wants no account.
+		`hotline_sip_trunk_up{trunk="carrier"}`:         1,
+		`hotline_sip_trunk_registered{trunk="carrier"}`: 1,
+		// Without a certificate: NaN, which is no number to compare.
+		`hotline_sip_certificate_expiry_seconds{side="trunks"}`: whatever,
+		`hotline_sip_certificate_expiry_seconds{side="phones"}`: whatever,
 		// What has no number of its own is there or not.
 		`hotline_queue_wait_seconds_sum{outcome="answered",queue="general"}`:  some,
 		`hotline_queue_wait_seconds_sum{outcome="abandoned",queue="general"}`: some,
