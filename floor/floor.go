@@ -229,19 +229,22 @@ func (f *Floor) Resume(operator string) error {
 	return f.command(queue.Resumed{Operator: operator})
 }
 
-// OwnCall tells whether the operator's phone is in a call that is not ours: on with the first
-// such call, off with the end of the last.
+// OwnCall tells that the operator's telephone has made a call, or that such a call is over. Each
+// that was told on must be told off.
 func (f *Floor) OwnCall(operator string, on bool) {
 	f.tell(queue.OwnCallChanged{Operator: operator, On: on})
 }
 
 // Reserve keeps an operator for a call that asks for them by name: a transfer, a colleague's. It is
-// false where they are in a call or cannot be reached. OwnCall(operator, false) ends it, or Transfer.
+// false where they are in a call or cannot be reached. Release ends it, or Transfer.
 func (f *Floor) Reserve(operator string) bool {
 	stood := false
 	f.ask(func() { stood = f.step(queue.Reserved{Operator: operator}).stood })
 	return stood
 }
+
+// Release lets an operator go who was reserved.
+func (f *Floor) Release(operator string) { f.tell(queue.Released{Operator: operator}) }
 
 // Transfer hands the caller of a talk on, to an operator who is reserved, or to somebody who is
 // none (empty): then the call has no more part here and its order channel is closed. The operator

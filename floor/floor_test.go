@@ -376,3 +376,45 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+func TestACallerIsHandedOn(t *testing.T) {
+	run(t, func(s *shift) {
+		orders := s.enter("c1")
+		first := (<-orders).Operator
+		second := map[string]string{"ann": "bob", "bob": "ann"}[first]
+		if !s.Report("c1", first, queue.Answered) {
+			t.Fatal("the offer did not stand")
+		}
+		if s.Reserve(first) || s.Reserve("eve") || !s.Reserve(second) || s.Reserve(second) {
+			t.Error("reserved who talks, who is not there, or twice")
+		}
+		s.Release(second)
+		if s.Transfer("c1", second) {
+			t.Error("handed on to one who is not reserved")
+		}
+		if !s.Reserve(second) || !s.Transfer("c1", second) {
+			t.Fatal("not handed on")
+		}
+		s.wantState(first, queue.OperatorWrapUp)
+		s.wantState(second, queue.OperatorTalking)
+		s.Report("c1", second, queue.Lost) // the call is in their hands: it comes back from them
+		if waiting := s.Snapshot().Queues[0].Waiting; waiting != 1 {
+			t.Errorf("%d wait", waiting)
+		}
+	}, "ann", "bob")
+	run(t, func(s *shift) {
+		orders := s.enter("c1")
+		s.want(orders, queue.Ring, "ann")
+		if s.Transfer("c1", "") {
+			t.Error("handed on while it rings")
+		}
+		s.Report("c1", "ann", queue.Answered)
+		if !s.Transfer("c1", "") {
+			t.Fatal("not handed on")
+		}
+		if _, more := <-orders; more {
+			t.Error("the orders of a call that has left are not closed")
+		}
+		s.wantState("ann", queue.OperatorWrapUp)
+	}, "ann")
+}

@@ -7,8 +7,8 @@ import (
 )
 
 // An Event is one thing that happened outside: Entered, Left, Reported, OperatorsSet, RulesSet,
-// PhoneChanged, Paused, Resumed, OwnCallChanged, Reserved, Transferred or Tick. Any event may come at any time, late or
-// twice; what no longer matters changes nothing.
+// PhoneChanged, Paused, Resumed, OwnCallChanged, Reserved, Released, Transferred or Tick. Any event
+// may come at any time, late or twice; what no longer matters changes nothing.
 type Event interface{ event() }
 
 // Entered says that a caller begins to wait. It is answered by Queued or Refused.
@@ -48,17 +48,21 @@ type Paused struct{ Operator, Reason string }
 // Refused for an unknown operator.
 type Resumed struct{ Operator string }
 
-// OwnCallChanged says whether the operator's phone is in a call that is not ours.
+// OwnCallChanged says that the operator's telephone has made a call, or that such a call is over.
+// They are counted: a telephone may make two at once.
 type OwnCallChanged struct {
 	Operator string
 	On       bool
 }
 
 // Reserved asks for an operator outside the queues: for a transfer, or for a colleague's call. It
-// is answered by Replied; where that stands, the operator counts as in a call of their own until
-// OwnCallChanged or Transferred says otherwise, and is offered nobody. A pause or a wrap-up is no
-// hindrance: whoever calls knows whom.
+// is answered by Replied; where that stands, the operator counts as talking until Released or
+// Transferred says otherwise, and is offered nobody. A pause or a wrap-up is no hindrance: whoever
+// calls knows whom. One who is in a call, or is being rung, is not reserved.
 type Reserved struct{ Operator string }
+
+// Released says that nobody has the operator any more who was reserved.
+type Released struct{ Operator string }
 
 // Transferred says that the operator of a talk has handed the caller on: to another one, who is
 // reserved, or (To empty) to somebody who is no operator, which ends the call's part here. The
@@ -81,6 +85,7 @@ func (Paused) event()         {}
 func (Resumed) event()        {}
 func (OwnCallChanged) event() {}
 func (Reserved) event()       {}
+func (Released) event()       {}
 func (Transferred) event()    {}
 func (Tick) event()           {}
 
@@ -197,6 +202,7 @@ const (
 	WhyOwnCall      Why = "own_call" // a call of the operator's own began
 	WhyOwnCallEnded Why = "own_call_ended"
 	WhyReserved     Why = "reserved"    // for a transfer or a colleague's call
+	WhyReleased     Why = "released"    // nobody has them any more
 	WhyTransferred  Why = "transferred" // the caller was handed on
 	WhyEdited       Why = "edited"      // the operator's data changed
 	WhyRemoved      Why = "removed"     // the operator is no longer one

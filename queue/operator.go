@@ -34,7 +34,8 @@ type operator struct {
 	signedOn   bool // became registered where that is enough, or said to be ready
 	paused     bool
 	reason     string // of the pause, as given
-	ownCall    bool   // in a call of their own
+	ownCalls   int    // so many calls that their telephones made
+	reserved   bool   // somebody who asked for them by name has them, or rings them
 
 	state OperatorState
 	since time.Time // when state began
@@ -58,7 +59,7 @@ func (o *operator) status() OperatorState {
 		return OperatorOffered
 	case o.Disabled || o.removed:
 		return OperatorOffline
-	case o.ownCall:
+	case o.engaged():
 		return OperatorTalking
 	case !o.registered:
 		return OperatorOffline
@@ -75,9 +76,12 @@ func (o *operator) status() OperatorState {
 	}
 }
 
+// engaged reports whether the operator is in a call that no queue has given them.
+func (o *operator) engaged() bool { return o.ownCalls > 0 || o.reserved }
+
 // willing reports whether the operator may be rung at all, offers aside.
 func (o *operator) willing() bool {
-	return o.registered && o.signedOn && !o.paused && !o.ownCall && !o.Disabled && !o.removed
+	return o.registered && o.signedOn && !o.paused && !o.engaged() && !o.Disabled && !o.removed
 }
 
 // free reports whether the operator may be offered a caller now.

@@ -118,6 +118,9 @@ func (d *day) event() Event {
 	case k < 91:
 		return OwnCallChanged{d.name(), d.pick(3) == 0}
 	case k < 93:
+		if d.pick(4) == 0 {
+			return Released{d.name()}
+		}
 		return Reserved{d.name()}
 	case k < 96:
 		return d.transfer()
@@ -157,7 +160,7 @@ func (d *day) transfer() Event {
 		}
 	}
 	for _, name := range names {
-		if o := d.ops[name]; o != nil && o.own && d.pick(2) == 0 {
+		if o := d.ops[name]; o != nil && o.reserved && d.pick(2) == 0 {
 			t.To = name
 		}
 	}
@@ -234,7 +237,11 @@ func (d *day) heal(all []Operator) error {
 	d.do(RulesSet{twoQueues}, 0)
 	d.do(OperatorsSet{all}, 0)
 	for _, name := range names {
-		d.do(OwnCallChanged{name, false}, 0)
+		for o := d.ops[name]; o.own > 0; {
+			d.do(OwnCallChanged{name, false}, 0)
+		}
+		d.do(OwnCallChanged{name, false}, 0) // one too many changes nothing
+		d.do(Released{name}, 0)
 		d.do(PhoneChanged{name, true, true}, 0)
 		d.do(Resumed{name}, 0)
 	}

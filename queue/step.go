@@ -45,6 +45,8 @@ func (s *State) apply(ev Event) {
 		s.ownCall(ev)
 	case Reserved:
 		s.reserve(ev)
+	case Released:
+		s.release(ev)
 	case Transferred:
 		s.transfer(ev)
 	case Tick:
@@ -63,26 +65,33 @@ func (s *State) of(name string, do func(*operator)) {
 
 func (s *State) ownCall(ev OwnCallChanged) {
 	o, _ := s.find(ev.Operator)
-	if o == nil || o.ownCall == ev.On {
-		return
+	switch {
+	case o == nil:
+	case ev.On:
+		o.ownCalls++
+		s.review(o, WhyOwnCall)
+	case o.ownCalls > 0:
+		o.ownCalls--
+		s.review(o, WhyOwnCallEnded)
 	}
-	o.ownCall = ev.On
-	why := WhyOwnCall
-	if !ev.On {
-		why = WhyOwnCallEnded
-	}
-	s.review(o, why)
 }
 
 // reserve keeps an operator for somebody who asks for them by name, if they are in no call.
 func (s *State) reserve(ev Reserved) {
 	o, _ := s.find(ev.Operator)
-	stands := o != nil && !o.removed && !o.Disabled && o.registered && o.caller == nil && !o.ownCall
+	stands := o != nil && !o.removed && !o.Disabled && o.registered && o.caller == nil && !o.engaged()
 	if stands {
-		o.ownCall = true
+		o.reserved = true
 		s.review(o, WhyReserved)
 	}
 	s.emit(Replied{Operator: ev.Operator, Stood: stands})
+}
+
+func (s *State) release(ev Released) {
+	if o, _ := s.find(ev.Operator); o != nil && o.reserved {
+		o.reserved = false
+		s.review(o, WhyReleased)
+	}
 }
 
 // transfer moves a talk to another operator, or out of the house.
@@ -97,14 +106,14 @@ func (s *State) transfer(ev Transferred) {
 		s.emit(Replied{Call: ev.Call, Stood: true})
 		s.end(c, WhyTransferred)
 		return
-	case next == nil || next.removed || next.caller != nil || !next.ownCall:
+	case next == nil || next.removed || next.caller != nil || !next.reserved:
 		s.emit(Replied{Call: ev.Call, Operator: ev.To})
 		return
 	}
 	before := c.operator
 	s.part(c)
 	s.wrapUp(before, s.rule(c.Queue))
-	c.operator, c.talking, next.caller, next.ownCall = next, true, c, false
+	c.operator, c.talking, next.caller, next.reserved = next, true, c, false
 	s.review(before, WhyTransferred)
 	s.settle(next, WhyTransferred, s.now)
 	s.emit(Replied{Call: ev.Call, Operator: ev.To, Stood: true})

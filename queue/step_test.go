@@ -566,3 +566,25 @@ func TestACallerIsHandedOn(t *testing.T) {
 		t.Errorf("a call that has been handed on is here: %v", h.last)
 	}
 }
+
+// A telephone may make two calls at once, and its operator be asked for by name besides: the end of
+// one of them frees nobody.
+func TestOwnCallsAreCounted(t *testing.T) {
+	on, off := OwnCallChanged{"ann", true}, OwnCallChanged{"ann", false}
+	for name, events := range map[string][]Event{
+		"two own calls":               {on, on, off},
+		"reserved in an own call":     {Reserved{"ann"}, on, off},
+		"an own call while reserved":  {Reserved{"ann"}, on, Released{"ann"}},
+		"one end told too often":      {off, off, on},
+		"not reserved in an own call": {on, Reserved{"ann"}, Released{"ann"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, []Rules{general}, speaks("ann", "az"))
+			for _, ev := range events {
+				h.do(ev)
+			}
+			h.enter("c1", "az").wantState("ann", OperatorTalking)
+			h.do(off).do(Released{"ann"}).wantRung("c1", "ann")
+		})
+	}
+}

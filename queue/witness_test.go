@@ -42,12 +42,13 @@ type seenCall struct {
 
 type seenOp struct {
 	Operator
-	gone, ready, paused, own bool
-	call                     call.ID
-	silent                   bool
-	rest, quiet, wrap        time.Time // over when not after now
-	idle                     time.Time
-	state                    OperatorState
+	gone, ready, paused, reserved bool
+	own                           int // calls of their own
+	call                          call.ID
+	silent                        bool
+	rest, quiet, wrap             time.Time // over when not after now
+	idle                          time.Time
+	state                         OperatorState
 }
 
 // told is one step, kept as it was: to write all of them down would take most of the time.
@@ -117,8 +118,11 @@ func (w *witness) step(ev Event, d time.Duration) []Command {
 	return cmds
 }
 
+// busy is one whom a call has that no queue gave.
+func (o *seenOp) busy() bool { return o.own > 0 || o.reserved }
+
 func (o *seenOp) willing(registered bool) bool {
-	return registered && o.ready && !o.paused && !o.own && !o.Disabled && !o.gone
+	return registered && o.ready && !o.paused && !o.busy() && !o.Disabled && !o.gone
 }
 
 func (o *seenOp) fits(c *seenCall) bool {
@@ -202,7 +206,10 @@ func (w *witness) account(ev Event, e *expect) {
 		}
 	case OwnCallChanged:
 		if o := w.ops[ev.Operator]; o != nil {
-			o.own = ev.On
+			o.own++
+			if !ev.On {
+				o.own = max(0, o.own-2)
+			}
 		}
 	}
 	w.handedOn(ev, e)
@@ -226,9 +233,13 @@ func (w *witness) handedOn(ev Event, e *expect) {
 	case Reserved:
 		o := w.ops[ev.Operator]
 		e.replied = true
-		e.stood = o != nil && !o.gone && !o.Disabled && w.users[o.Name] && o.call == "" && !o.own
+		e.stood = o != nil && !o.gone && !o.Disabled && w.users[o.Name] && o.call == "" && !o.busy()
 		if e.stood {
-			o.own = true
+			o.reserved = true
+		}
+	case Released:
+		if o := w.ops[ev.Operator]; o != nil {
+			o.reserved = false
 		}
 	case Transferred:
 		e.replied = true
@@ -240,10 +251,10 @@ func (w *witness) handedOn(ev Event, e *expect) {
 		switch {
 		case ev.To == "":
 			w.left(Left{ev.Call}, e)
-		case to == nil || to.gone || to.call != "" || !to.own:
+		case to == nil || to.gone || to.call != "" || !to.reserved:
 			return
 		default:
-			from.call, to.call, to.own = "", c.Call, false
+			from.call, to.call, to.reserved = "", c.Call, false
 			from.wrap = w.now.Add(w.rules[c.Queue].WrapUp)
 			c.operator = to.Name
 		}
@@ -571,7 +582,7 @@ func (w *witness) stateOf(o *seenOp) OperatorState {
 		return OperatorOffered
 	case o.Disabled:
 		return OperatorOffline
-	case o.own:
+	case o.busy():
 		return OperatorTalking
 	case !w.users[o.Name]:
 		return OperatorOffline
