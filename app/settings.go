@@ -48,7 +48,12 @@ func outgoing(f *configs.File) (sip.Outgoing, sip.Numbers) {
 	for _, l := range f.Lines {
 		o.Own = append(append(o.Own, l.Number), l.Also...)
 	}
-	return o, sip.Numbers{Country: f.Numbers.Country, National: f.Numbers.National, International: f.Numbers.International}
+	return o, numbers(f)
+}
+
+// numbers is how numbers are written where we are.
+func numbers(f *configs.File) sip.Numbers {
+	return sip.Numbers{Country: f.Numbers.Country, National: f.Numbers.National, International: f.Numbers.International}
 }
 
 // limits are how many calls are taken, with what 0 stands for.
@@ -94,7 +99,7 @@ func settings(f *configs.File) line.Settings {
 	s := line.Settings{
 		Languages: f.Languages, Policy: line.Policy(f.Recording.Policy),
 		Limit: f.Calls(), Whisper: f.Prompts.Whisper, AutoAnswer: map[string]bool{},
-		Ring: f.Transfer.Ring.D(),
+		Ring: f.Transfer.Ring.D(), Spell: numbers(f).E164,
 	}
 	for _, q := range f.Queues {
 		s.AutoAnswer[q.Name] = q.AutoAnswer

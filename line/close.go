@@ -21,7 +21,7 @@ const goodbyeTime = 6 * time.Second
 // It is deferred directly by Serve, so that it catches a panic of the call's goroutine.
 func (l *Line) close(v *visit) {
 	if p := recover(); p != nil {
-		l.panicked(v, p)
+		l.panicked(v.log, p)
 		v.outcome, v.endedBy = call.Failed, call.ByUs
 	}
 	v.judge()

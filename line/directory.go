@@ -2,8 +2,13 @@ package line
 
 import (
 	"context"
+	"fmt"
 	"regexp"
+	"slices"
+	"sync"
 	"time"
+
+	"go.uber.org/zap"
 
 	"hotline/call"
 )
@@ -54,26 +59,39 @@ func (d destination) kind() string {
 // outside is a number as somebody dials it.
 var outside = regexp.MustCompile(`^\+?[0-9]{2,31}$`)
 
-// destination finds out who is meant: a queue, an operator, an entry of the directory by name or
-// number, or at last a number, which the signalling lets out or not.
-func (l *Line) destination(s *Settings, to string) (destination, bool) {
-	for _, q := range s.Queues {
-		if q == to {
-			return destination{queue: q}, true
-		}
-	}
+// destination finds out who is meant: an operator, a queue, an entry of the directory by name or
+// number, or at last a number, which the signalling lets out or not. Where there is nobody, or
+// nobody at this hour, code says so.
+func (l *Line) destination(s *Settings, to string) (d destination, code int) {
 	if l.o.Operators.Known(to) {
-		return destination{operator: to}, true
+		return destination{operator: to}, 0
 	}
+	if slices.Contains(s.Queues, to) {
+		return destination{queue: to}, 0
+	}
+	number := outside.MatchString(to)
 	for i := range s.Directory {
-		if e := &s.Directory[i]; e.Name == to || e.Number.Raw() == to {
-			return destination{entry: e}, e.Open == nil || e.Open(time.Now())
+		e := &s.Directory[i]
+		if e.Name != to && !(number && s.spelled(e.Number.Raw()) == s.spelled(to)) {
+			continue
 		}
+		if e.Open != nil && !e.Open(time.Now()) {
+			return destination{entry: e}, 480
+		}
+		return destination{entry: e}, 0
 	}
-	if outside.MatchString(to) {
-		return destination{entry: &Entry{Name: outsideName, Number: call.Number(to)}}, true
+	if number {
+		return destination{entry: &Entry{Name: outsideName, Number: call.Number(to)}}, 0
 	}
-	return destination{}, false
+	return destination{}, 404
+}
+
+// spelled is a number in the one way in which numbers are compared.
+func (s *Settings) spelled(number string) string {
+	if s.Spell == nil {
+		return number
+	}
+	return s.Spell(number)
 }
 
 // A reaching is one attempt to reach a destination that is a telephone.
@@ -85,13 +103,14 @@ type reaching struct {
 	from     call.Number // shown to an operator
 	withheld bool
 	display  string
+	auto     bool // the telephone is asked to answer by itself
 	ringing  func()
 	early    func(call.Leg)
 }
 
-// reach rings an operator's telephone or one outside. An operator who was reached is reserved: the
-// floor offers them nobody until they are released or handed the caller.
-func (l *Line) reach(ctx context.Context, r reaching) (call.Leg, error) {
+// reach rings an operator's telephone or one outside until ctx ends. An operator who was reached is
+// reserved: the floor offers them nobody until they are released or handed the caller.
+func (l *Line) reach(ctx context.Context, r reaching) (leg call.Leg, err error) {
 	if r.to.entry != nil {
 		return l.o.Dialer.DialOutside(ctx, call.Outside{
 			Call: r.call, To: r.to.entry.Number, Line: r.line, Operator: r.operator, Emergency: r.to.entry.Emergency,
@@ -101,20 +120,51 @@ func (l *Line) reach(ctx context.Context, r reaching) (call.Leg, error) {
 	if !l.o.Floor.Reserve(r.to.operator) {
 		return nil, &call.DialError{Failure: call.Busy, Code: 486}
 	}
-	leg, err := l.o.Dialer.Dial(ctx, call.Dial{
-		Call: r.call, User: r.to.operator, From: r.from, Withheld: r.withheld, Display: r.display, Ringing: r.ringing,
+	defer func() {
+		if leg == nil { // also after a panic
+			l.release(r.to)
+		}
+	}()
+	return l.o.Dialer.Dial(ctx, call.Dial{
+		Call: r.call, User: r.to.operator, From: r.from, Withheld: r.withheld, Display: r.display,
+		AutoAnswer: r.auto, Ringing: r.ringing,
 	})
-	if err != nil {
-		l.o.Operators.OwnCall(r.to.operator, false)
-	}
-	return leg, err
 }
 
-// release lets an operator go who was reached for nothing.
+// drop hangs up on somebody who was reached for nothing.
+func (l *Line) drop(d destination, leg call.Leg, why string) {
+	leg.Hangup(call.Reason{Why: why})
+	l.release(d)
+}
+
+// release lets an operator go who was reserved.
 func (l *Line) release(d destination) {
 	if d.operator != "" {
-		l.o.Operators.OwnCall(d.operator, false)
+		l.o.Operators.Release(d.operator)
 	}
+}
+
+// A reached is what became of an attempt to reach somebody.
+type reached struct {
+	party
+	err error
+}
+
+// attempt tries to reach somebody in a goroutine of its own. A panic there is a failure like others.
+func (l *Line) attempt(wg *sync.WaitGroup, log *zap.Logger, try func() (party, error)) <-chan reached {
+	answers := make(chan reached, 1)
+	wg.Go(func() {
+		var r reached
+		defer func() {
+			if p := recover(); p != nil {
+				l.panicked(log, p)
+				r = reached{err: fmt.Errorf("panic: %v", p)}
+			}
+			answers <- r
+		}()
+		r.party, r.err = try()
+	})
+	return answers
 }
 
 // mustHear says that a third party hears the notice before it is joined.

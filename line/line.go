@@ -24,7 +24,7 @@ type Floor interface {
 	Leave(id call.ID)
 
 	// Reserve keeps an operator for somebody who asks for them; false: they are in a call or
-	// cannot be reached. OwnCall(operator, false) or Transfer ends it.
+	// cannot be reached. Operators.Release or Transfer ends it.
 	Reserve(operator string) bool
 
 	// Transfer hands the caller on to an operator who is reserved, or (empty) out of the house.
@@ -37,6 +37,9 @@ type Operators interface {
 	Resume(operator string) error
 	OwnCall(operator string, on bool)
 	Known(operator string) bool
+
+	// Release lets an operator go who was reserved.
+	Release(operator string)
 }
 
 // A Dialer rings an operator's telephones; sip.Server is one.
@@ -98,6 +101,9 @@ type Settings struct {
 	Queues    []string // names: a call may be put through to each
 	Directory []Entry
 	Ring      time.Duration // how long somebody is rung before a transferred caller goes back; 0 takes 20 s
+
+	// Spell writes a number in the one way in which numbers are compared; nil: as it is.
+	Spell func(number string) string
 }
 
 // Check names the first setting that cannot work, by its path in the configuration.

@@ -2,7 +2,9 @@ package line
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,15 +27,33 @@ type own struct {
 	operator string
 	to       destination
 	settings *Settings
-	waiting  *visit // the caller who waits for the end; nil: none
-	far      call.Leg
+	waiting  *visit      // the caller who waits for the end; nil: none
+	far      party       // once joined; no leg: nobody yet, or handed over
+	early    atomic.Bool // the operator heard sound before the answer
 	sound    *recording.Recording
 	rec      call.Record
 	log      *zap.Logger
 
-	asks chan chan party // somebody wants the far leg
-	done chan struct{}
+	claims chan claim
+	done   chan struct{}
 }
+
+// A claim is the wish of the caller who waits to be joined to whoever the operator has called.
+type claim struct {
+	ctx     context.Context // ends with the wish
+	ring    time.Duration   // how long it may ring on, where it still does
+	ringing func()          // told then
+	reply   chan given      // holds one
+}
+
+// A given is the answer to a claim.
+type given struct {
+	reached
+	rang bool // it rang still when it was claimed
+}
+
+// errOver says that an own call has ended before it could give anybody away.
+var errOver = errors.New("the own call is over")
 
 // serveOwn takes the call until one of the two hangs up, or it is given away.
 func (l *Line) serveOwn(ctx context.Context, s *Settings, phone call.Leg, to destination) {
@@ -42,7 +62,7 @@ func (l *Line) serveOwn(ctx context.Context, s *Settings, phone call.Leg, to des
 	info := phone.Info()
 	o := &own{
 		l: l, id: info.Call, phone: phone, operator: info.User, to: to, settings: s, waiting: l.talks.of(info.User),
-		asks: make(chan chan party), done: make(chan struct{}), log: l.log.With(zap.String("call", string(info.Call))),
+		claims: make(chan claim), done: make(chan struct{}), log: l.log.With(zap.String("call", string(info.Call))),
 	}
 	o.rec = call.Record{ID: o.id, Kind: call.KindOwn, Operator: o.operator, Arrived: time.Now()}
 	if o.waiting != nil {
@@ -60,6 +80,10 @@ func (l *Line) serveOwn(ctx context.Context, s *Settings, phone call.Leg, to des
 	defer cancel()
 	stop := context.AfterFunc(l.stopping, cancel)
 	defer stop()
+	if o.recorded() && s.Policy == RefuseWithout && l.o.Recorder.Healthy() != nil {
+		o.refused(503, call.ByUs, "the disk cannot take a recording")
+		return
+	}
 	if o.ring(ctx) {
 		o.talk(ctx)
 	}
@@ -81,15 +105,13 @@ func (t *talks) close(o *own) {
 func (o *own) close() {
 	l := o.l
 	if p := recover(); p != nil {
-		l.metrics.panics.Inc()
-		o.log.Error("an own call panicked; it ends, the others go on", zap.Any("panic", p), zap.Stack("stack"))
+		l.panicked(o.log, p)
 		o.rec.Outcome, o.rec.EndedBy = call.Failed, call.ByUs
 	}
 	l.talks.close(o)
 	close(o.done)
-	if o.far != nil {
-		o.far.Hangup(call.Reason{Why: "the own call is over"})
-		l.release(o.to)
+	if o.far.leg != nil {
+		l.drop(o.to, o.far.leg, "the own call is over")
 	}
 	o.phone.Hangup(call.Reason{Why: "the own call is over"})
 	o.phone.Audio().Tap(nil)
@@ -110,61 +132,60 @@ func (o *own) close() {
 	}
 }
 
-// give hands the far leg over to the caller who waits. It is false if nobody has answered yet:
-// then the ringing has ended.
-func (o *own) give(ctx context.Context) (party, bool) {
-	reply := make(chan party, 1)
+// give hands over whom the operator has called to the caller who waits. Where it rings still, it
+// rings on for the caller, for as long as ring says. errOver: there is nobody to give.
+func (o *own) give(ctx context.Context, ring time.Duration, ringing func()) (p party, rang bool, err error) {
+	c := claim{ctx, ring, ringing, make(chan given, 1)}
 	select {
-	case o.asks <- reply:
+	case o.claims <- c:
+		g := <-c.reply // each claim that is taken is answered, soon after its context at the latest
+		return g.party, g.rang, g.err
 	case <-o.done:
-		return party{}, false
+		return p, false, errOver
 	case <-ctx.Done():
-		return party{}, false
+		return p, false, ctx.Err()
 	}
-	p, ok := <-reply
-	return p, ok
 }
 
 // ring reaches the other side. The operator hears it ring, or what a trunk plays before the answer.
-func (o *own) ring(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, ownRing)
+func (o *own) ring(outer context.Context) bool {
+	ctx, cancel := context.WithCancel(outer)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	answers := make(chan ringing, 1)
-	wg.Go(func() {
-		leg, err := o.l.reach(ctx, reaching{
-			call: o.id, line: o.rec.Line, operator: o.operator, to: o.to, from: call.Number(o.operator), display: o.operator,
-			ringing: o.phone.Ring, early: func(far call.Leg) { o.hear(ctx, far) },
-		})
-		if err == nil && !o.notice(ctx, leg) {
-			leg.Hangup(call.Reason{Why: "the notice could not be played whole"})
-			o.l.release(o.to)
-			leg, err = nil, errNoNotice
-		}
-		answers <- ringing{leg: leg, err: err}
-	})
-	gone := false
+	ringing, stop := context.WithTimeout(ctx, ownRing)
+	defer stop()
+	answers := o.l.attempt(&wg, o.log, func() (party, error) { return o.bring(ctx, ringing) })
+	var claimed *claim // nil: nobody wants the far leg
+	var unclaimed <-chan struct{}
+	var overdue <-chan time.Time
+	hungUp := false
 	for {
+		events := o.phone.Events()
+		if hungUp {
+			events = nil
+		}
 		select {
 		case r := <-answers:
-			return o.reached(ctx, r, gone)
-		case reply := <-o.asks: // for a caller: it rings anew, in the caller's name
-			cancel()
-			r := <-answers
-			if r.err == nil { // answered in the same instant
-				reply <- o.l.partyOf(o.to, r.leg)
-			} else {
-				close(reply)
+			if claimed != nil {
+				return o.hand(claimed, r)
 			}
-			o.rec.Outcome, o.rec.Phase, o.rec.EndedBy = call.Abandoned, call.Ringing, call.ByOperator
-			return false
-		case e, ok := <-o.phone.Events():
+			return o.reached(outer, r, hungUp)
+		case c := <-o.claims:
+			claimed, unclaimed, overdue = &c, c.ctx.Done(), time.After(c.ring)
+			c.ringing()
+		case <-unclaimed:
+			cancel()
+			unclaimed = nil
+		case <-overdue:
+			stop()
+		case e, ok := <-events:
 			switch {
 			case !ok || e.Kind == call.LegEnded:
-				gone = true
-				cancel()
-				return o.reached(ctx, <-answers, gone)
+				hungUp = true
+				if claimed == nil {
+					cancel()
+				}
 			case e.Kind == call.LegTransfer:
 				o.pass(e.Transfer)
 			}
@@ -172,53 +193,108 @@ func (o *own) ring(ctx context.Context) bool {
 	}
 }
 
-// reached takes what became of the ringing.
-func (o *own) reached(ctx context.Context, r ringing, gone bool) bool {
-	switch {
-	case r.err != nil:
-		o.rec.Outcome, o.rec.EndedBy, o.rec.Code = call.Refused, call.ByPeer, statusOf(r.err)
-		if gone {
-			o.rec.Outcome, o.rec.Phase, o.rec.EndedBy, o.rec.Code = call.Abandoned, call.Ringing, call.ByOperator, 0
+// bring rings whom the operator dialled and says there what has to be said first.
+func (o *own) bring(ctx, ringing context.Context) (p party, err error) {
+	leg, err := o.l.reach(ringing, reaching{
+		call: o.id, line: o.rec.Line, operator: o.operator, to: o.to, from: call.Number(o.operator), display: o.operator,
+		ringing: o.phone.Ring, early: func(far call.Leg) { o.hear(ctx, far) },
+	})
+	if err != nil {
+		return p, err
+	}
+	joined := false
+	defer func() {
+		if !joined { // also after a panic
+			o.l.drop(o.to, leg, "not joined")
 		}
-		o.phone.Hangup(call.Reason{Code: statusOf(r.err), Why: "nobody was reached"})
-		return false
-	case gone:
-		o.far = r.leg // close hangs it up
-		o.rec.Outcome, o.rec.Phase, o.rec.EndedBy = call.Abandoned, call.Ringing, call.ByOperator
-		return false
+	}()
+	if !o.notice(ctx, leg) {
+		return p, errNoNotice
 	}
-	o.far = r.leg
-	if o.phone.Answer(ctx) != nil {
-		o.rec.Outcome, o.rec.Phase, o.rec.EndedBy = call.Abandoned, call.Ringing, call.ByOperator
-		return false
+	p = o.l.partyOf(o.to, leg)
+	held, ended := meanwhile(leg, true)
+	if ended != "" {
+		return p, errHungUp
 	}
-	o.rec.Answered = time.Now()
-	return true
+	p.held, joined = held, true
+	return p, nil
+}
+
+// hand gives what became of the ringing to the caller who waits.
+func (o *own) hand(c *claim, r reached) bool {
+	o.rec.Outcome, o.rec.Phase, o.rec.EndedBy = call.Abandoned, call.Ringing, call.ByOperator
+	if r.err == nil {
+		o.event("call.handed_over", "to", o.to.name())
+	}
+	c.reply <- given{r, true}
+	return false
+}
+
+// reached takes what became of the ringing.
+func (o *own) reached(ctx context.Context, r reached, hungUp bool) bool {
+	if r.err == nil {
+		o.far = r.party // from here on close hangs it up
+	}
+	switch {
+	case hungUp:
+	case ctx.Err() != nil:
+		o.refused(503, call.ByUs, "the server stops")
+		o.rec.Outcome = call.Stopped
+		return false
+	case r.err != nil:
+		o.refused(statusOf(r.err), call.ByPeer, "nobody was reached")
+		return false
+	case o.phone.Answer(ctx) == nil:
+		o.rec.Answered = time.Now()
+		return true
+	}
+	o.rec.Outcome, o.rec.Phase, o.rec.EndedBy = call.Abandoned, call.Ringing, call.ByOperator
+	return false
+}
+
+// refused turns the telephone away with a SIP status.
+func (o *own) refused(code int, by call.Party, why string) {
+	o.rec.Outcome, o.rec.EndedBy, o.rec.Code = call.Refused, by, code
+	o.phone.Hangup(call.Reason{Code: code, Why: why})
 }
 
 // hear lets the operator hear what comes before the answer.
 func (o *own) hear(ctx context.Context, far call.Leg) {
 	if p, ok := o.phone.(call.Early); ok && p.Progress(ctx) == nil {
+		o.early.Store(true)
 		if err := o.phone.Audio().Join(far.Audio()); err != nil {
 			o.log.Debug("early sound", zap.Error(err))
 		}
 	}
 }
 
-// notice tells a party outside of the recording, while the operator hears it ring.
+// notice tells a party outside of the recording, while the operator hears it ring, or music where
+// sound was there before the answer.
 func (o *own) notice(ctx context.Context, leg call.Leg) bool {
 	if !mustHear(o.settings, o.to) {
 		return true
 	}
+	if o.early.Load() {
+		o.phone.Audio().Loop(o.l.o.Prompts.Music())
+	}
 	n := ivr.Notice(ctx, leg.Audio(), o.l.o.Prompts, o.to.entry.languages(o.settings)...)
+	if n == nil {
+		return false
+	}
 	o.rec.Notice = n
-	return n != nil
+	o.event("call.third_noticed", "to", o.to.name(), "language", string(n.Language))
+	return true
 }
 
-// record opens the recording of this talk: of a consult, and of every talk with somebody outside.
-// It is a file of its own, never part of a caller's.
+// recorded reports whether the policy wants a recording of this talk: of a consult, and of every
+// talk with somebody outside.
+func (o *own) recorded() bool {
+	return o.settings.Policy != RecordOff && (o.waiting != nil || o.to.operator == "")
+}
+
+// record opens the recording of this talk: a file of its own, never part of a caller's.
 func (o *own) record() {
-	if o.settings.Policy == RecordOff || (o.waiting == nil && o.to.operator != "") {
+	if !o.recorded() {
 		return
 	}
 	sound, err := o.l.o.Recorder.Open(recording.Meta{
@@ -235,9 +311,8 @@ func (o *own) record() {
 	if o.rec.Notice != nil {
 		sound.SetNotice(*o.rec.Notice)
 	}
-	far := o.l.partyOf(o.to, o.far)
 	sound.Party(recording.Party{Channel: call.Said.String(), Role: string(call.RoleOperator), Name: o.operator, From: o.rec.Answered})
-	sound.Party(recording.Party{Channel: call.Heard.String(), Role: string(far.role), Name: far.name, From: o.rec.Answered})
+	sound.Party(recording.Party{Channel: call.Heard.String(), Role: string(o.far.role), Name: o.far.name, From: o.rec.Answered})
 	sound.Voice(true, "")
 	o.phone.Audio().Tap(sound)
 }
@@ -247,20 +322,18 @@ func (o *own) talk(ctx context.Context) {
 	o.record()
 	began := time.Now()
 	defer func() { o.rec.Talked += time.Since(began) }()
-	o.join()
 	o.event("call.answered", "by", o.to.kind(), "to", o.to.name())
-	held := false
+	held := false // by the operator
+	o.put(held)
 	for {
 		select {
 		case <-ctx.Done():
 			o.rec.Outcome, o.rec.EndedBy = call.Stopped, call.ByUs
 			return
-		case reply := <-o.asks:
-			far := o.l.partyOf(o.to, o.far)
-			far.held = held
-			o.far = nil // it is the caller's now
+		case c := <-o.claims:
 			o.event("call.handed_over", "to", o.to.name())
-			reply <- far
+			c.reply <- given{reached{party: o.far}, false}
+			o.far = party{} // it is the caller's now
 			return
 		case e, ok := <-o.phone.Events():
 			switch {
@@ -268,32 +341,39 @@ func (o *own) talk(ctx context.Context) {
 				return
 			case e.Kind == call.LegTransfer:
 				o.pass(e.Transfer)
-			case e.Kind == call.LegHeld:
-				o.far.Audio().Loop(o.l.o.Prompts.Music())
 			default:
-				o.join()
+				held = e.Kind == call.LegHeld
+				o.put(held)
 			}
-		case e, ok := <-o.far.Events():
+		case e, ok := <-o.far.leg.Events():
 			switch {
 			case !ok || e.Kind == call.LegEnded:
 				o.rec.Outcome, o.rec.EndedBy = call.Completed, call.ByPeer
 				return
 			case e.Kind == call.LegTransfer:
 				e.Transfer.Tell(403) // the call is not theirs to send on
-			case e.Kind == call.LegHeld:
-				held = true
-				o.phone.Audio().Loop(o.l.o.Prompts.Music())
 			default:
-				held = false
-				o.join()
+				o.far.held = e.Kind == call.LegHeld
+				o.put(held)
 			}
 		}
 	}
 }
 
-func (o *own) join() {
-	if err := o.phone.Audio().Join(o.far.Audio()); err != nil {
-		o.log.Error("the two could not be joined", zap.Error(err))
+// put joins the two, or gives music to whoever is held.
+func (o *own) put(held bool) {
+	phone, far := o.phone.Audio(), o.far.leg.Audio()
+	if !held && !o.far.held {
+		if err := phone.Join(far); err != nil {
+			o.log.Error("the two could not be joined", zap.Error(err))
+		}
+		return
+	}
+	if held {
+		far.Loop(o.l.o.Prompts.Music())
+	}
+	if o.far.held {
+		phone.Loop(o.l.o.Prompts.Music())
 	}
 }
 
@@ -304,15 +384,9 @@ func (o *own) pass(t *call.Transfer) {
 		t.Tell(403) // a call of one's own goes nowhere
 		return
 	}
-	v := o.l.talks.on(t.Consult.Info().ID)
-	if v == nil {
-		t.Tell(481)
-		return
-	}
-	select {
-	case v.asked <- &call.Transfer{To: t.To, Consult: o.phone, Tell: t.Tell}:
-	default:
-		t.Tell(491)
+	code := o.l.talks.ask(t.Consult.Info().ID, &call.Transfer{To: t.To, Consult: o.phone, Tell: t.Tell})
+	if code != 0 {
+		t.Tell(code)
 	}
 }
 

@@ -31,22 +31,19 @@ func (e *endedError) Error() string { return "the caller's leg ended: " + string
 // A visit is one call while it is here. Its goroutine alone touches it; hold is the exception,
 // fed by the goroutine that reads the caller's leg.
 type visit struct {
-	id            call.ID
-	leg           call.Leg
-	line          *Number
-	settings      *Settings
-	state         call.State
-	rec           call.Record
-	sound         *recording.Recording // nil: not recorded
-	log           *zap.Logger
-	hold          chan bool // the caller put us on hold, or took us back
-	operator      call.Leg  // while one is joined or being told the language, a third party too
-	operatorHolds bool      // since the language was told
-
-	// asked brings transfers that the operator asked for in another call: the consult.
-	asked   chan *call.Transfer
-	endedBy call.Party
-	outcome call.Outcome // set where the way it ends is known before the leg does
+	id       call.ID
+	leg      call.Leg
+	line     *Number
+	settings *Settings
+	state    call.State
+	rec      call.Record
+	sound    *recording.Recording // nil: not recorded
+	log      *zap.Logger
+	hold     chan bool           // the caller put us on hold, or took us back
+	asked    chan *call.Transfer // what the operator asked for in another call: the consult
+	operator call.Leg            // while one is joined or being told the language, a third party too
+	endedBy  call.Party
+	outcome  call.Outcome // set where the way it ends is known before the leg does
 
 	ctx context.Context // ends with the caller's leg, the longest time or a stop; its cause says which
 	end context.CancelCauseFunc
@@ -172,7 +169,7 @@ func (l *Line) guard(v *visit, wg *sync.WaitGroup, f func()) {
 	wg.Go(func() {
 		defer func() {
 			if p := recover(); p != nil {
-				l.panicked(v, p)
+				l.panicked(v.log, p)
 				v.end(fmt.Errorf("panic: %v", p))
 			}
 		}()
@@ -180,8 +177,8 @@ func (l *Line) guard(v *visit, wg *sync.WaitGroup, f func()) {
 	})
 }
 
-func (l *Line) panicked(v *visit, p any) {
+func (l *Line) panicked(log *zap.Logger, p any) {
 	l.metrics.panics.Inc()
-	v.log.Error("a call's goroutine panicked; the call ends, the others go on",
+	log.Error("a call's goroutine panicked; the call ends, the others go on",
 		zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
 }

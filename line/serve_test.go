@@ -554,9 +554,19 @@ func (h *hall) nobodyLeft(t *testing.T) {
 	}
 	h.phones.mu.Lock()
 	defer h.phones.mu.Unlock()
-	for name, leg := range h.phones.legs {
+	for _, leg := range h.phones.all {
 		if !leg.Over() {
-			t.Errorf("the leg of %s is left hanging", name)
+			t.Errorf("the leg of %s is left hanging", leg.Info().ID)
+		}
+	}
+	h.floor.mu.Lock()
+	defer h.floor.mu.Unlock()
+	for name := range h.floor.reserved {
+		t.Errorf("%s is still reserved", name)
+	}
+	for name, n := range h.floor.owns {
+		if n != 0 {
+			t.Errorf("%s is in %d calls of their own", name, n)
 		}
 	}
 	for _, s := range []call.State{call.Ringing, call.Greeting, call.Waiting, call.Talking} {
@@ -631,6 +641,10 @@ type orders struct {
 	asked   []string
 	left    []call.ID
 	busy    string // cannot be reserved
+	strange string // cannot be handed a caller
+
+	reserved map[string]bool
+	owns     map[string]int
 }
 
 func (f *orders) Enter(t queue.Ticket) (<-chan queue.Order, error) {
@@ -671,18 +685,31 @@ func (f *orders) Leave(id call.ID) {
 func (f *orders) Reserve(operator string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.busy == operator {
+	if f.busy == operator || f.reserved[operator] {
 		return false
 	}
 	f.asked = append(f.asked, "reserve "+operator)
+	if f.reserved == nil {
+		f.reserved = map[string]bool{}
+	}
+	f.reserved[operator] = true
 	return true
+}
+
+func (f *orders) Release(operator string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, "release "+operator)
+	delete(f.reserved, operator)
 }
 
 func (f *orders) Transfer(_ call.ID, to string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, "transfer to "+to)
-	return true
+	stands := to == "" || f.reserved[to] && to != f.strange
+	delete(f.reserved, to)
+	return stands
 }
 
 func (f *orders) Known(operator string) bool {
@@ -696,18 +723,22 @@ func (f *orders) Resume(string) error { f.asked = append(f.asked, "resume"); ret
 func (f *orders) OwnCall(operator string, on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if operator != "aysel" {
-		f.asked = append(f.asked, map[bool]string{true: "keep ", false: "release "}[on]+operator)
-		return
-	}
 	f.asked = append(f.asked, map[bool]string{true: "own call", false: "own call over"}[on])
+	if f.owns == nil {
+		f.owns = map[string]int{}
+	}
+	f.owns[operator] += map[bool]int{true: 1, false: -1}[on]
 }
 
 // phones answer after a while.
 type phones struct {
 	answerAfter time.Duration
 	mu          sync.Mutex
-	legs        map[string]*calltest.Leg
+	legs        map[string]*calltest.Leg // the last of each
+	all         []*calltest.Leg
+	panics      map[string]bool // whose dial panics
+	late        map[string]bool // who answers as soon as nobody wants it any more
+	early       map[string]bool // whose sound is there before the answer
 	dialled     []string        // "aysel", "outside +000…", in order
 	never       map[string]bool // who does not answer
 	fails       map[string]call.DialFailure
@@ -715,7 +746,11 @@ type phones struct {
 
 // DialOutside answers by the name "outside" and the number.
 func (p *phones) DialOutside(ctx context.Context, o call.Outside) (call.Leg, error) {
-	return p.Dial(ctx, call.Dial{Call: o.Call, User: "outside " + o.To.Raw(), Ringing: o.Ringing})
+	user := "outside " + o.To.Raw()
+	if p.early[user] && o.Early != nil {
+		o.Early(calltest.NewLeg(call.Info{ID: "early"}))
+	}
+	return p.Dial(ctx, call.Dial{Call: o.Call, User: user, Ringing: o.Ringing})
 }
 
 func (p *phones) ask(user string) (never bool, fails call.DialFailure) {
@@ -727,6 +762,9 @@ func (p *phones) ask(user string) (never bool, fails call.DialFailure) {
 
 func (p *phones) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	never, fails := p.ask(d.User)
+	if p.panics[d.User] {
+		panic("planted")
+	}
 	if fails != "" {
 		return nil, &call.DialError{Failure: fails, Code: 486}
 	}
@@ -740,6 +778,9 @@ func (p *phones) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	select {
 	case <-answers:
 	case <-ctx.Done():
+		if p.late[d.User] {
+			break
+		}
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return nil, &call.DialError{Failure: call.NoAnswer}
 		}
@@ -750,6 +791,7 @@ func (p *phones) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.legs[d.User] = leg
+	p.all = append(p.all, leg)
 	return leg, nil
 }
 

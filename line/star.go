@@ -31,9 +31,12 @@ func (l *Line) ServePhone(ctx context.Context, phone call.Leg) {
 		l.Serve(ctx, phone)
 	default:
 		s := l.settings.Load()
-		to, ok := l.destination(s, code)
-		if !ok || to.queue != "" || to.operator == info.User {
-			phone.Hangup(call.Reason{Code: 404, Why: "an operator's phone dialled nobody there is"})
+		to, code := l.destination(s, code)
+		if to.queue != "" || to.operator == info.User {
+			code = 404
+		}
+		if code != 0 {
+			phone.Hangup(call.Reason{Code: code, Why: "an operator's phone dialled nobody there is"})
 			return
 		}
 		l.serveOwn(ctx, s, phone, to)

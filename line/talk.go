@@ -40,7 +40,7 @@ func (l *Line) talk(v *visit, p party) onward {
 }
 
 // with is one talk: the caller joined to one party until one of them hangs up or is put through.
-func (l *Line) with(v *visit, p party) onward {
+func (l *Line) with(v *visit, p party) (next onward) {
 	v.operator = p.leg
 	if p.role == call.RoleOperator {
 		v.rec.Operator = p.name
@@ -53,12 +53,16 @@ func (l *Line) with(v *visit, p party) onward {
 	l.event(v, "call.answered", "by", string(p.role), string(p.role), p.name)
 	v.log.Info(string(p.role)+" joined", zap.String("operator", p.name), zap.String("queue", v.rec.Queue))
 	l.partiesJoin(v, p, began)
-	defer l.partiesLeave(v, p)
+	defer func() {
+		l.partiesLeave(v, p)
+		if next.party == nil { // else the caller has been hearing music for a while, and is joined again now
+			l.voice(v, false, "waiting")
+		}
+	}()
 	l.talks.begin(p, v)
 	defer l.talks.end(p, v)
 
-	h := holds{party: p.held || v.operatorHolds}
-	v.operatorHolds = false
+	h := holds{party: p.held}
 	if h.party {
 		l.hold(v, p, h)
 	}
@@ -69,7 +73,8 @@ func (l *Line) with(v *visit, p party) onward {
 		case h.caller = <-v.hold:
 			l.hold(v, p, h)
 		case t := <-v.asked:
-			if next, stays := l.transfer(v, p, &h, t); !stays {
+			next, stays := l.transfer(v, p, &h, t)
+			if !stays {
 				return next
 			}
 			l.put(v, p, h)
@@ -160,7 +165,6 @@ func (l *Line) partiesJoin(v *visit, p party, at time.Time) {
 }
 
 func (l *Line) partiesLeave(v *visit, p party) {
-	l.voice(v, false, "waiting")
 	if v.sound == nil {
 		return
 	}
@@ -196,10 +200,32 @@ func (t *talks) end(p party, v *visit) {
 		return
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	delete(t.byLeg, p.leg.Info().ID)
 	if t.byName[p.name] == v {
 		delete(t.byName, p.name)
+	}
+	t.mu.Unlock()
+	select { // what came too late is not for whoever the caller talks to next
+	case late := <-v.asked:
+		late.Tell(481)
+	default:
+	}
+}
+
+// ask asks for a transfer of the caller that a leg talks to, in another call of the same telephone.
+// It answers with a status where that cannot be, else 0.
+func (t *talks) ask(leg string, transfer *call.Transfer) (code int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v := t.byLeg[leg]
+	if v == nil {
+		return 481
+	}
+	select {
+	case v.asked <- transfer:
+		return 0
+	default:
+		return 491 // one at a time
 	}
 }
 
@@ -215,11 +241,4 @@ func (t *talks) own(leg string) *own {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.owns[leg]
-}
-
-// on is the caller that a leg talks to, nil for none.
-func (t *talks) on(leg string) *visit {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.byLeg[leg]
 }

@@ -33,30 +33,29 @@ const (
 // talk with p goes on as it was. The caller hears music until somebody is there.
 func (l *Line) transfer(v *visit, p party, h *holds, t *call.Transfer) (next onward, stays bool) {
 	x := &passing{from: p, tell: t.Tell, kind: "blind"}
-	if p.role != call.RoleOperator {
+	var code int
+	var consult *own
+	switch {
+	case p.role != call.RoleOperator:
 		t.Tell(403)
 		return onward{}, true
-	}
-	known := false
-	if t.Consult != nil {
+	case t.Consult != nil:
 		x.kind = "attended"
-		own := l.talks.own(t.Consult.Info().ID)
-		if own == nil {
-			t.Tell(481)
-			return onward{}, true
+		if consult = l.talks.own(t.Consult.Info().ID); consult == nil {
+			code = 481
+			break
 		}
-		x.to, known = own.to, true
-		if far, ok := own.give(v.ctx); ok {
-			return l.handedOver(v, x, far), false
+		x.to = consult.to
+	default:
+		// Who is there now counts, not who was when the caller came.
+		if x.to, code = l.destination(l.settings.Load(), t.To); x.to.operator == p.name {
+			code = 404
 		}
-		// It rang still: that ringing has ended, and now it is rung for the caller.
-	} else {
-		x.to, known = l.destination(v.settings, t.To)
 	}
 	switch {
-	case !known, x.to.operator == p.name:
+	case code != 0:
 		l.passed(v, x, passRefused)
-		t.Tell(404)
+		t.Tell(code)
 		return onward{}, true
 	case x.to.queue != "":
 		t.Tell(200)
@@ -64,43 +63,73 @@ func (l *Line) transfer(v *visit, p party, h *holds, t *call.Transfer) (next onw
 		l.let(v, x)
 		return onward{queue: x.to.queue}, false
 	}
-	return l.ringFor(v, x, h)
+	return l.ringFor(v, x, h, func(ctx context.Context) (party, error) {
+		if consult != nil {
+			if far, err := l.claim(ctx, v, x, consult); !errors.Is(err, errOver) {
+				return far, err
+			}
+			// It has just ended: whom it was with is rung anew.
+		}
+		return l.bring(ctx, v, x)
+	})
 }
 
-// ringFor rings a destination for a caller who hears music.
-func (l *Line) ringFor(v *visit, x *passing, h *holds) (next onward, stays bool) {
+// ringFor reaches a destination for a caller who hears music.
+func (l *Line) ringFor(v *visit, x *passing, h *holds, try func(context.Context) (party, error)) (next onward, stays bool) {
 	v.leg.Audio().Loop(l.o.Prompts.Music())
 	l.voice(v, false, "transfer")
 	l.event(v, "call.transferring", "from", x.from.name, "to", x.to.name(), "kind", x.kind, "to_kind", x.to.kind())
-	leg, err := l.ringWhile(v, x, h, func(ctx context.Context) (call.Leg, error) {
-		leg, err := l.reach(ctx, reaching{
-			call: v.id, line: v.line.Number, operator: x.from.name, to: x.to,
-			from: v.rec.From, withheld: v.rec.Withheld && !v.leg.Info().ShowHidden,
-			display: v.rec.Line + " " + display(v.rec.Language), ringing: func() { x.tell(180) },
-		})
-		if err != nil {
-			return nil, err
-		}
-		if err := l.prepare(v, x.to, leg); err != nil {
-			leg.Hangup(call.Reason{Why: "not joined"})
-			l.release(x.to)
-			return nil, err
-		}
-		return leg, nil
-	})
+	to, err := l.ringWhile(v, x, h, try)
 	switch {
 	case v.ctx.Err() != nil:
-		if leg != nil {
-			leg.Hangup(call.Reason{Why: "the caller has left"})
-			l.release(x.to)
+		if err == nil {
+			l.drop(x.to, to.leg, "the caller has left")
 		}
 		x.tell(487)
 		l.passed(v, x, passAbandoned)
 		return onward{over: true}, false
 	case err == nil:
-		return l.handedOver(v, x, l.partyOf(x.to, leg)), false
+		return l.handedOver(v, x, to), false
 	}
 	return l.returns(v, x, h, err)
+}
+
+// bring rings a destination for the caller and says there what has to be said first. Only the
+// ringing has a bound: a notice takes as long as it takes.
+func (l *Line) bring(ctx context.Context, v *visit, x *passing) (p party, err error) {
+	ringing, cancel := context.WithTimeout(ctx, v.settings.Ring)
+	defer cancel()
+	leg, err := l.reach(ringing, reaching{
+		call: v.id, line: v.line.Number, operator: x.from.name, to: x.to,
+		from: v.rec.From, withheld: v.rec.Withheld && !v.leg.Info().ShowHidden,
+		display: v.rec.Line + " " + display(v.rec.Language), auto: v.settings.AutoAnswer[v.rec.Queue],
+		ringing: func() { x.tell(180) },
+	})
+	if err != nil {
+		return p, err
+	}
+	joined := false
+	defer func() {
+		if !joined { // also after a panic
+			l.drop(x.to, leg, "not joined")
+		}
+	}()
+	p = l.partyOf(x.to, leg)
+	p.held, err = l.prepare(ctx, v, x.to, leg)
+	joined = err == nil
+	return p, err
+}
+
+// claim takes over whom a consult has reached, or is ringing: then the ringing goes on, for the caller.
+func (l *Line) claim(ctx context.Context, v *visit, x *passing, consult *own) (party, error) {
+	far, rang, err := consult.give(ctx, v.settings.Ring, func() { x.tell(180) })
+	if err != nil || !rang || x.to.operator == "" {
+		return far, err
+	}
+	if far.held, err = l.prepare(ctx, v, x.to, far.leg); err != nil {
+		l.drop(x.to, far.leg, "not joined")
+	}
+	return far, err
 }
 
 // partyOf is who has been reached.
@@ -111,37 +140,41 @@ func (l *Line) partyOf(d destination, leg call.Leg) party {
 	return party{leg: leg, role: call.RoleThird, name: d.name()}
 }
 
-var errNoNotice = errors.New("the notice could not be played whole")
+// Why somebody who answered is not joined all the same.
+var (
+	errNoNotice = errors.New("the notice could not be played whole")
+	errHungUp   = errors.New("hung up before being joined")
+)
 
 // prepare says what has to be said before somebody is joined: the caller's language to an operator,
 // the notice of the recording to a third party. Without the notice nobody is joined.
-func (l *Line) prepare(v *visit, d destination, leg call.Leg) error {
-	if !mustHear(v.settings, d) {
-		if d.operator != "" {
-			l.whisper(v, leg)
+func (l *Line) prepare(ctx context.Context, v *visit, d destination, leg call.Leg) (held bool, err error) {
+	whole := true
+	switch {
+	case d.operator != "":
+		whole = l.whisper(v, leg)
+	case mustHear(v.settings, d):
+		n := ivr.Notice(ctx, leg.Audio(), l.o.Prompts, d.entry.languages(v.settings)...)
+		if n == nil {
+			return false, errNoNotice
 		}
-		return v.ctx.Err()
+		l.event(v, "call.third_noticed", "to", d.name(), "language", string(n.Language))
 	}
-	n := ivr.Notice(v.ctx, leg.Audio(), l.o.Prompts, d.entry.languages(v.settings)...)
-	if n == nil {
-		return errNoNotice
+	held, ended := meanwhile(leg, whole)
+	if ended != "" {
+		return false, errHungUp
 	}
-	l.event(v, "call.third_noticed", "to", d.name(), "language", string(n.Language))
-	return nil
+	return held, nil
 }
 
-// ringWhile runs a dial, bounded by the time for it, and follows meanwhile what the telephone that
+// ringWhile waits for what becomes of an attempt, and follows meanwhile what the telephone that
 // asked for it does.
-func (l *Line) ringWhile(v *visit, x *passing, h *holds, dial func(context.Context) (call.Leg, error)) (call.Leg, error) {
+func (l *Line) ringWhile(v *visit, x *passing, h *holds, try func(context.Context) (party, error)) (party, error) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	ctx, cancel := context.WithTimeout(v.ctx, v.settings.Ring)
+	ctx, cancel := context.WithCancel(v.ctx)
 	defer cancel()
-	answers := make(chan ringing, 1)
-	l.guard(v, &wg, func() {
-		leg, err := dial(ctx)
-		answers <- ringing{leg: leg, err: err}
-	})
+	answers := l.attempt(&wg, v.log, func() (party, error) { return try(ctx) })
 	for {
 		events := x.from.leg.Events()
 		if x.gone {
@@ -149,10 +182,10 @@ func (l *Line) ringWhile(v *visit, x *passing, h *holds, dial func(context.Conte
 		}
 		select {
 		case r := <-answers:
-			return r.leg, r.err
+			return r.party, r.err
 		case <-v.ctx.Done():
 			r := <-answers // it ends with its context
-			return r.leg, r.err
+			return r.party, r.err
 		case h.caller = <-v.hold:
 		case t := <-v.asked:
 			t.Tell(491)
@@ -176,7 +209,8 @@ func (l *Line) handedOver(v *visit, x *passing, to party) onward {
 		name = to.name
 	}
 	if !l.o.Floor.Transfer(v.id, name) {
-		v.log.Error("the floor does not know of this transfer", zap.String("operator", x.from.name))
+		v.log.Error("the floor does not know of this transfer", zap.String("operator", x.from.name), zap.String("to", name))
+		l.o.Floor.Transfer(v.id, "") // the first operator at least is free again
 	}
 	x.tell(200)
 	l.passed(v, x, passDone)
@@ -202,26 +236,32 @@ func (l *Line) returns(v *visit, x *passing, h *holds, err error) (next onward, 
 	}
 	l.passed(v, x, outcome)
 	if !x.gone {
-		l.voice(v, true, "")
 		return onward{}, true
 	}
 	v.operator = nil
-	leg, err := l.ringWhile(v, x, h, func(ctx context.Context) (call.Leg, error) {
-		return l.o.Dialer.Dial(ctx, call.Dial{
+	again, err := l.ringWhile(v, x, h, func(ctx context.Context) (party, error) {
+		ctx, cancel := context.WithTimeout(ctx, v.settings.Ring)
+		defer cancel()
+		leg, err := l.o.Dialer.Dial(ctx, call.Dial{
 			Call: v.id, User: x.from.name, From: v.rec.From, Withheld: v.rec.Withheld && !v.leg.Info().ShowHidden,
-			Display: v.rec.Line + " " + display(v.rec.Language),
+			Display: v.rec.Line + " " + display(v.rec.Language), AutoAnswer: v.settings.AutoAnswer[v.rec.Queue],
 		})
+		return party{leg: leg, role: call.RoleOperator, name: x.from.name}, err
 	})
 	switch {
 	case v.ctx.Err() != nil:
-		if leg != nil {
-			leg.Hangup(call.Reason{Why: "the caller has left"})
+		if err == nil {
+			again.leg.Hangup(call.Reason{Why: "the caller has left"})
 		}
 		return onward{over: true}, false
 	case err == nil:
-		return onward{party: &party{leg: leg, role: call.RoleOperator, name: x.from.name}}, false
+		return onward{party: &again}, false
 	}
-	l.o.Floor.Report(v.id, x.from.name, queue.Lost)
+	gone := queue.Lost
+	if result(err) == queue.Busy {
+		gone = queue.Busy
+	}
+	l.o.Floor.Report(v.id, x.from.name, gone)
 	return onward{}, false
 }
 

@@ -22,6 +22,9 @@ type deskCall struct {
 	aysel  *calltest.Leg
 	done   chan struct{}
 
+	consults []*calltest.Leg // aysel's own calls
+	unwatch  func()          // the caller's ear rests: four hours of it take long
+
 	mu   sync.Mutex
 	told []int
 }
@@ -41,13 +44,15 @@ func (h *hall) talking() *deskCall {
 	h.floor.mu.Lock()
 	h.floor.asked = nil
 	h.floor.mu.Unlock()
-	go h.watch(d.caller)
+	var ctx context.Context
+	ctx, d.unwatch = context.WithCancel(h.t.Context())
+	go h.watch(ctx, d.caller)
 	return d
 }
 
 // watch demands that from now on the caller hears somebody or something at each moment: a hole of
 // half a second is one too many.
-func (h *hall) watch(caller *calltest.Leg) {
+func (h *hall) watch(ctx context.Context, caller *calltest.Leg) {
 	silent := 0
 	for !caller.Over() && caller.HungUp() == nil {
 		sent := caller.Sound().Sent()
@@ -61,7 +66,7 @@ func (h *hall) watch(caller *calltest.Leg) {
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):
-		case <-h.t.Context().Done():
+		case <-ctx.Done():
 			return
 		}
 	}
@@ -406,6 +411,7 @@ func TestASecondTransferWaitsForTheFirst(t *testing.T) {
 func (d *deskCall) consult(to string) (phone *calltest.Leg, over chan struct{}) {
 	d.aysel.Tell(call.LegHeld)
 	phone = calltest.NewLeg(call.Info{ID: "consult", Call: call.NewID(), Role: call.RoleOperator, User: "aysel", Dialled: to})
+	d.consults = append(d.consults, phone)
 	over = make(chan struct{})
 	go func() { defer close(over); d.line.ServePhone(context.Background(), phone) }()
 	time.Sleep(time.Second)
@@ -469,8 +475,11 @@ func TestAnAttendedTransferBeforeTheAnswer(t *testing.T) {
 		<-over
 		d.wantJoined(d.phones.leg("samir"), "samir")
 		d.wantTold(180, 200)
-		if n := len(d.phones.dialled); n != 3 {
-			t.Errorf("dialled %q", d.phones.dialled)
+		if got := strings.Join(d.phones.dialled, " "); got != "aysel samir" {
+			t.Errorf("dialled %q: samir's telephone had to ring on", got)
+		}
+		if got := heard(d.phones.leg("samir")); !slices.Equal(got, []string{"whisper.az/az"}) {
+			t.Errorf("samir heard %v", got)
 		}
 		d.over()
 	})

@@ -1,6 +1,7 @@
 package line
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -24,11 +25,11 @@ func (l *Line) attend(v *visit) {
 	orders := l.enter(v, v.line.Queue)
 	defer l.o.Floor.Leave(v.id)
 	for first := "queue.enter"; orders != nil; {
-		name, op := l.wait(v, orders, first)
-		if op == nil {
+		op, ok := l.wait(v, orders, first)
+		if !ok {
 			return
 		}
-		switch next := l.talk(v, party{leg: op, role: call.RoleOperator, name: name}); {
+		switch next := l.talk(v, op); {
 		case next.over:
 			return
 		case next.queue != "": // put through to another queue: the first arrival time counts there
@@ -63,8 +64,8 @@ type ringing struct {
 }
 
 // wait carries out the floor's orders until an operator has answered and knows the caller's
-// language. It returns no leg when the caller has left.
-func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (string, call.Leg) {
+// language. It is false when the caller has left.
+func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, bool) {
 	began := time.Now()
 	defer func() { v.rec.Waited += time.Since(began) }()
 	var wg sync.WaitGroup
@@ -78,7 +79,7 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (string, 
 	for {
 		select {
 		case <-v.ctx.Done():
-			return "", nil
+			return party{}, false
 		case o, ok := <-orders:
 			switch {
 			case !ok:
@@ -93,8 +94,8 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (string, 
 				l.guard(v, &wg, func() { l.ring(ring, v, o, answers) })
 			}
 		case r := <-answers:
-			if l.took(v, r) {
-				return r.operator, r.leg
+			if op, ok := l.took(v, r); ok {
+				return op, true
 			}
 		}
 	}
@@ -120,45 +121,75 @@ func (l *Line) ring(ctx context.Context, v *visit, o queue.Order, answers chan<-
 
 // took tells the floor what became of an offer. It is true when an operator is there, has
 // heard the caller's language and may be joined.
-func (l *Line) took(v *visit, r ringing) bool {
+func (l *Line) took(v *visit, r ringing) (party, bool) {
 	var failed *call.DialError
 	switch {
 	case errors.As(r.err, &failed) && failed.Failure == call.Withdrawn:
-		return false
+		return party{}, false
 	case r.err != nil:
 		result := result(r.err)
 		l.event(v, "call.not_answered", "operator", r.operator, "reason", string(result))
 		l.o.Floor.Report(v.id, r.operator, result)
-		return false
+		return party{}, false
 	case !l.o.Floor.Report(v.id, r.operator, queue.Answered):
 		r.leg.Hangup(call.Reason{Why: "answered after the offer had ended"})
-		return false
+		return party{}, false
 	}
 	v.operator = r.leg
-	l.whisper(v, r.leg)
-	if v.ctx.Err() != nil {
-		return false // the caller left during the whisper: close lets the operator go
+	held, cause := meanwhile(r.leg, l.whisper(v, r.leg))
+	switch {
+	case v.ctx.Err() != nil: // the caller left during the whisper: close lets the operator go
+		return party{}, false
+	case cause != "": // hung up during the whisper: as good as not answered
+		v.operator = nil
+		l.o.Floor.Report(v.id, r.operator, lost(cause))
+		return party{}, false
 	}
-	for v.operatorHolds = false; ; {
+	return party{leg: r.leg, role: call.RoleOperator, name: r.operator, held: held}, true
+}
+
+// meanwhile takes what a telephone did while it was told something: whether it holds the other one
+// now, and why it has ended; empty: it has not. One that did not hear the whole of it may be about
+// to say so.
+func meanwhile(leg call.Leg, whole bool) (held bool, ended call.Cause) {
+	late := make(<-chan time.Time)
+	if !whole {
+		late = time.After(endLag)
+	}
+	for {
+		var e call.LegEvent
+		ok := true
 		select {
-		case e := <-r.leg.Events():
-			if e.Kind == call.LegEnded { // hung up during the whisper: as good as not answered
-				v.operator = nil
-				l.o.Floor.Report(v.id, r.operator, lost(e.Cause))
-				return false
-			}
-			v.operatorHolds = e.Kind == call.LegHeld
+		case e, ok = <-leg.Events():
 		default:
-			return true
+			if whole {
+				return held, ""
+			}
+			select {
+			case e, ok = <-leg.Events():
+			case <-late:
+				return held, ""
+			}
+		}
+		switch {
+		case !ok:
+			return held, call.CauseFailed
+		case e.Kind == call.LegEnded:
+			return held, cmp.Or(e.Cause, call.CauseFailed)
+		case e.Kind == call.LegTransfer:
+			e.Transfer.Tell(491) // there is nobody to be put through yet
+		default:
+			held = e.Kind == call.LegHeld
 		}
 	}
 }
 
-// whisper tells an operator the caller's language, who still hears music: it tells how to greet.
-func (l *Line) whisper(v *visit, op call.Leg) {
-	if v.settings.Whisper {
-		op.Audio().Play(v.ctx, l.o.Prompts.Clip("whisper."+string(v.rec.Language), v.rec.Language))
-	}
+// whisper tells an operator the caller's language, who still hears music: it tells how to greet. It
+// is false where that ended early and the caller is still there.
+func (l *Line) whisper(v *visit, op call.Leg) (whole bool) {
+	return !v.settings.Whisper ||
+		op.Audio().Play(v.ctx, l.o.Prompts.Clip("whisper."+string(v.rec.Language), v.rec.Language)).Whole ||
+		v.ctx.Err() != nil
 }
 
 // lost is what to tell the floor of an operator whose leg ended before the talk did.

@@ -18,6 +18,7 @@ type Leg struct {
 
 	mu       sync.Mutex
 	rang     bool
+	early    bool
 	answered time.Time
 	hungUp   *call.Reason
 	ended    bool
@@ -33,6 +34,21 @@ func (l *Leg) Info() call.Info { return l.info }
 
 // Ring implements call.Leg.
 func (l *Leg) Ring() { l.mu.Lock(); l.rang = true; l.mu.Unlock() }
+
+// Progress implements call.Early.
+func (l *Leg) Progress(context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return call.ErrGone
+	}
+	l.early = true
+	l.audio.connect()
+	return nil
+}
+
+// Early reports whether our side gave it sound before an answer.
+func (l *Leg) Early() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.early }
 
 // Answer implements call.Leg.
 func (l *Leg) Answer(context.Context) error {
