@@ -241,6 +241,46 @@ func onlyKnown(t *testing.T, traffic *passing, phones int) {
 	}
 }
 
+// One socket for both families: a caller of IPv6 talks with an operator of IPv4, and the other way round.
+func TestBothFamilies(t *testing.T) {
+	s := newServer(t)
+	s.change(map[string]string{
+		"listen: [udp://127.0.0.1:5060, tcp://127.0.0.1:5060]": `listen: ["udp://[::]:5060", "tcp://[::]:5060"]`,
+		"listen: [udp://127.0.0.1:5070, tcp://127.0.0.1:5070]": `listen: ["udp://[::]:5070", "tcp://[::]:5070"]`,
+		"from: [127.0.0.0/8]":        `from: [127.0.0.0/8, "::1"]`,
+		"media: {listen: 127.0.0.1,": `media: {listen: "::",`,
+	})
+	s.addOperator("aysel", "az,en,ru")
+	s.start()
+	const four, six = "127.0.0.1", "[::1]"
+	for _, c := range []struct{ caller, operator, transport string }{
+		{six, four, "udp"}, {four, six, "udp"}, {six, six, "tcp"},
+	} {
+		t.Run(c.caller+" to "+c.operator+" over "+c.transport, func(t *testing.T) {
+			s := s.in(t)
+			op := s.operatorPhone("aysel", func(o *phone.Options) {
+				o.Listen, o.Server, o.Transport = c.operator+":0", c.operator+":5070", c.transport
+			})
+			defer op.Close()
+			citizen := s.citizen(func(o *phone.Options) { o.Listen, o.Transport = c.caller+":0", c.transport })
+			call, err := citizen.Dial(within(t, 5*time.Second), phone.DialOptions{To: "sip:919@" + c.caller + ":5060"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.press(call, "2")
+			taken := s.rung(op)
+			s.together(call, taken, 1000)
+			s.says("the caller's Contact", strings.Join(call.Final().All("Contact"), " "), "@"+c.caller+":5060", "::ffff")
+			s.says("the operator's Via", strings.Join(taken.Invite().All("Via"), " "), " "+c.operator+":5070", "::ffff")
+			s.hangUp(call)
+			s.over(taken)
+			if r := s.lastRecord(); verdict(r) != "completed by caller" {
+				t.Errorf("record: %s", r)
+			}
+		})
+	}
+}
+
 // A call that a crash left behind is ended from the address it lived on.
 func TestAnOrphanIsEndedFromItsAddress(t *testing.T) {
 	giveAddresses(t)
