@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ import (
 func TestHowACallChanges(t *testing.T) {
 	s := newServer(t)
 	s.start()
-	before, after := newEar(t), newEar(t)
+	before, after := newEar(t, "127.0.0.1"), newEar(t, "127.0.0.1")
 	cases := []struct {
 		scenario string
 		keys     map[string]string
@@ -41,7 +42,7 @@ func TestHowACallChanges(t *testing.T) {
 	var runs []*sippRun
 	for i, c := range cases {
 		// Each caller is heard: one that falls silent would be asked whether it is there.
-		keys := map[string]string{"caller": fmt.Sprintf("+0001111%05d", i), "first": newEar(t).port()}
+		keys := map[string]string{"caller": fmt.Sprintf("+0001111%05d", i), "first": newEar(t, "127.0.0.1").port()}
 		for k, v := range c.keys {
 			keys[k] = v
 		}
@@ -87,6 +88,7 @@ func sameStream(t *testing.T, first, second *rtpEar) {
 type rtpEar struct {
 	conn *net.UDPConn
 	mu   sync.Mutex
+	loud bool // it says noise instead
 	got  []heardPacket
 }
 
@@ -101,9 +103,9 @@ type heardPacket struct {
 	loud     bool // its sound is not silence
 }
 
-func newEar(t testing.TB) *rtpEar {
+func newEar(t testing.TB, address string) *rtpEar {
 	t.Helper()
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(address)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,8 +132,12 @@ func newEar(t testing.TB) *rtpEar {
 			}
 			e.mu.Lock()
 			e.got = append(e.got, p)
+			loud := e.loud
 			e.mu.Unlock()
 			b[8] ^= 0xff // a stream of its own
+			for i := 12; loud && i < n; i++ {
+				b[i] = byte(i * 37)
+			}
 			_, _ = conn.WriteToUDPAddrPort(b[:n], from)
 		}
 	}()
@@ -151,4 +157,139 @@ func (e *rtpEar) all() []heardPacket {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Clone(e.got)
+}
+
+// noise has it say noise.
+func (e *rtpEar) noise() *rtpEar {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.loud = true
+	return e
+}
+
+// heardNoise is how many packets it got that are not silence.
+func (e *rtpEar) heardNoise() (n int) {
+	for _, p := range e.all() {
+		if p.loud {
+			n++
+		}
+	}
+	return n
+}
+
+// What an operator's telephone shows of callers who are asserted, hidden, or name themselves, by
+// a carrier that shows hidden numbers and one that does not. None of the numbers is in the log.
+func TestWhoACallerIsSaidToBe(t *testing.T) {
+	const plain, open = "127.0.1.1", "127.0.2.1"
+	cases := []struct {
+		name, from        string
+		identity, privacy string
+		shown             string
+	}{
+		{"asserted by the carrier", plain, "P-Asserted-Identity: <sip:+000777001@carrier.example>", "none", "+000777001"},
+		{"asserted and hidden", plain, "P-Asserted-Identity: <sip:+000777001@carrier.example>", "id", "anonymous"},
+		{"asserted and hidden, by a carrier that shows it", open, "P-Asserted-Identity: <tel:+000777001>", "id", "+000777001"},
+		{"preferred by the caller only", plain, "P-Preferred-Identity: <sip:+000666001@carrier.example>", "none", "+000555003"},
+	}
+	var names []string
+	for _, c := range cases {
+		names = append(names, c.name)
+	}
+	s, rooms := newRooms(t, len(cases), nil, func(config string) string {
+		return strings.Replace(config, "carriers: [{name: carrier, from: [127.0.0.0/8]}]",
+			"carriers: [{name: plain, from: [127.0.1.0/24]}, {name: open, from: [127.0.2.0/24], show_hidden: true}]", 1)
+	})
+	atOnce(t, rooms, names, func(i int, r *room) {
+		c := cases[i]
+		op := r.operator(0)
+		run := sipp(r.t, sippOptions{scenario: "identity", from: c.from, port: 6100 + 10*i, bound: 90 * time.Second, keys: map[string]string{
+			"line": r.line, "caller": fmt.Sprintf("+00055500%d", i), "identity": c.identity, "privacy": c.privacy, "first": newEar(r.t, c.from).port(),
+		}})
+		taken := r.rungWithin(op, 40*time.Second)
+		if got := taken.From().User(); got != c.shown {
+			r.t.Errorf("the operator's telephone shows %q, want %q", got, c.shown)
+		}
+		if err := taken.Answer(); err != nil {
+			r.t.Fatal(err)
+		}
+		taken.Media().Say(0.3, 1000)
+		r.hears(taken, 1000) // itself: the caller says back what it hears
+		r.hangUp(taken)
+		run.good(r.t)
+		if got := verdict(r.records(1, 15*time.Second)[0]); got != "completed by operator" {
+			r.t.Errorf("record: %s", got)
+		}
+	})
+	log := s.read("serve.log")
+	for _, number := range []string{"000777001", "000666001", "000555", "000999001"} {
+		if strings.Contains(log, number) {
+			t.Errorf("the log has the number %s", number)
+		}
+	}
+}
+
+// registers lets sipp be an operator's telephone at that port.
+func (s *server) registers(name string, port int) {
+	s.t.Helper()
+	sipp(s.t, sippOptions{scenario: "register", target: "127.0.0.1:5070", port: port, keys: map[string]string{"caller": name},
+		args: []string{"-au", name, "-ap", s.secrets[name]}}).good(s.t)
+}
+
+// sippPhone lets sipp be that telephone in one call.
+func (s *server) sippPhone(name, scenario string, port int, keys map[string]string) *sippRun {
+	s.t.Helper()
+	keys["caller"] = name
+	return sipp(s.t, sippOptions{scenario: scenario, target: "127.0.0.1:5070", port: port, bound: 90 * time.Second, keys: keys,
+		args: []string{"-au", name, "-ap", s.secrets[name], "-auth_uri", "101@127.0.0.1:5070"}})
+}
+
+// A telephone that makes its answers reliable is understood, in their order, and one that loses to
+// another of its user is told so.
+func TestTelephonesThatWantToBeSure(t *testing.T) {
+	names := []string{"reliable answers", "another telephone is quicker"}
+	_, rooms := newRooms(t, len(names), nil)
+	atOnce(t, rooms, names, func(i int, r *room) {
+		name := r.operators[0]
+		port := 6400 + 10*i
+		r.registers(name, port)
+		e := newEar(r.t, "127.0.0.1")
+		if i == 0 {
+			run := r.sippPhone(name, "phone-reliable", port, map[string]string{"first": e.port()})
+			c := r.queued(r.caller())
+			c.Media().Forget()
+			r.hears(c, 440) // itself: the telephone says back what it hears
+			run.good(r.t)
+			r.over(c)
+			return
+		}
+		run := r.sippPhone(name, "phone-loses", port, map[string]string{})
+		op := r.operator(0)
+		c := r.queued(r.caller())
+		r.together(c, r.rung(op), 1000)
+		run.good(r.t)
+		r.hangUp(c)
+	})
+}
+
+// An operator's telephone calls out and hears what the other side plays before it answers, or
+// refuses: both sides with reliable answers, and an UPDATE before the answer.
+func TestSoundBeforeTheAnswer(t *testing.T) {
+	s, rooms := newTransferRooms(t, 1)
+	name, port := rooms[0].operators[0], 6400
+	s.registers(name, port)
+	for _, end := range []string{"busy", "answers"} {
+		t.Run(end, func(t *testing.T) {
+			s := s.in(t)
+			mine, before, after := newEar(t, "127.0.0.1"), newEar(t, "127.0.0.1").noise(), newEar(t, "127.0.0.1").noise()
+			far := sipp(t, sippOptions{scenario: "early-" + end, port: outPort(0), bound: 60 * time.Second,
+				keys: map[string]string{"first": before.port(), "second": after.port()}})
+			near := s.sippPhone(name, "own-"+end, port, map[string]string{"first": mine.port()})
+			far.good(t)
+			near.good(t)
+			// 2 s of sound before the refusal, or 1 s before the answer and 2 s after it.
+			if n := mine.heardNoise(); n < 50 {
+				t.Errorf("the telephone heard %d packets", n)
+			}
+		})
+	}
 }

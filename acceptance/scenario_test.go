@@ -31,6 +31,7 @@ func scenario(t testing.TB, name string) string {
 
 var messages = template.FuncMap{
 	"call": begin, "ask": asking, "ack": ack, "wants": wants, "answer": answer, "asked": asked, "hangup": hangup, "sdp": sdp,
+	"invited": invited, "reply": reply, "calling": calling, "dials": dials, "pracks": pracks,
 }
 
 // callerHead is what the requests of a caller's dialog have in common. The key caller is its number.
@@ -79,9 +80,9 @@ a=%s
 `, version, port, formats, direction)
 }
 
-// begin is a call to 919 until its ACK.
+// begin is a call to a line until its ACK. The key line is its number, 919 where nothing is said.
 func begin(body string, headers ...string) string {
-	invite := "INVITE sip:919@[remote_ip]:[remote_port] SIP/2.0\n" + callerHead("To: <sip:919@[remote_ip]>", 1, "INVITE")
+	invite := "INVITE sip:[line]@[remote_ip]:[remote_port] SIP/2.0\n" + callerHead("To: <sip:[line]@[remote_ip]>", 1, "INVITE")
 	b := send(true, invite, headers, body) + `  <recv response="100" optional="true"/>
   <recv response="180" optional="true"/>
 ` + wants("200", "m=audio [1-9]")
@@ -93,12 +94,12 @@ func begin(body string, headers ...string) string {
 
 // ack acknowledges a 2xx.
 func ack(number int, body string) string {
-	return send(false, "ACK sip:hotline@[remote_ip]:[remote_port] SIP/2.0\n"+callerHead("To: <sip:919@[remote_ip]>[peer_tag_param]", number, "ACK"), nil, body)
+	return send(false, "ACK sip:hotline@[remote_ip]:[remote_port] SIP/2.0\n"+callerHead("To: <sip:[line]@[remote_ip]>[peer_tag_param]", number, "ACK"), nil, body)
 }
 
 // asking is a request of the caller in its call.
 func asking(method string, number int, body string, headers ...string) string {
-	return send(true, method+" sip:hotline@[remote_ip]:[remote_port] SIP/2.0\n"+callerHead("To: <sip:919@[remote_ip]>[peer_tag_param]", number, method), headers, body)
+	return send(true, method+" sip:hotline@[remote_ip]:[remote_port] SIP/2.0\n"+callerHead("To: <sip:[line]@[remote_ip]>[peer_tag_param]", number, method), headers, body)
 }
 
 // wants takes an answer that matches every pattern; 100 may come before.
@@ -130,3 +131,61 @@ func answer(status, body string, headers ...string) string {
 
 // hangup ends the call.
 func hangup(number int) string { return asking("BYE", number, "") + wants("200") }
+
+// invited takes the INVITE of a call to sipp, which its answers and requests below refer to.
+func invited() string {
+	b := "  <recv request=\"INVITE\" timeout=\"60000\">\n    <action>\n"
+	for _, h := range []string{"Via", "From", "To", "CSeq"} {
+		b += fmt.Sprintf("      <ereg regexp=\".*\" search_in=\"hdr\" header=\"%s:\" assign_to=\"%s\"/>\n", h, strings.ToLower(h))
+	}
+	return b + "    </action>\n  </recv>\n"
+}
+
+// reply answers that INVITE.
+func reply(status, body string, headers ...string) string {
+	return send(false, "SIP/2.0 "+status+"\nVia:[$via]\nFrom:[$from]\nTo:[$to];tag=[pid]\nCall-ID: [call_id]\nCSeq:[$cseq]\n", headers, body)
+}
+
+// calling is a request of sipp in the call that it was called to.
+func calling(method string, number int, body string) string {
+	return send(true, fmt.Sprintf(`%[1]s sip:hotline@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+Max-Forwards: 70
+From:[$to];tag=[pid]
+To:[$from]
+Call-ID: [call_id]
+CSeq: %[2]d %[1]s
+`, method, number), nil, body)
+}
+
+// dials is a call of an operator's telephone, with its password, up to the 100. It requires
+// reliable answers.
+func dials(to, body string) string {
+	head := "INVITE sip:" + to + "@[remote_ip]:[remote_port] SIP/2.0\n" + callerHead("To: <sip:"+to+"@[remote_ip]>", 1, "INVITE")
+	return send(true, head, nil, body) + `  <recv response="100" optional="true"/>
+  <recv response="401" auth="true"/>
+  <send><![CDATA[
+ACK sip:` + to + `@[remote_ip]:[remote_port] SIP/2.0
+[last_Via:]
+Max-Forwards: 70
+[last_From:]
+[last_To:]
+Call-ID: [call_id]
+CSeq: 1 ACK
+Content-Length: 0
+
+]]></send>
+` + send(true, strings.Replace(head, "CSeq: 1 ", "CSeq: 2 ", 1), []string{"[authentication]", "Require: 100rel"}, body) +
+		"  <recv response=\"100\" optional=\"true\"/>\n"
+}
+
+// pracks takes a reliable answer to dials and acknowledges it.
+func pracks(code string, number int, pattern string) string {
+	return fmt.Sprintf(`  <recv response="%s" timeout="60000">
+    <action>
+      <ereg regexp="[0-9]+" search_in="hdr" header="RSeq:" check_it="true" assign_to="rseq"/>
+      <ereg regexp="%s" search_in="msg" check_it="true" assign_to="x"/>
+    </action>
+  </recv>
+`, code, pattern) + asking("PRACK", number, "", "RAck: [$rseq] 2 INVITE") + wants("200")
+}

@@ -61,6 +61,9 @@ func sipp(t testing.TB, o sippOptions) *sippRun {
 		"-m", fmt.Sprint(o.calls), "-r", fmt.Sprint(o.rate), "-l", fmt.Sprint(o.calls), "-timeout", fmt.Sprint(int(o.bound.Seconds())),
 		"-timeout_error", "-nostdin", "-trace_err", "-error_file", filepath.Join(dir, "err.log"), "-recv_timeout", "40000",
 	}
+	if o.keys["line"] == "" {
+		args = append(args, "-key", "line", "919")
+	}
 	for k, v := range o.keys {
 		args = append(args, "-key", k, v)
 	}
