@@ -158,3 +158,62 @@ func TestACallOverTLS(t *testing.T) {
 		return conn.ConnectionState().PeerCertificates[0].SerialNumber.Cmp(before) != 0
 	})
 }
+
+// A carrier that is called over TLS: each sees the other's certificate, the questions whether it lives
+// and a call go by one connection, and when that is gone the BYE makes a new one. A carrier with
+// another's certificate is down.
+func TestACarrierCalledOverTLS(t *testing.T) {
+	ours, theirs := newIssuer(t).issue("hotline.example"), newIssuer(t).issue("sip.carrier.example").issue("sip.other.example")
+	s := newServer(t, `directory: [{name: ministry, number: "+994125500001", languages: [en]}]`, "outgoing: {calls: 4}")
+	carrier := func(name string, port int) string {
+		return fmt.Sprintf(`{name: %s, to: ["127.0.0.1:%d;transport=tls"], tls: {ca: %s, name: sip.carrier.example, certificate: %s, key: %s}}`,
+			name, port, theirs.cert("ca"), ours.cert("hotline.example"), ours.key("hotline.example"))
+	}
+	s.change(map[string]string{
+		"[{name: carrier, from: [127.0.0.0/8]}]": "[{name: carrier, from: [127.0.0.2]}, " + carrier("out", 7100) + ", " + carrier("wrong", 7110) + "]",
+		`also: ["012919"]`:                       `also: ["012919"], trunks: [out]`,
+	})
+	switchAt := func(port int, name string) *phone.Phone {
+		config := ours.trusting(theirs.pair(name))
+		config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, config.RootCAs
+		return s.citizen(func(o *phone.Options) {
+			o.Listen, o.User, o.Transport, o.TLS = fmt.Sprintf("127.0.0.1:%d", port), "ministry", "tls", config
+		})
+	}
+	ministry := switchAt(7100, "sip.carrier.example")
+	switchAt(7110, "sip.other.example")
+	s.addOperator("aysel", "az,en,ru")
+	s.start()
+	s.becomes(`hotline_sip_trunk_up{trunk="out"}`, 1)
+	s.becomes(`hotline_sip_trunk_up{trunk="wrong"}`, 0)
+
+	op := s.operatorPhone("aysel")
+	c, err := op.DialAsync(phone.DialOptions{To: "sip:ministry@127.0.0.1:5070"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := s.rung(ministry)
+	if got := strings.Join(taken.Invite().All("Via"), " "); !strings.HasPrefix(got, "SIP/2.0/TLS 127.0.0.1") {
+		t.Errorf("Via %s", got)
+	}
+	if err := taken.Answer(); err != nil {
+		t.Fatal(err)
+	}
+	taken.Media().Say(0.3, 600)
+	if err := c.WaitAnswered(within(t, 20*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	c.Media().Say(0.3, 1000)
+	s.hears(c, 600)
+	s.hears(taken, 1000)
+	ministry.DropConnections()
+	s.goesOn(taken, "ministry")
+	s.hangUp(c)
+	s.over(taken)
+	if taken.EndedBy() != phone.EndedByPeer {
+		t.Errorf("ended by %s", taken.EndedBy())
+	}
+	if n := strings.Count(s.read("serve.log"), `"a carrier is not reached"`); n == 0 {
+		t.Error("nobody is told of a carrier with another's certificate")
+	}
+}
