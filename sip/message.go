@@ -90,7 +90,8 @@ func parseRequest(p *sipmsg.Parser, d *draft, f flow) (*request, error) {
 		}
 		return nil, &scanError{code: 416, why: "an address that is not sip, sips or tel"}
 	}
-	if strings.ContainsAny(parts[1], "<>\"?") {
+	// A question mark may stand in the user part (RFC 3261 §25.1); behind the host it begins headers.
+	if host := parts[1][strings.LastIndexByte(parts[1], '@')+1:]; strings.ContainsAny(parts[1], "<>\"") || strings.Contains(host, "?") {
 		return nil, bad("brackets or headers in the request line")
 	}
 	m, err := p.ParseSIP(d.bytes())

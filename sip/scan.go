@@ -287,7 +287,8 @@ func (d *draft) add(line string) error {
 		return bad("a header line without a name")
 	}
 	name, value = fullName(name), strings.TrimSpace(value)
-	if strings.ContainsAny(value, "\r\x00") {
+	if strings.Contains(value, "\r") || strings.Count(value, "\x00") != strings.Count(value, "\\\x00") {
+		// A zero byte may stand behind a backslash in quotes (RFC 3261 §25.1, quoted-pair).
 		return bad("a bare CR or a zero byte in a header")
 	}
 	switch strings.ToLower(name) {
