@@ -252,11 +252,11 @@ func (a *App) openSignalling(context.Context) (err error) {
 		},
 		Phones: sip.PhoneOptions{
 			Listen: endpoints(a.file.SIP.Phones.Listen), Advertise: a.file.SIP.Phones.Advertise, Realm: a.file.SIP.Phones.Realm,
-			TLS: files(a.file.SIP.Phones.TLS),
+			NoMD5: !a.file.SIP.Phones.DigestMD5, TLS: files(a.file.SIP.Phones.TLS),
 		},
 		Outgoing: out, Numbers: plan, TrunksOf: a.lineTrunks,
 		Media: a.media, Users: a.store, Bindings: a.store.Bindings(), Dialogs: dialogs{a.store},
-		Log: a.log.Named("sip"), Metrics: a.metrics,
+		Log: a.log.Named("sip"), Security: a.log.Named("security"), Metrics: a.metrics,
 		Trace: a.traces, Limits: limits(a.file), Strain: newStrainGauge().look,
 		Line: a.isNumber, Serve: a.serve, ServePhone: a.line.ServePhone, Registered: a.registered,
 	})

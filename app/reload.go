@@ -54,15 +54,16 @@ func (a *App) Reload() error {
 // restartKeys names the keys that are read only at a start and are not what they were then.
 func restartKeys(began, next *configs.File) (keys []string) {
 	for key, differs := range map[string]bool{
-		"data":             began.Data != next.Data,
-		"languages":        !slices.Equal(began.Languages, next.Languages),
-		"timezone":         began.Timezone != next.Timezone,
-		"sip.phones.realm": began.SIP.Phones.Realm != next.SIP.Phones.Realm,
-		"media":            began.Media != next.Media,
-		"http":             began.HTTP != next.HTTP,
-		"metrics":          began.Metrics != next.Metrics,
-		"trace":            began.Trace != next.Trace,
-		"recording.format": began.Recording.Format != next.Recording.Format,
+		"data":                  began.Data != next.Data,
+		"languages":             !slices.Equal(began.Languages, next.Languages),
+		"timezone":              began.Timezone != next.Timezone,
+		"sip.phones.realm":      began.SIP.Phones.Realm != next.SIP.Phones.Realm,
+		"sip.phones.digest_md5": began.SIP.Phones.DigestMD5 != next.SIP.Phones.DigestMD5,
+		"media":                 began.Media != next.Media,
+		"http":                  began.HTTP != next.HTTP,
+		"metrics":               began.Metrics != next.Metrics,
+		"trace":                 began.Trace != next.Trace,
+		"recording.format":      began.Recording.Format != next.Recording.Format,
 		"sip.trunks.listen": fmt.Sprint(began.SIP.Trunks.Listen) != fmt.Sprint(next.SIP.Trunks.Listen) ||
 			began.SIP.Trunks.Advertise != next.SIP.Trunks.Advertise,
 		"sip.trunks.tls": began.SIP.Trunks.TLS != next.SIP.Trunks.TLS,

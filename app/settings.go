@@ -62,6 +62,9 @@ func limits(f *configs.File) sip.Limits {
 	if l.CallsPerSecond == 0 {
 		l.CallsPerSecond = sip.EngineeredCalls()
 	}
+	if l.PerNumber == 0 {
+		l.PerNumber = max(20, l.Calls/4)
+	}
 	return l
 }
 

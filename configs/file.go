@@ -233,7 +233,7 @@ type Prompts struct {
 type Limits struct {
 	Calls          int `yaml:"calls"`            // as written; File.Calls gives the number that counts
 	CallsPerSecond int `yaml:"calls_per_second"` // new ones; 0: what the machine was measured to carry
-	PerNumber      int `yaml:"per_number"`       // at once from one caller's number; 0: no limit
+	PerNumber      int `yaml:"per_number"`       // at once from one caller's number; 0: a quarter of the calls, at least 20
 }
 
 // Stop is how the server ends.
@@ -297,7 +297,6 @@ func Default() *File {
 		Transfer:  Transfer{Ring: Duration(20 * time.Second)},
 		Numbers:   Numbers{Country: "994", National: "0", International: "00"},
 		Outgoing:  Outgoing{Allow: []string{}, Hours: Always, Calls: 4, PerOperator: 2, PerNumberHour: 6, PerOperatorDay: 50, PerDay: 500},
-		Limits:    Limits{PerNumber: 4},
 		Trace:     Trace{Keep: Duration(7 * 24 * time.Hour), MemoryMB: 64},
 		Prompts:   Prompts{Whisper: true},
 		Stop:      Stop{Grace: Duration(10 * time.Minute)},

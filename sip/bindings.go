@@ -217,6 +217,12 @@ func (r *registrar) registeredAt(a netip.Addr) bool {
 	return r.table.hosts[a] > 0
 }
 
+// at says whether a user has a telephone at an address, whatever the port.
+func (r *registrar) at(user string, a netip.Addr) bool {
+	a = a.Unmap()
+	return slices.ContainsFunc(r.table.of(user), func(b *bound) bool { return b.Source.Addr() == a })
+}
+
 // all is every contact that can be reached, sorted by user: what is to be kept awake in NATs.
 func (r *registrar) all() []call.Binding {
 	var out []call.Binding

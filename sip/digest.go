@@ -53,6 +53,14 @@ type digestServer struct {
 	now    func() time.Time
 	secret [32]byte // of this process: nonces of the last one are answered by stale=true
 	used   *nonceTable
+
+	sha256Only bool      // MD5 is neither offered nor taken
+	wrong      *throttle // who guesses
+
+	// home says whether a user is registered at an address: there no wrong password mutes.
+	home func(user string, a netip.Addr) bool
+	// told of what is worth a line for whoever watches; the address is proved by our nonce.
+	told func(securityEvent, netip.Addr)
 }
 
 // newDigestServer makes one. users must not be nil; nil now means time.Now.
@@ -60,7 +68,10 @@ func newDigestServer(realm string, users Users, now func() time.Time) *digestSer
 	if now == nil {
 		now = time.Now
 	}
-	d := &digestServer{realm: realm, users: users, now: now, used: newNonceTable(maxNonces)}
+	d := &digestServer{
+		realm: realm, users: users, now: now, used: newNonceTable(maxNonces), wrong: newThrottle(now),
+		home: func(string, netip.Addr) bool { return false }, told: func(securityEvent, netip.Addr) {},
+	}
 	rand.Read(d.secret[:]) // never fails since Go 1.24
 	return d
 }
@@ -77,6 +88,9 @@ func (d *digestServer) challenge(src netip.AddrPort, agent string, stale bool) [
 	}
 	var out []string
 	for _, algorithm := range offeredTo(agent) {
+		if d.sha256Only && algorithm != algorithmSHA256 {
+			continue
+		}
 		out = append(out, fmt.Sprintf(`Digest realm="%s", nonce="%s", algorithm=%s, qop="auth"%s`,
 			realm, nonce, algorithm, tail))
 	}
@@ -120,17 +134,34 @@ func (d *digestServer) verify(req *sipmsg.Request, src netip.AddrPort) (user str
 	if verdict != digestOK {
 		return "", verdict
 	}
-	if !d.right(c, string(req.Method)) || !sameTarget(c.uri, &req.Recipient) {
-		return c.username, digestBad
-	}
-	// From here on the sender knows the secret. What is wrong with the nonce is no fault of
-	// a person: it expired, we were restarted, the phone has a new address, or it counts wrongly.
-	// A replayed request ends here too, and learns nothing by it.
+	// A nonce that is not ours for this address says nothing about who sends: it expired, we were
+	// restarted, or the phone has a new address. Whoever made it up learns nothing, costs no
+	// work, and cannot have anybody's guesses counted.
 	nonce, ok := d.readNonce(c.nonce, src.Addr())
-	if !ok || !d.used.take(nonce, c.count, d.now()) {
+	if !ok {
 		return c.username, digestStale
 	}
+	if d.wrong.muted(c.username, src.Addr()) && !d.home(c.username, src.Addr()) {
+		return c.username, digestBad // the same answer, without a look
+	}
+	if !d.right(c, string(req.Method)) || !sameTarget(c.uri, &req.Recipient) {
+		d.guessed(c.username, src.Addr())
+		return c.username, digestBad
+	}
+	// From here on the sender knows the secret. A replayed request ends here: its count is used.
+	if !d.used.take(nonce, c.count, d.now()) {
+		return c.username, digestStale
+	}
+	d.wrong.right(c.username, src.Addr())
 	return c.username, digestOK
+}
+
+// guessed notes a wrong password.
+func (d *digestServer) guessed(user string, a netip.Addr) {
+	d.told(eventWrongPassword, a)
+	if !d.home(user, a) && d.wrong.wrong(user, a) {
+		d.told(eventMuted, a)
+	}
 }
 
 // credentials finds the Authorization for our realm. Other schemes and realms are as if they
@@ -150,7 +181,11 @@ func (d *digestServer) credentials(req *sipmsg.Request) (credentials, digestVerd
 			verdict = digestBad
 			continue
 		}
-		if c.realm == d.realm {
+		switch {
+		case c.realm != d.realm:
+		case d.sha256Only && c.algorithm != algorithmSHA256:
+			verdict = digestBad
+		default:
 			return c, digestOK
 		}
 	}

@@ -156,6 +156,18 @@ func (s *Server) strangerMay(a netip.Addr, now int64) bool {
 // dropped counts a message that is not read.
 func (s *Server) dropped(f flow, why dropReason) {
 	s.met.drop(f.side(), why)
+	if why == dropSource {
+		s.security.note(eventFlood, f.side(), f.peer.Addr(), f.tcp != nil)
+	}
+}
+
+// putShort sends an answer, unless it is worth a forged source.
+func (s *Server) putShort(f flow, d *draft, b []byte) {
+	if len(b) > s.mostBytes(f, d) {
+		s.dropped(f, dropAnswer)
+		return
+	}
+	s.put(f, b)
 }
 
 // mostBytes is how long an answer to a datagram may be, math.MaxInt where that does not matter:

@@ -32,6 +32,7 @@ type arrival struct {
 	Transport string         // "udp", "tcp" or "tls"
 	Source    netip.AddrPort // where it came from, unmapped
 	Local     netip.AddrPort // the address of ours that it came to; a wildcard where the system does not say
+	Most      int            // how many bytes an answer may have; 0: any
 }
 
 // carrierOf is the carrier whose networks hold the address, nil for a stranger.
@@ -95,8 +96,20 @@ func (s *Server) knows(f flow) bool {
 }
 
 // silence does nothing for the peer, on purpose, and counts it.
-func (s *Server) silence(f flow) {
+func (s *Server) silence(f flow) { s.silenceAs(f, eventUnknownSource) }
+
+// silenceRequest is silence for a request: one that claims to belong to a call that is up is told apart.
+func (s *Server) silenceRequest(r *request) {
+	if r.ttag != "" && s.front.calls.have([]byte(r.callID)) {
+		s.silenceAs(r.from, eventForgedDialog)
+		return
+	}
+	s.silence(r.from)
+}
+
+func (s *Server) silenceAs(f flow, e securityEvent) {
 	s.met.silenced.WithLabelValues(f.side().String()).Inc()
+	s.security.note(e, f.side(), f.peer.Addr(), f.tcp != nil)
 	if f.side() != trunkSide {
 		return
 	}

@@ -18,11 +18,16 @@ type metrics struct {
 
 	outgoingRefused *prometheus.CounterVec
 	drops           map[dropKey]prometheus.Counter
+	events          *prometheus.CounterVec
 }
 
 type dropKey struct {
 	side side
 	why  dropReason
+}
+
+func (m *metrics) securityEvent(sd side, e securityEvent) {
+	m.events.WithLabelValues(sd.String(), string(e)).Inc()
 }
 
 // drop counts a message that is not read. It allocates nothing.
@@ -60,8 +65,15 @@ func newMetrics(r prometheus.Registerer, registrations func() float64, expiry fu
 		Name: "hotline_sip_dropped_total",
 		Help: "Messages that were not read, by side and by what was spent: the budget of their source or of all strangers, a queue; or a new call at overload level 4, too large a datagram of a stranger, an answer that would be worth a forged source.",
 	}, []string{"side", "why"})
+	m.events = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "hotline_sip_security_events_total",
+		Help: "What a firewall or a person may want to act on, by side and event; the log has a line of each source.",
+	}, []string{"side", "event"})
 	m.drops = make(map[dropKey]prometheus.Counter)
 	for _, sd := range []side{trunkSide, phoneSide} {
+		for _, e := range securityEvents {
+			m.events.WithLabelValues(sd.String(), string(e))
+		}
 		for _, why := range dropReasons {
 			m.drops[dropKey{sd, why}] = dropped.WithLabelValues(sd.String(), string(why))
 		}
@@ -75,7 +87,7 @@ func newMetrics(r prometheus.Registerer, registrations func() float64, expiry fu
 		Name: "hotline_sip_overload_level",
 		Help: "What becomes of new calls: 0 all are taken, 1 they hear that all lines are busy, 2 refused above the limits, 3 all refused, 4 dropped unread.",
 	}, func() float64 { return float64(level()) })
-	all := []prometheus.Collector{dropped, overload, m.refusals, m.silenced, m.outgoingRefused, trunkSeries(trunks), gauge}
+	all := []prometheus.Collector{dropped, m.events, overload, m.refusals, m.silenced, m.outgoingRefused, trunkSeries(trunks), gauge}
 	for _, sd := range []side{trunkSide, phoneSide} {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name:        "hotline_sip_certificate_expiry_seconds",

@@ -25,6 +25,7 @@ type Options struct {
 	Bindings Bindings // registrations, kept over a restart
 	Dialogs  Dialogs  // dialogs, kept over a crash
 	Log      *zap.Logger
+	Security *zap.Logger // events that a firewall may act on; nil: Log, named "security"
 	Metrics  prometheus.Registerer
 
 	// Line says whether a dialled number is one of ours. False is answered 404.
@@ -75,6 +76,7 @@ type PhoneOptions struct {
 	Listen    []string
 	Advertise string
 	Realm     string // of the digest; empty takes "hotline"
+	NoMD5     bool   // only SHA-256 is offered: telephones that know only MD5 stay outside
 	TLS       TLSFiles
 }
 

@@ -85,9 +85,10 @@ func (s *Server) receiveBad(f flow, d *draft, err error) {
 		return
 	}
 	s.log.Debug("refused", zap.Stringer("remote", f.peer), zap.Int("code", fault.code), zap.String("why", fault.why))
+	s.security.note(eventMalformed, f.side(), f.peer.Addr(), f.tcp != nil)
 	a := answer{code: fault.code, tag: newToken()}
 	s.met.refused(fault.code)
-	s.put(f, a.write(d, method))
+	s.putShort(f, d, a.write(d, method))
 }
 
 // request decides one request: what belongs to a transaction or a dialog is known from
@@ -161,7 +162,7 @@ func (s *Server) ofDialog(r *request) bool {
 func (s *Server) trunkRequest(r *request) {
 	carrier := s.carrierAt(r.from)
 	if carrier == nil {
-		s.silence(r.from)
+		s.silenceRequest(r)
 		return
 	}
 	if s.refusedEarly(r) {
@@ -182,7 +183,7 @@ func (s *Server) phoneRequest(r *request) {
 		return
 	}
 	if !s.knows(r.from) {
-		s.silence(r.from)
+		s.silenceRequest(r)
 		return
 	}
 	if s.refusedEarly(r) {
@@ -211,6 +212,7 @@ func (s *Server) refusedEarly(r *request) bool {
 		s.refuse(r, answer{code: 481})
 		return true
 	case "REFER":
+		s.security.note(eventTransferRefused, r.from.side(), r.from.peer.Addr(), r.from.tcp != nil)
 		s.refuse(r, answer{code: 403}) // a transfer is asked for in the call that it is about
 		return true
 	default:
@@ -292,14 +294,16 @@ func (s *Server) abilities(sd side) []string {
 // registerPhone hands a REGISTER to the registrar. An answer that let somebody in is
 // remembered for repeats; one that did not leaves nothing behind.
 func (s *Server) registerPhone(r *request) {
-	res := s.reg.register(r.Request, r.from.arrival())
+	from := r.from.arrival()
+	from.Most = s.mostBytes(r.from, r.draft)
+	res := s.reg.register(r.Request, from)
 	if res == nil {
 		return
 	}
 	s.met.refused(res.StatusCode)
 	b := []byte(res.String())
 	if res.StatusCode != 200 {
-		s.put(answerFlow(r), b)
+		s.putShort(answerFlow(r), r.draft, b)
 		return
 	}
 	if r.from.tcp != nil {

@@ -19,6 +19,7 @@ func (l *leg) refer(r *request, tx *serverTx) {
 	if l.flow.side() == trunkSide {
 		l.s.log.Warn("a carrier asked for a transfer, which is refused",
 			zap.String("call", string(l.info.Call)), zap.String("trunk", l.info.Trunk))
+		l.s.security.note(eventTransferRefused, trunkSide, r.from.peer.Addr(), r.from.tcp != nil)
 		tx.reply(answer{code: 403})
 		return
 	}

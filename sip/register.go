@@ -103,7 +103,8 @@ type registration struct {
 	from     arrival
 }
 
-// register answers a REGISTER completely: 200, 400, 401, 403, 420, 423 or 500.
+// register answers a REGISTER completely: 200, 400, 401, 403, 420, 423 or 500. A challenge is
+// kept to the bytes that it may have, as far as that goes.
 func (r *registrar) register(req *sipmsg.Request, from arrival) *sipmsg.Response {
 	g, err := readRegister(req, from)
 	if err != nil {
@@ -113,15 +114,18 @@ func (r *registrar) register(req *sipmsg.Request, from arrival) *sipmsg.Response
 	user, verdict := r.digest.verify(req, from.Source)
 	if verdict != digestOK {
 		// One answer for no credentials, wrong ones and unknown users: nobody can list names.
-		res := sipmsg.NewResponseFromRequest(req, 401, "Unauthorized", nil)
-		for _, c := range r.digest.challenge(from.Source, agentOf(req), verdict == digestStale) {
-			res.AppendHeader(sipmsg.NewHeader("WWW-Authenticate", c))
+		challenges := r.digest.challenge(from.Source, agentOf(req), verdict == digestStale)
+		res := challenged401(req, challenges)
+		if len(challenges) > 1 && from.Most > 0 && len(res.String()) > from.Most {
+			// Where only one fits, the one that every telephone knows.
+			i := slices.IndexFunc(challenges, func(c string) bool { return strings.Contains(c, "algorithm="+algorithmMD5) })
+			res = challenged401(req, challenges[i:i+1])
 		}
 		return res
 	}
 	if user != g.user {
 		// Nobody registers for somebody else (attack 7: calls led to another phone).
-		r.log.Warn("register for another user refused", zap.Stringer("remote", from.Source))
+		r.digest.told(eventOtherUser, from.Source.Addr())
 		return sipmsg.NewResponseFromRequest(req, 403, "Forbidden", nil)
 	}
 	if g.require != "" {
@@ -146,6 +150,14 @@ func (r *registrar) register(req *sipmsg.Request, from arrival) *sipmsg.Response
 			}
 		}
 		r.list(res, user)
+	}
+	return res
+}
+
+func challenged401(req *sipmsg.Request, challenges []string) *sipmsg.Response {
+	res := sipmsg.NewResponseFromRequest(req, 401, "Unauthorized", nil)
+	for _, c := range challenges {
+		res.AppendHeader(sipmsg.NewHeader("WWW-Authenticate", c))
 	}
 	return res
 }

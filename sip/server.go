@@ -44,6 +44,7 @@ type Server struct {
 	grumbles  grumbles
 	front     *front
 	load      *load
+	security  *security
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -101,6 +102,9 @@ func New(o Options) (*Server, error) {
 	s.hosts[trunkSide] = &advertiser{host: o.Trunks.Advertise, bind: o.Media.Addr()}
 	s.hosts[phoneSide] = &advertiser{host: o.Phones.Advertise, bind: o.Media.Addr()}
 	s.digest = newDigestServer(o.Phones.Realm, o.Users, time.Now)
+	s.digest.sha256Only = o.Phones.NoMD5
+	s.digest.told = func(e securityEvent, a netip.Addr) { s.security.note(e, phoneSide, a, true) }
+	s.digest.home = func(user string, a netip.Addr) bool { return s.reg.at(user, a) }
 	var err error
 	s.reg, err = newRegistrar(registrarOptions{
 		Digest: s.digest, Bindings: o.Bindings, Now: time.Now, Log: o.Log,
@@ -112,6 +116,11 @@ func New(o Options) (*Server, error) {
 	if s.met, err = newMetrics(o.Metrics, func() float64 { return float64(s.reg.count()) }, s.expiry, s.trunkViews, s.load.level); err != nil {
 		return nil, err
 	}
+	security := o.Security
+	if security == nil {
+		security = o.Log.Named("security")
+	}
+	s.security = newSecurity(security, s.met.securityEvent, func(a netip.Addr) bool { return s.carrierOf(a) != nil }, time.Now)
 	return s, nil
 }
 
@@ -372,6 +381,7 @@ func (s *Server) keepHouse() {
 			func() {
 				defer s.recovered("housekeeping")
 				s.reg.expire(now)
+				s.security.sweep()
 				if now.Sub(forget) > time.Minute {
 					forget = now
 					s.hosts[trunkSide].forget()
