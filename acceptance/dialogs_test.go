@@ -293,3 +293,25 @@ func TestSoundBeforeTheAnswer(t *testing.T) {
 		})
 	}
 }
+
+// Why a network ended a call stands in the call's story.
+func TestTheNetworksReason(t *testing.T) {
+	s := newServer(t)
+	s.start()
+	sipp(t, sippOptions{scenario: "network-ends", port: 6100, keys: map[string]string{"caller": "+000111199"}}).good(t)
+	story := ask[struct {
+		Events []struct {
+			Name string
+			Data map[string]string
+		}
+	}](s, "call", "trace", s.lastRecord().ID)
+	for _, e := range story.Events {
+		if e.Name == "call.ended" {
+			if e.Data["q850"] != "31" {
+				t.Errorf("call.ended says %v", e.Data)
+			}
+			return
+		}
+	}
+	t.Errorf("no call.ended in %v", story.Events)
+}

@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -104,12 +105,21 @@ func (l *Line) seal(v *visit) {
 	}
 }
 
+// networkCause is the Q.850 cause that the caller's network gave for the end, "" if none.
+func (v *visit) networkCause() string {
+	var ended *endedError
+	if errors.As(context.Cause(v.ctx), &ended) && ended.q850 != 0 {
+		return strconv.Itoa(ended.q850)
+	}
+	return ""
+}
+
 // told writes the closed record, the last event, the metrics and the log line.
 func (l *Line) told(v *visit) {
 	if v.outcome == call.Abandoned {
 		l.event(v, "call.abandoned", "phase", string(v.rec.Phase))
 	}
-	l.event(v, "call.ended", "outcome", string(v.outcome), "ended_by", string(v.endedBy))
+	l.event(v, "call.ended", "outcome", string(v.outcome), "ended_by", string(v.endedBy), "q850", v.networkCause())
 	if err := l.o.Journal.Closed(v.rec); err != nil {
 		v.log.Error("the record could not be closed", zap.Error(err))
 	}

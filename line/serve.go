@@ -23,8 +23,12 @@ var (
 	errStopping = errors.New("the server stops")
 )
 
-// An endedError says that the caller's leg has ended, and why.
-type endedError struct{ cause call.Cause }
+// An endedError says that the caller's leg has ended, and why. q850 is the network's word on it
+// (ITU-T Q.850), 0 if it said none.
+type endedError struct {
+	cause call.Cause
+	q850  int
+}
 
 func (e *endedError) Error() string { return "the caller's leg ended: " + string(e.cause) }
 
@@ -111,10 +115,10 @@ func (v *visit) listen(stopping context.Context) {
 		case e, ok := <-v.leg.Events():
 			switch {
 			case !ok:
-				v.end(&endedError{call.CauseFailed})
+				v.end(&endedError{cause: call.CauseFailed})
 				return
 			case e.Kind == call.LegEnded:
-				v.end(&endedError{e.Cause})
+				v.end(&endedError{cause: e.Cause, q850: e.Q850})
 				return
 			case e.Kind == call.LegHeld || e.Kind == call.LegResumed:
 				select {

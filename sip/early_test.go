@@ -237,3 +237,25 @@ func TestSoundBeforeTheAnswerOfWhomWeCall(t *testing.T) {
 		t.Error("told twice")
 	}
 }
+
+// What listens to early sound is of another room: its bug ends no call.
+func TestAPanicOverEarlySoundEndsNoCall(t *testing.T) {
+	h := open(t, nil, quick)
+	d := h.deskPhone("udp")
+	d.register(200)
+	g := &dialing{s: h.Server, result: make(chan rang, 1), early: func(call.Leg) { panic("a bug") }}
+	forks := h.prepare(call.Dial{Call: "c", User: testUser})
+	h.locked("dial", func() { g.begin(forks) })
+	invite := d.request("INVITE")
+	e := ear(t)
+	d.send(respond(invite, 183, "desk", "Contact: <sip:anar@192.0.2.9>\r\n", sdpFor(40000, "sendrecv")))
+	d.send(respond(invite, 200, "desk", "Contact: <sip:anar@192.0.2.9>\r\n", sdpFor(portOf(e), "sendrecv")))
+	d.request("ACK")
+	if _, err := (<-g.result).out(); err != nil {
+		t.Fatal(err)
+	}
+	hears(t, e)
+	if n := count(t, h, "hotline_panics_recovered_total", ""); n != 1 {
+		t.Errorf("%v panics counted", n)
+	}
+}

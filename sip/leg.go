@@ -103,7 +103,7 @@ func (s *Server) newLeg(info call.Info, f flow, localTag string) *leg {
 	l := &leg{
 		s: s, info: info, audio: media.Nobody, flow: f, localTag: localTag, callID: info.SIPCallID,
 		events: make(chan call.LegEvent, 64), gone: make(chan struct{}), acked: make(chan struct{}),
-		okays: make(map[uint32]*okay), jobs: &jobs{},
+		okays: make(map[uint32]*okay), jobs: &jobs{s: s},
 	}
 	l.timer.l = l
 	l.flow.witness = s.witness(info)
@@ -520,6 +520,7 @@ func (s *Server) soundLeg(l *leg, networks []netip.Prefix) (*media.Leg, error) {
 // jobs runs functions one after another on a goroutine that lives while there are any. It keeps
 // what waits for the media thread or the store away from the lock, in order.
 type jobs struct {
+	s       *Server
 	mu      sync.Mutex
 	queue   []func()
 	running bool
@@ -546,8 +547,14 @@ func (j *jobs) run() {
 		f := j.queue[0]
 		j.queue = j.queue[1:]
 		j.mu.Unlock()
-		f()
+		j.do(f)
 	}
+}
+
+// do runs one. Some are of other rooms: a bug there ends no call.
+func (j *jobs) do(f func()) {
+	defer j.s.recovered("job")
+	f()
 }
 
 // wait returns when all that was added before has run.
