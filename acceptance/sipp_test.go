@@ -19,6 +19,7 @@ type sippRun struct {
 	out  bytes.Buffer
 	done chan struct{}
 	code int
+	kill context.CancelFunc // ends it at once
 }
 
 // sippOptions say how a scenario is run.
@@ -70,7 +71,7 @@ func sipp(t testing.TB, o sippOptions) *sippRun {
 	ctx, cancel := context.WithTimeout(context.Background(), o.bound+10*time.Second)
 	c := exec.CommandContext(ctx, "sipp", append(args, o.args...)...)
 	c.Dir = dir
-	r := &sippRun{name: o.scenario, done: make(chan struct{})}
+	r := &sippRun{name: o.scenario, done: make(chan struct{}), kill: cancel}
 	c.Stdout, c.Stderr = &r.out, &r.out
 	if err := c.Start(); err != nil {
 		t.Fatalf("sipp: %v (apt-get install sip-tester)", err)

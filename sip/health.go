@@ -1,13 +1,15 @@
 package sip
 
 import (
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 )
 
-// probeSoon is the pause after an unanswered question: a dead carrier is out in less than 10 s.
-const probeSoon = 4 * time.Second
+// probeSoon is the pause while an address is in doubt, or down: one that dies is out 7 s after the
+// first question that it does not answer, one that comes back is in within 10 s.
+const probeSoon = 3 * time.Second
 
 // probeWait is how long an answer may take; RFC 3261's 32 s would call nobody dead in time.
 const probeWait = 2 * time.Second
@@ -15,7 +17,7 @@ const probeWait = 2 * time.Second
 // probe asks every address of the trunk whether it lives (OPTIONS, RFC 3261 §11) and waits for the
 // answers. It returns when to ask again.
 func (t *trunk) probe() time.Duration {
-	answers := make(chan bool, maxAddresses)
+	answers := make(chan struct{}, maxAddresses)
 	asked := 0
 	t.s.locked("probe", func() {
 		t.asked = time.Now()
@@ -24,30 +26,31 @@ func (t *trunk) probe() time.Duration {
 			t.ask(e, answers)
 		}
 	})
-	well := asked > 0
 	for range asked {
 		select {
-		case ok := <-answers:
-			well = well && ok
+		case <-answers:
 		case <-t.ctx.Done():
-			return time.Hour
+			return untilTold
 		}
 	}
-	if !well {
-		return t.s.scaled(probeSoon)
-	}
-	return t.s.scaled(t.carrier.Options)
+	pause := t.carrier.Options
+	t.s.locked("probed", func() {
+		if len(t.ends) == 0 || slices.ContainsFunc(t.ends, func(e *end) bool { return e.down || e.bad > 0 }) {
+			pause = min(probeSoon, pause)
+		}
+	})
+	return t.s.scaled(pause)
 }
 
 // ask sends one question. The lock is held.
-func (t *trunk) ask(e *end, answers chan<- bool) {
+func (t *trunk) ask(e *end, answers chan<- struct{}) {
 	s := t.s
 	decided := false
 	decide := func(ok bool) {
 		if !decided {
 			decided = true
 			t.heard(e, ok)
-			answers <- ok
+			answers <- struct{}{}
 		}
 	}
 	f, err := s.reach(e.target)
