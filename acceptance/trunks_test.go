@@ -157,7 +157,7 @@ func TestACallerWhoAsksForOurPassword(t *testing.T) {
 	s.addOperator("anar", "az,en,ru")
 	s.start()
 	op := s.operatorPhone("anar")
-	caller := sipp(t, sippOptions{scenario: "bye-challenged", port: 6331, keys: map[string]string{"caller": "+000123456789", "first": newEar(t).port()}})
+	caller := sipp(t, sippOptions{scenario: "bye-challenged", port: 6331, keys: map[string]string{"caller": "+000123456789", "first": newEar(t, "127.0.0.1").port()}})
 	taken := s.rungWithin(op, 60*time.Second)
 	if err := taken.Answer(); err != nil {
 		t.Fatal(err)
