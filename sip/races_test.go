@@ -243,9 +243,11 @@ func TestRaceOfTwoReinvites(t *testing.T) {
 		if open {
 			p.send(c.text("ACK", fmt.Sprintf("%sa%d", c.branch, c.seq), "", "", ""))
 		}
+		h.mu.Lock()
 		if l.phase != legAnswered {
 			t.Error("the call did not survive it")
 		}
+		h.mu.Unlock()
 		p.send(c.again("BYE", "", "", ""))
 		p.answer("BYE", 200)
 		causeOf(t, l)
