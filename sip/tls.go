@@ -27,8 +27,9 @@ type CarrierTLS struct {
 // rereadEvery is how often a file is looked at, at most.
 const rereadEvery = time.Second
 
-// watched is what was made of files. It is made anew when they change; what cannot be used is
-// told once, and the old stays.
+// watched is what was made of files. It is made anew when they change. What cannot be used is told
+// once, if it is still so at the next look, because files that belong together change one after
+// another; the old stays.
 type watched[T any] struct {
 	paths []string
 	read  func() (T, error)
@@ -37,6 +38,7 @@ type watched[T any] struct {
 	mu     sync.Mutex
 	looked time.Time
 	seen   string // what the files looked like when they were last read
+	bad    error  // what was wrong with them, while it is not told
 	value  T
 }
 
@@ -73,14 +75,18 @@ func (w *watched[T]) get() T {
 	w.looked = now
 	seen := w.look()
 	if seen == w.seen {
+		if w.bad != nil {
+			w.told(w.value, w.bad)
+			w.bad = nil
+		}
 		return w.value
 	}
 	w.seen = seen
 	value, err := w.read()
-	if err == nil {
+	if w.bad = err; err == nil {
 		w.value = value
+		w.told(value, nil)
 	}
-	w.told(value, err)
 	return w.value
 }
 
