@@ -55,13 +55,14 @@ type change struct {
 type bindingTable struct {
 	mu      sync.RWMutex
 	users   map[string][]*bound
-	sources map[netip.AddrPort][]string // who is reached at it; a socket may serve several users
-	hosts   map[netip.Addr]int          // how many sources there are at an address
-	live    int                         // users with at least one contact that can be reached
+	sources map[netip.AddrPort][]string   // who is reached at it; a socket may serve several users
+	hosts   map[netip.Addr]int            // how many sources there are at an address
+	proxies map[netip.Addr]map[string]int // who is reached through a proxy there, whatever its port, by how many contacts
+	live    int                           // users with at least one contact that can be reached
 }
 
 func newBindingTable() *bindingTable {
-	return &bindingTable{users: map[string][]*bound{}, sources: map[netip.AddrPort][]string{}, hosts: map[netip.Addr]int{}}
+	return &bindingTable{users: map[string][]*bound{}, sources: map[netip.AddrPort][]string{}, hosts: map[netip.Addr]int{}, proxies: map[netip.Addr]map[string]int{}}
 }
 
 // edit replaces the bindings of one user by what f makes of them, and says what that changed.
@@ -99,6 +100,9 @@ func anyReached(bs []*bound) bool {
 
 func (t *bindingTable) index(user string, bs []*bound) {
 	for _, b := range bs {
+		if b.reach == reached && len(b.Path) > 0 {
+			t.behindProxy(b.Source.Addr(), user, 1)
+		}
 		if b.reach == reached && !slices.Contains(t.sources[b.Source], user) {
 			if len(t.sources[b.Source]) == 0 {
 				t.hosts[b.Source.Addr()]++
@@ -110,6 +114,9 @@ func (t *bindingTable) index(user string, bs []*bound) {
 
 func (t *bindingTable) unindex(user string, bs []*bound) {
 	for _, b := range bs {
+		if b.reach == reached && len(b.Path) > 0 {
+			t.behindProxy(b.Source.Addr(), user, -1)
+		}
 		if len(t.sources[b.Source]) == 0 {
 			continue
 		}
@@ -122,6 +129,21 @@ func (t *bindingTable) unindex(user string, bs []*bound) {
 		} else {
 			t.sources[b.Source] = left
 		}
+	}
+}
+
+// behindProxy counts contacts of a user that are reached through a proxy.
+func (t *bindingTable) behindProxy(proxy netip.Addr, user string, n int) {
+	users := t.proxies[proxy]
+	if users == nil {
+		users = make(map[string]int)
+		t.proxies[proxy] = users
+	}
+	if users[user] += n; users[user] <= 0 {
+		delete(users, user)
+	}
+	if len(users) == 0 {
+		delete(t.proxies, proxy)
 	}
 }
 
@@ -191,8 +213,9 @@ func (r *registrar) contacts(user string) []call.Binding {
 	return out
 }
 
-// bySource says whose registration came from an address. Where several users share it, as the
-// accounts of one softphone do, it is one of them: enough for the gate, not for identity.
+// bySource says whose registration came from an address, or through a proxy at it, which connects
+// to us as it likes. Where several users share it, as the accounts of one softphone do, it is one
+// of them: enough for the gate, not for identity.
 func (r *registrar) bySource(source netip.AddrPort) (user string, ok bool) {
 	source = unmapped(source)
 	r.table.mu.RLock()
@@ -200,14 +223,17 @@ func (r *registrar) bySource(source netip.AddrPort) (user string, ok bool) {
 	if users := r.table.sources[source]; len(users) > 0 {
 		return users[0], true
 	}
+	for user := range r.table.proxies[source.Addr()] {
+		return user, true
+	}
 	return "", false
 }
 
-// usersAt is how many users are reached at an address and port.
+// usersAt is how many users are reached at an address and port, or through a proxy at that address.
 func (r *registrar) usersAt(source netip.AddrPort) int {
 	r.table.mu.RLock()
 	defer r.table.mu.RUnlock()
-	return len(r.table.sources[source])
+	return max(len(r.table.sources[source]), len(r.table.proxies[source.Addr()]))
 }
 
 // registeredAt says whether any user is reached at an address, whatever the port.

@@ -125,6 +125,10 @@ func TestAPhoneBehindAProxy(t *testing.T) {
 			}
 			_ = d.conn.Close()
 			eventually(t, "the connection is gone", func() bool { return l.flow.tcp.gone() })
+			other := h.deskPhoneAt("tcp", "127.0.0.5") // another connection of the proxy
+			other.send(other.text("OPTIONS", "sip:test", "", ""))
+			other.answer("OPTIONS", 200)
+			_ = other.conn.Close()
 			if !h.Registered(testUser) {
 				t.Fatal("not registered any longer, although the proxy may still be there")
 			}
