@@ -26,7 +26,7 @@ if [ "${states[0]}" = ok ]; then
   suite lint scripts/lint.sh
   suite build make -s build
   suite unit acceptance/netns.sh scripts/unit.sh
-  suite acceptance acceptance/netns.sh scripts/acceptance.sh
+  suite acceptance scripts/acceptance.sh
 fi
 
 failed=0
