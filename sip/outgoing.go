@@ -123,6 +123,13 @@ func (d *doorway) admit(o call.Outside) (number string, leave func(), why refusa
 	return number, sync.OnceFunc(func() { d.left(o.Operator) }), ""
 }
 
+// helps says that a number is one that no cap and no hours hold up.
+func (d *doorway) helps(number string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.among(d.rules.Emergency, number)
+}
+
 // forbids says why a number may not be called by anybody.
 func (d *doorway) forbids(number string) refusalWhy {
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -22,6 +23,7 @@ func (s *Server) DialOutside(ctx context.Context, o call.Outside) (call.Leg, err
 			zap.String("operator", o.Operator), zap.String("why", string(why)))
 		return nil, &call.DialError{Failure: call.Forbidden, Code: 403}
 	}
+	o.Emergency = o.Emergency && s.doorway.helps(number) // what is for help is said by the configuration alone
 	leg, err := s.dialRoutes(ctx, o, number)
 	if err != nil {
 		leave()
@@ -34,7 +36,12 @@ func (s *Server) DialOutside(ctx context.Context, o call.Outside) (call.Leg, err
 // dialRoutes tries one way out after the other.
 func (s *Server) dialRoutes(ctx context.Context, o call.Outside, number string) (*leg, error) {
 	var ways []route
-	s.locked("routes", func() { ways = s.routes(s.trunksOf(o.Line), o.Emergency) })
+	s.locked("routes", func() {
+		ways = s.routes(s.trunksOf(o.Line), o.Emergency)
+		if o.Emergency {
+			ways = append(ways, s.otherRoutes(ways)...) // help is called by whatever trunk there is
+		}
+	})
 	last := &call.DialError{Failure: call.Unreachable, Code: 503}
 	for _, w := range ways {
 		leg, err := s.dialRoute(ctx, o, w, number)
@@ -57,6 +64,16 @@ func (s *Server) trunksOf(line string) []string {
 		return nil
 	}
 	return s.o.TrunksOf(line)
+}
+
+// otherRoutes are the ways out that are not among these. The lock is held.
+func (s *Server) otherRoutes(known []route) (out []route) {
+	for _, r := range s.routes(nil, true) {
+		if !slices.Contains(known, r) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // dialRoute rings by one address of one trunk.

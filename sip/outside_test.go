@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -365,5 +366,58 @@ func TestNoTrunkAtAll(t *testing.T) {
 	var e *call.DialError
 	if !errors.As(err, &e) || e.Failure != call.Unreachable {
 		t.Errorf("%v", err)
+	}
+}
+
+// Help is called by whatever trunk there is, also one that the line's calls do not leave by.
+func TestHelpByAnyTrunk(t *testing.T) {
+	own, other := board(t, "127.0.0.3"), board(t, "127.0.0.4")
+	h := openTrunks(t, func(o *Options) { o.TrunksOf = func(string) []string { return []string{"own"} } }, by("own", nil, own), by("other", nil, other))
+	help := asking()
+	help.To, help.Emergency = "112", true
+	out := h.dialOut(t.Context(), help)
+	own.refuses(own.request("INVITE"), 503, "")
+	other.takes(other.request("INVITE"))
+	legOf(t, out)
+	out = h.dialOut(t.Context(), asking()) // anybody else is not
+	own.refuses(own.request("INVITE"), 503, "")
+	failure(t, out)
+	claimed := asking()
+	claimed.Emergency = true
+	out = h.dialOut(t.Context(), claimed)
+	own.refuses(own.request("INVITE"), 503, "")
+	failure(t, out)
+	other.quiet(quietTime)
+}
+
+// A trunk over a connection: made for the call, used for all of it, and one that is refused costs no
+// time.
+func TestACallOutOverAConnection(t *testing.T) {
+	theirs := newAuthority(t)
+	for _, transport := range []string{"tcp", "tls"} {
+		t.Run(transport, func(t *testing.T) {
+			var config *tls.Config
+			if transport == "tls" {
+				config = &tls.Config{Certificates: []tls.Certificate{theirs.pair("sip.carrier.example")}}
+			}
+			e, gone := exchangeAt(t, "127.0.0.3", config), exchangeAt(t, "127.0.0.4", nil)
+			_ = gone.ln.Close()
+			host := func(at netip.AddrPort) Host {
+				return Host{Host: at.Addr().String(), Port: at.Port(), Transport: transport}
+			}
+			h := openTrunks(t, nil, Carrier{Name: "carrier", To: []Host{host(gone.at), host(e.at)}, TLS: CarrierTLS{CA: theirs.file, Name: "sip.carrier.example"}})
+			out := h.dialOut(t.Context(), asking())
+			p := e.next()
+			m := p.request("INVITE")
+			if !strings.HasPrefix(m.get("Via"), "SIP/2.0/"+strings.ToUpper(transport)+" ") || !strings.Contains(m.get("Contact"), ";transport="+transport+">") {
+				t.Errorf("Via %q, Contact %q", m.get("Via"), m.get("Contact"))
+			}
+			p.takes(m)
+			legOf(t, out).Hangup(call.Reason{})
+			p.send(respond(p.request("BYE"), 200, "", "", ""))
+			if len(e.came) != 0 {
+				t.Error("a second connection was made")
+			}
+		})
 	}
 }

@@ -305,3 +305,20 @@ func TestAnotherPasswordForACarrier(t *testing.T) {
 	h.SetCarriers([]Carrier{c}) // the same: nothing happens
 	b.quiet(quietTime)
 }
+
+// A carrier that is reached over a connection brings its calls over it: that is what the Contact says.
+func TestRegisteringOverAConnection(t *testing.T) {
+	e := exchangeAt(t, "127.0.0.3", nil)
+	h := openTrunks(t, nil, Carrier{Name: "carrier", Register: Account{User: "hot", Password: "their-secret", Expires: time.Hour},
+		To: []Host{{Host: "127.0.0.3", Port: e.at.Port(), Transport: "tcp"}}})
+	p := e.next()
+	m := p.registers(3600)
+	if want := "<sip:hot@" + h.listener(trunkSide, "tcp").String() + ";transport=tcp>"; m.get("Contact") != want {
+		t.Errorf("Contact %q, want %q", m.get("Contact"), want)
+	}
+	p.at = e.at
+	_, l := h.connect(p)
+	if l.Info().Trunk != "carrier" {
+		t.Errorf("a call of %q", l.Info().Trunk)
+	}
+}
