@@ -113,6 +113,7 @@ func TestCommandsBesideAServerAndWithout(t *testing.T) {
 		t.Errorf("an open call: %v", v)
 	}
 	s.hasFields("operator list", s.jsonOf("operator", "list")["operators"].([]any)[0], "name languages state since registered call reason")
+	s.hasFields("trunk list", s.jsonOf("trunk", "list")["trunks"].([]any)[0], "name up registered in out calls hosts")
 	s.hasFields("queue show", s.jsonOf("queue", "show")["queues"].([]any)[0], "name waiting longest_wait_ms calls")
 	s.hangUp(taken)
 	s.over(c)

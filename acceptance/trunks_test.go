@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,9 @@ func TestATrunkRegisters(t *testing.T) {
 	began := time.Now()
 	eventually(t, 40*time.Second, "we are registered", func() bool { return s.metric(`hotline_sip_trunk_registered{trunk="paid"}`) == 1 })
 	t.Logf("registered at the second host after %s", time.Since(began).Round(100*time.Millisecond))
+	if out, code := s.command("", "trunk", "list"); code != 0 || !regexp.MustCompile(`paid +- +yes +0 +0 +- +udp 127.0.0.3:6300, udp 127.0.0.4:6300`).MatchString(out) {
+		t.Errorf("hotline trunk list: exit %d\n%s", code, out)
+	}
 	s.stop()
 	carrier.good(t)
 	if log := s.read("serve.log"); strings.Contains(log, theirPassword) {

@@ -82,6 +82,28 @@ func (a *App) Unready() (why []string) {
 	return why
 }
 
+// Trunks implements desk.Server.
+func (a *App) Trunks() []wire.Trunk {
+	states := a.sip.Trunks()
+	out := make([]wire.Trunk, len(states))
+	for i, s := range states {
+		out[i] = wire.Trunk{Name: s.Name, In: s.In, Out: s.Out, Hosts: make([]wire.TrunkHost, len(s.Hosts))}
+		if s.Asked {
+			out[i].Up = &s.Up
+		}
+		if s.Registers {
+			out[i].Registered = &s.Registered
+		}
+		if s.Calls > 0 {
+			out[i].Calls = &s.Calls
+		}
+		for j, h := range s.Hosts {
+			out[i].Hosts[j] = wire.TrunkHost{Address: h.Address.String(), Transport: h.Transport, Up: h.Up}
+		}
+	}
+	return out
+}
+
 // Client is the commands' way to a data folder: through the running server, or where none
 // runs straight into the rows, with the folder locked. done must be called at the end.
 func Client(f *configs.File) (client *control.Client, done func(), err error) {

@@ -152,6 +152,11 @@ func (c *Client) Queues(ctx context.Context) (wire.Queues, error) {
 	return get[wire.Queues](ctx, c, "queues")
 }
 
+// Trunks shows how the carriers are.
+func (c *Client) Trunks(ctx context.Context) (wire.Trunks, error) {
+	return get[wire.Trunks](ctx, c, "trunks")
+}
+
 // Operators shows what each does.
 func (c *Client) Operators(ctx context.Context) (wire.Operators, error) {
 	return get[wire.Operators](ctx, c, "operators")

@@ -60,6 +60,7 @@ type Server interface {
 	Drain(until time.Time) error
 	Calls() int        // here now
 	Unready() []string // why it would not take a call now; none: it would
+	Trunks() []wire.Trunk
 }
 
 // Errors the parts answer with; each becomes a status.
@@ -102,6 +103,7 @@ func New(o Options) *Desk {
 		"GET /api/v1/recordings":                d.recordings,
 		"GET /api/v1/recordings/verify":         d.verify,
 		"GET /api/v1/queues":                    d.live(d.queues),
+		"GET /api/v1/trunks":                    d.live(d.trunks),
 		"GET /api/v1/operators":                 d.live(d.operators),
 		"POST /api/v1/operators/{name}/pause":   d.live(d.pause),
 		"POST /api/v1/operators/{name}/resume":  d.live(d.resume),

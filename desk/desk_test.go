@@ -157,6 +157,13 @@ func (h serverOf) Drain(until time.Time) error {
 }
 func (h serverOf) Calls() int        { return 3 }
 func (h serverOf) Unready() []string { return h.unready }
+func (h serverOf) Trunks() []wire.Trunk {
+	yes, two := true, 2
+	return []wire.Trunk{
+		{Name: "carrier", In: 1, Hosts: []wire.TrunkHost{}},
+		{Name: "paid", Up: &yes, Registered: &yes, Out: 1, Calls: &two, Hosts: []wire.TrunkHost{{Address: "203.0.113.9:5060", Transport: "udp", Up: true}}},
+	}
+}
 
 func newDesk(h *house) *Desk {
 	return New(Options{Calls: h, Traces: tracesOf{h}, Floor: floorOf{h}, Users: usersOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
@@ -174,7 +181,7 @@ func ask(t *testing.T, h http.Handler, method, path, body string) (*http.Respons
 func TestTheJSONOfTheAPI(t *testing.T) {
 	d := newDesk(&house{})
 	for name, path := range map[string]string{
-		"calls": "calls", "trace": "calls/talked/trace", "queues": "queues", "operators": "operators", "users": "users",
+		"calls": "calls", "trace": "calls/talked/trace", "queues": "queues", "operators": "operators", "trunks": "trunks", "users": "users",
 		"recordings": "recordings", "verify": "recordings/verify", "version": "version", "drain": "drain",
 	} {
 		res, got := ask(t, d.API(), "GET", "/api/v1/"+path, "")

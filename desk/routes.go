@@ -128,6 +128,10 @@ func (d *Desk) queues(*http.Request) (any, error) {
 	return out, nil
 }
 
+func (d *Desk) trunks(*http.Request) (any, error) {
+	return wire.Trunks{Trunks: d.o.Server.Trunks()}, nil
+}
+
 func (d *Desk) operators(*http.Request) (any, error) {
 	snap := d.o.Floor.Snapshot()
 	out := wire.Operators{Operators: make([]wire.Operator, len(snap.Operators))}

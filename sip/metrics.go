@@ -35,7 +35,7 @@ func (m *metrics) drop(sd side, why dropReason) { m.drops[dropKey{sd, why}].Inc(
 
 // newMetrics registers the series. registrations, the number of users with a phone, is asked at each scrape.
 // expiry says how long the certificate of a side is good.
-func newMetrics(r prometheus.Registerer, registrations func() float64, expiry func(side, time.Time) (time.Duration, bool), trunks func() []trunkView, level func() int) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, registrations func() float64, expiry func(side, time.Time) (time.Duration, bool), trunks func() []TrunkState, level func() int) (*metrics, error) {
 	m := &metrics{
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_sip_refusals_total",
@@ -139,7 +139,7 @@ func (m *metrics) refused(code int) {
 }
 
 // trunkSeries are the series of trunks, read at each scrape.
-type trunkSeries func() []trunkView
+type trunkSeries func() []TrunkState
 
 var (
 	trunkUp = prometheus.NewDesc("hotline_sip_trunk_up",
@@ -160,10 +160,10 @@ func (t trunkSeries) Describe(to chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (t trunkSeries) Collect(to chan<- prometheus.Metric) {
 	for _, v := range t() {
-		to <- prometheus.MustNewConstMetric(trunkUp, prometheus.GaugeValue, one(v.up), v.name)
-		to <- prometheus.MustNewConstMetric(trunkRegistered, prometheus.GaugeValue, one(v.registered || !v.registers), v.name)
-		to <- prometheus.MustNewConstMetric(trunkCalls, prometheus.GaugeValue, float64(v.in), v.name, "in")
-		to <- prometheus.MustNewConstMetric(trunkCalls, prometheus.GaugeValue, float64(v.out), v.name, "out")
+		to <- prometheus.MustNewConstMetric(trunkUp, prometheus.GaugeValue, one(v.Up), v.Name)
+		to <- prometheus.MustNewConstMetric(trunkRegistered, prometheus.GaugeValue, one(v.Registered || !v.Registers), v.Name)
+		to <- prometheus.MustNewConstMetric(trunkCalls, prometheus.GaugeValue, float64(v.In), v.Name, "in")
+		to <- prometheus.MustNewConstMetric(trunkCalls, prometheus.GaugeValue, float64(v.Out), v.Name, "out")
 	}
 }
 

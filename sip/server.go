@@ -113,7 +113,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the registrations: %w", err)
 	}
-	if s.met, err = newMetrics(o.Metrics, func() float64 { return float64(s.reg.count()) }, s.expiry, s.trunkViews, s.load.level); err != nil {
+	if s.met, err = newMetrics(o.Metrics, func() float64 { return float64(s.reg.count()) }, s.expiry, s.Trunks, s.load.level); err != nil {
 		return nil, err
 	}
 	security := o.Security

@@ -336,23 +336,41 @@ func (s *Server) TrunksUp() (up, probed int) {
 	return up, probed
 }
 
-// trunkViews are what the series of trunks show, by name.
-func (s *Server) trunkViews() (out []trunkView) {
+// A TrunkState is what is known of a carrier now.
+type TrunkState struct {
+	Name       string
+	Asked      bool // whether its health is looked at
+	Up         bool // calls may leave by it, as far as we know; one that takes none is never asked and up
+	Registers  bool // whether it wants us to
+	Registered bool
+	In, Out    int // calls there are
+	Calls      int // as many as there may be; 0: no limit of its own
+	Hosts      []HostState
+}
+
+// A HostState is one address of a carrier, in the order to be tried.
+type HostState struct {
+	Address   netip.AddrPort
+	Transport string
+	Up        bool
+}
+
+// Trunks are the carriers, by name.
+func (s *Server) Trunks() (out []TrunkState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, t := range s.trunks {
-		out = append(out, trunkView{
-			name: name, up: !t.probed() || t.up(), registers: t.carrier.Register.User != "", registered: t.registered, in: t.calls.in, out: t.calls.out,
-		})
+		state := TrunkState{
+			Name: name, Asked: t.probed(), Up: !t.probed() || t.up(), Registers: t.carrier.Register.User != "", Registered: t.registered,
+			In: t.calls.in, Out: t.calls.out, Calls: t.carrier.Calls,
+		}
+		for _, e := range t.ends {
+			state.Hosts = append(state.Hosts, HostState{Address: e.at, Transport: e.transport, Up: !e.down})
+		}
+		out = append(out, state)
 	}
-	slices.SortFunc(out, func(a, b trunkView) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(out, func(a, b TrunkState) int { return cmp.Compare(a.Name, b.Name) })
 	return out
-}
-
-type trunkView struct {
-	name                      string
-	up, registers, registered bool
-	in, out                   int
 }
 
 // counts has a leg counted as a call with a trunk until it ends. The lock is held.

@@ -155,6 +155,29 @@ type Waiting struct {
 	Offered  *string `json:"offered"` // the operator being rung
 }
 
+// Trunks answers GET trunks.
+type Trunks struct {
+	Trunks []Trunk `json:"trunks"`
+}
+
+// A Trunk is what is known of a carrier now.
+type Trunk struct {
+	Name       string      `json:"name"`
+	Up         *bool       `json:"up"`         // null: its health is not looked at
+	Registered *bool       `json:"registered"` // null: it does not want us to
+	In         int         `json:"in"`         // calls there are
+	Out        int         `json:"out"`
+	Calls      *int        `json:"calls"` // as many as there may be; null: no limit of its own
+	Hosts      []TrunkHost `json:"hosts"` // where calls out go, in the order to be tried
+}
+
+// A TrunkHost is one address of a carrier.
+type TrunkHost struct {
+	Address   string `json:"address"`
+	Transport string `json:"transport"`
+	Up        bool   `json:"up"`
+}
+
 // Operators answers GET operators.
 type Operators struct {
 	Operators []Operator `json:"operators"`

@@ -38,6 +38,7 @@ type cli struct {
 	User      userCmd      `cmd:"" help:"Who works here."`
 	Operator  operatorCmd  `cmd:"" help:"See, pause and resume operators."`
 	Queue     queueCmd     `cmd:"" help:"See the queues."`
+	Trunk     trunkCmd     `cmd:"" help:"See the carriers."`
 	Call      callCmd      `cmd:"" help:"See calls."`
 	Recording recordingCmd `cmd:"" help:"List and verify recordings."`
 	Reload    reloadCmd    `cmd:"" help:"Read the configuration file again."`

@@ -263,6 +263,8 @@ func TestBesideAServer(t *testing.T) {
 	}{
 		{"queue show", 0, `general +0 +0s`},
 		{"queue show -o json", 0, `"queues": \[`},
+		{"trunk list", 0, `HOSTS`},
+		{"trunk list -o json", 0, `"registered": null`},
 		{"operator list", 0, `aysel +offline`},
 		{"operator list -o json", 0, `"state": "offline"`},
 		{"operator pause nobody", exitNotSo, ``},
