@@ -3,6 +3,7 @@ package recording
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -308,5 +309,19 @@ func TestWhatStoodThereStays(t *testing.T) {
 	}
 	if b, err := os.ReadFile(there); err != nil || string(b) != "somebody's" {
 		t.Errorf("what stood there is %q now, %v", b, err)
+	}
+}
+
+// A recording that is sealed while its turn to be synced comes is no trouble of the disk.
+func TestASyncOfAClosedFile(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "call.wav"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(datasync(f), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := datasync(f); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("a closed file: %v, want %v", err, fs.ErrClosed)
 	}
 }

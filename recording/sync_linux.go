@@ -2,6 +2,7 @@ package recording
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -14,15 +15,21 @@ func datasync(f *os.File) error {
 		return fmt.Errorf("fdatasync: %w", err)
 	}
 	var failed error
+	open := false
 	err = c.Control(func(fd uintptr) {
+		open = true
 		for {
 			if failed = unix.Fdatasync(int(fd)); failed != unix.EINTR {
 				return
 			}
 		}
 	})
-	if err == nil {
+	switch {
+	case err == nil:
 		err = failed
+	case !open:
+		// Sealed and closed in the same moment. Control has no name for it that others know.
+		err = fmt.Errorf("%w: %w", fs.ErrClosed, err)
 	}
 	if err != nil {
 		return fmt.Errorf("fdatasync: %w", err)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measured figures, as ratios in one run: what a relayed packet costs, and the packages' benchmarks.
+# Measured figures: what a relayed packet costs, as ratios in one run, how many calls a second this
+# machine carries, and the packages' benchmarks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +10,12 @@ gcc -O2 -Wall -Wextra -o bench/bin/floor bench/floor/floor.c
 go build -o bench/bin/relay ./bench/relay
 bench/bin/relay -floor bench/bin/floor
 
-packages=$(grep -l '^func Benchmark' --include='*_test.go' -r recording queue | xargs -r -n1 dirname | sort -u | sed 's,^,./,')
+echo
+make -s build
+go build -o bench/bin/calls ./bench/calls
+acceptance/netns.sh bench/bin/calls
+
+packages=$(grep -l '^func Benchmark' --include='*_test.go' -r recording queue sip | xargs -r -n1 dirname | sort -u | sed 's,^,./,')
 if [ -n "$packages" ]; then
   echo
   # shellcheck disable=SC2086 # a list of words
