@@ -282,6 +282,28 @@ func TestARouteThatChangesTheTransport(t *testing.T) {
 	}
 }
 
+// The answer to an INVITE whose connection is gone goes to where its Via leads (RFC 3261 §18.2.2).
+func TestAnAnswerFindsAnotherWay(t *testing.T) {
+	h := open(t, nil, nil)
+	e := exchangeAt(t, "127.0.0.1", nil)
+	p := h.carrierBy("tcp")
+	c := p.dials()
+	c.contact = "<sip:caller@" + e.at.String() + ">"
+	p.send(strings.Replace(c.invite(), "TCP "+p.at.String(), "TCP "+e.at.String(), 1))
+	l := next(t, h.legs)
+	_ = p.conn.Close()
+	eventually(t, "the connection is gone", func() bool { return l.flow.tcp.gone() })
+	if err := l.Answer(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again := e.next()
+	c.took(again.answer("INVITE", 200))
+	again.send(c.ack(""))
+	<-l.acked
+	l.Hangup(call.Reason{})
+	again.request("BYE") // by the connection that lives
+}
+
 // A registration is made again when its connection is gone: the carrier may know no other way.
 func TestARegistrationOutlivesItsConnection(t *testing.T) {
 	e := exchangeAt(t, "127.0.0.1", nil)

@@ -197,15 +197,21 @@ func (l *leg) otherConnection() (flow, bool) {
 		}
 		return l.flow, false
 	}
+	return s.otherOf(l.info.Trunk, l.flow)
+}
+
+// otherOf is another connection of a carrier from where the one of f came, spoken on as that was;
+// f itself where there is none.
+func (s *Server) otherOf(trunk string, f flow) (flow, bool) {
 	for _, c := range s.conns {
-		if c.side != trunkSide || c.gone() || c.secure != l.flow.tcp.secure || c.peer.Addr() != l.flow.peer.Addr() {
+		if c.side != trunkSide || c.gone() || c.secure != f.tcp.secure || c.peer.Addr() != f.peer.Addr() {
 			continue
 		}
-		if carrier := s.carrierAt(c.flow()); carrier != nil && carrier.Name == l.info.Trunk {
+		if carrier := s.carrierAt(c.flow()); carrier != nil && carrier.Name == trunk {
 			return c.flow(), true
 		}
 	}
-	return l.flow, false
+	return f, false
 }
 
 // bye ends the dialog at the peer, at once or, while our 200 is not acknowledged, as soon as it

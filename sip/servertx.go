@@ -102,6 +102,7 @@ func (tx *serverTx) reply(a answer) {
 	a.tag = tx.tag
 	tx.last = a.write(tx.req.draft, tx.req.method)
 	tx.s.met.refused(a.code)
+	tx.turn()
 	tx.s.put(tx.answer, tx.last)
 	if a.code < 200 {
 		return
@@ -143,6 +144,45 @@ func (tx *serverTx) acknowledged() {
 		return
 	}
 	tx.end = tx.s.after(tx.s.times.T4, tx.terminate) // timer I
+}
+
+// turn finds another way for the answer when the connection of the request is gone: a connection that
+// took its place, or with a carrier one that we make to where its Via leads (RFC 3261 §18.2.2).
+func (tx *serverTx) turn() {
+	f := tx.answer
+	if f.tcp == nil || f.alive() {
+		return
+	}
+	s, ok := tx.s, false
+	switch carrier := s.carrierAt(f); {
+	case f.side() == phoneSide:
+		if tx.leg == nil {
+			return
+		}
+		f, ok = tx.leg.otherConnection()
+	case carrier != nil:
+		if f, ok = s.otherOf(carrier.Name, f); ok {
+			break
+		}
+		via := tx.req.Via()
+		port := uint16(5060)
+		switch {
+		case via.Port > 0 && via.Port <= 65535:
+			port = uint16(via.Port)
+		case f.transport() == "tls":
+			port = 5061
+		}
+		to := target{transport: f.transport(), at: withPort(f.peer, port), trunk: carrier.Name}
+		if to.transport == "tls" {
+			to.host = s.proves(carrier.Name, via.Host)
+		}
+		there, err := s.reach(to)
+		f, ok = there, err == nil
+	}
+	if ok {
+		f.witness = tx.answer.witness
+		tx.answer = f
+	}
 }
 
 func (tx *serverTx) terminate() {
