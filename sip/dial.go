@@ -39,6 +39,7 @@ type fork struct {
 	heard    bool   // a provisional came
 	rang     bool   // one that says more than 100
 	unwanted bool   // to be cancelled as soon as that is allowed
+	why      string // value of the Reason header of that
 	done     bool   // has a final answer, or none is waited for
 	code     int    // of a final refusal
 	tag      string // To tag of the 2xx we took
@@ -206,7 +207,7 @@ func (k *fork) answered(r *response) {
 		k.patience.stop()
 		if k.unwanted {
 			k.unwanted = false
-			k.dial.s.askCancel(k.tx, "")
+			k.dial.s.askCancel(k.tx, k.why)
 			return
 		}
 		k.ringing(r.StatusCode)
@@ -404,7 +405,7 @@ func (k *fork) cancel(reason string) {
 	if k.heard {
 		k.dial.s.askCancel(k.tx, reason)
 	} else {
-		k.unwanted = true
+		k.unwanted, k.why = true, reason
 		k.tx.repeat.stop()
 	}
 	if !k.done {

@@ -540,3 +540,22 @@ func TestAPhoneThatLosesIsToldThatAnotherAnswered(t *testing.T) {
 		t.Error(r.err)
 	}
 }
+
+// A telephone that has said nothing yet is told as soon as that is allowed, and why.
+func TestAPhoneThatLosesBeforeItRings(t *testing.T) {
+	h := open(t, nil, nil)
+	first, second := h.deskPhone("udp"), h.deskPhone("udp")
+	second.id += "second"
+	first.register(200)
+	second.register(200)
+	got := h.dial(t.Context(), call.Dial{Call: "c"})
+	a, b := first.request("INVITE"), second.request("INVITE")
+	second.send(respond(b, 200, "two", "Contact: <sip:anar@192.0.2.9>\r\n", sdpFor(40000, "sendrecv")))
+	if r := <-got; r.err != nil {
+		t.Fatal(r.err)
+	}
+	first.send(respond(a, 180, "one", "", ""))
+	if cancel := first.request("CANCEL"); !strings.Contains(cancel.get("Reason"), "cause=200") {
+		t.Errorf("CANCEL %v", cancel.head)
+	}
+}
