@@ -34,7 +34,11 @@ func sessionOf(r *request) (sdp []byte, refusal answer, ok bool) {
 	case kind == "application/sdp":
 		return body, answer{}, true
 	case strings.HasPrefix(kind, "multipart/"):
-		if sdp := partSDP(body, params["boundary"]); sdp != nil {
+		sdp, whole := partSDP(body, params["boundary"])
+		switch {
+		case !whole:
+			return nil, answer{code: 413}, false
+		case sdp != nil:
 			return sdp, answer{}, true
 		}
 	case optional(r.draft):
@@ -65,26 +69,27 @@ func acceptsSDP(d *draft) bool {
 	return false
 }
 
-// partSDP finds the session description in a multipart body.
-func partSDP(body []byte, boundary string) []byte {
+// partSDP finds the first session description in a multipart body. whole is false where the body
+// has more parts than we read.
+func partSDP(body []byte, boundary string) (sdp []byte, whole bool) {
 	if boundary == "" {
-		return nil
+		return nil, true
 	}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
-	for range maxParts {
+	for parts := 0; ; parts++ {
 		part, err := reader.NextPart()
 		if err != nil {
-			return nil
+			return sdp, true
+		}
+		if parts == maxParts {
+			return nil, false
 		}
 		kind, _, err := mime.ParseMediaType(part.Header.Get("Content-Type"))
-		if err != nil || kind != "application/sdp" {
+		if err != nil || kind != "application/sdp" || sdp != nil {
 			continue
 		}
-		sdp, err := io.ReadAll(io.LimitReader(part, maxSDP))
-		if err != nil {
-			return nil
+		if sdp, err = io.ReadAll(io.LimitReader(part, maxSDP)); err != nil {
+			return nil, true
 		}
-		return sdp
 	}
-	return nil
 }

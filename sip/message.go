@@ -45,7 +45,9 @@ func newParser() *sipmsg.Parser {
 			readers[name] = p
 		}
 	}
-	return sipmsg.NewParser(sipmsg.WithHeadersParsers(readers))
+	p := sipmsg.NewParser(sipmsg.WithHeadersParsers(readers))
+	p.MaxMessageLength = 2 * maxStream // the limit is the scan's; what it has spelled out may be longer
+	return p
 }
 
 // parseMessage makes a *request or a *response of a draft.

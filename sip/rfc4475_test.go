@@ -79,7 +79,7 @@ var rfc4475 = map[string]struct{ trunk, phone []int }{
 }
 
 // tortureFiles reads the messages where the library keeps them.
-func tortureFiles(t *testing.T) map[string][]byte {
+func tortureFiles(t testing.TB) map[string][]byte {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/emiago/sipgo").Output()
 	if err != nil {
@@ -133,6 +133,7 @@ func (h *house) verdict(p *peer, b []byte, silent bool) int {
 		default:
 		}
 		if m, ok := p.read(30 * time.Millisecond); ok && m.code() >= 200 {
+			p.left = append(p.left, m)
 			return m.code()
 		} else if !ok && silent && len(h.legs) == 0 {
 			return silence
@@ -141,29 +142,65 @@ func (h *house) verdict(p *peer, b []byte, silent bool) int {
 	return silence
 }
 
+// due4475 are headers that a refusal from the trunk side must hold.
+var due4475 = map[string]string{
+	"intmeth": "Allow: " + allowTrunks,
+	"esc02":   "Allow: " + allowTrunks,
+	"bext01":  "Unsupported: nothingSupportsThis, nothingSupportsThisEither",
+	"invut":   "Accept: application/sdp",
+	"sdp01":   "Accept: application/sdp",
+}
+
 func TestRFC4475FromACarrier(t *testing.T) {
-	for _, network := range []string{"udp", "tcp"} {
+	for _, network := range []string{"udp", "tcp", "tls"} {
 		for name, bytesOf := range tortureFiles(t) {
 			t.Run(network+" "+name, func(t *testing.T) {
 				t.Parallel()
-				h := open(t, func(o *Options) { o.Line = func(string) bool { return true } }, fastTimes)
-				at := h.trunk
-				if network == "tcp" {
-					at = h.listener(trunkSide, "tcp")
-				}
+				h := open(t, func(o *Options) {
+					o.Line = func(string) bool { return true }
+					if network == "tls" {
+						newAuthority(t).overTLS(o)
+					}
+				}, fastTimes)
 				want := rfc4475[name].trunk
-				if network == "tcp" && name == "clerr" {
+				if network != "udp" && name == "clerr" {
 					want = []int{silence} // it waits for the rest of the body
 				}
-				if got := h.verdict(peerAt(t, network, "127.0.0.1", at), reachable(bytesOf), slices.Contains(want, silence)); !slices.Contains(want, got) {
+				if network != "udp" && name == "dblreq" {
+					want = []int{405, aCall} // on a stream the second request is one; it is seen here sooner or later
+				}
+				p := h.carrierBy(network)
+				if got := h.verdict(p, reachable(bytesOf), slices.Contains(want, silence)); !slices.Contains(want, got) {
 					t.Errorf("verdict %d, want one of %d", got, want)
 				}
+				h.afterTorture(p, network, name)
 				if n := count(t, h, "hotline_panics_recovered_total", ""); n != 0 {
 					t.Errorf("%v panics", n)
 				}
 			})
 		}
 	}
+}
+
+// afterTorture looks at what a message left behind: the headers of its answer, and the way it came by,
+// which is good for an honest request unless nobody could know where one begins.
+func (h *house) afterTorture(p *peer, network, name string) {
+	h.t.Helper()
+	if due := due4475[name]; due != "" && (len(p.left) == 0 || !slices.Contains(p.left[0].head, due)) {
+		h.t.Errorf("no %q in %v", due, p.left)
+	}
+	if network != "udp" {
+		switch name {
+		case "ncl", "mcl01", "clerr", "inv2543": // inv2543 says no length at all
+			p.end()
+			return
+		case "dblreq":
+			return // there the second request is one
+		}
+	}
+	c := p.dials()
+	p.send(c.text("OPTIONS", c.branch, "", "", ""))
+	p.want("200 to OPTIONS", func(m message) bool { return m.code() == 200 && m.get("Call-ID") == c.id })
 }
 
 func TestRFC4475FromAStranger(t *testing.T) {
