@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/tools.sh gcc libc6-dev
+scripts/tools.sh gcc libc6-dev iproute2
 mkdir -p bench/bin
 gcc -O2 -Wall -Wextra -o bench/bin/floor bench/floor/floor.c
 go build -o bench/bin/relay ./bench/relay
