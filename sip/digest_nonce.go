@@ -4,8 +4,8 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"net/netip"
 	"sync"
 	"time"
@@ -20,9 +20,14 @@ const (
 	// 13 registrations a second, more than the phones of any one machine make.
 	maxNonces = 4096
 
-	nonceHead = 16 // 8 bytes of time, 8 of chance
-	nonceMAC  = 16
+	// Short, because a challenge may be little longer than the REGISTER that it answers.
+	nonceTime = 6             // bytes of milliseconds
+	nonceHead = nonceTime + 6 // and of chance
+	nonceMAC  = 12
 )
+
+// nonceText is how a nonce is written.
+var nonceText = base64.RawURLEncoding.Strict()
 
 // A nonce is one that we made, with when.
 type nonce struct {
@@ -35,9 +40,11 @@ type nonce struct {
 // its answer. The chance keeps two phones behind one address from sharing a count.
 func (d *digestServer) makeNonce(addr netip.Addr) string {
 	var b [nonceHead]byte
-	binary.BigEndian.PutUint64(b[:8], uint64(d.now().UnixMilli()))
-	rand.Read(b[8:])
-	return hex.EncodeToString(append(b[:], d.nonceProof(b[:], addr)...))
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(d.now().UnixMilli()))
+	copy(b[:], ms[8-nonceTime:])
+	rand.Read(b[nonceTime:])
+	return nonceText.EncodeToString(append(b[:], d.nonceProof(b[:], addr)...))
 }
 
 func (d *digestServer) nonceProof(head []byte, addr netip.Addr) []byte {
@@ -51,7 +58,7 @@ func (d *digestServer) nonceProof(head []byte, addr netip.Addr) []byte {
 
 // readNonce says whether s is a nonce that we made for addr and that may still be used.
 func (d *digestServer) readNonce(s string, addr netip.Addr) (nonce, bool) {
-	b, err := hex.DecodeString(s)
+	b, err := nonceText.DecodeString(s)
 	if err != nil || len(b) != nonceHead+nonceMAC {
 		return nonce{}, false
 	}
@@ -60,7 +67,9 @@ func (d *digestServer) readNonce(s string, addr netip.Addr) (nonce, bool) {
 	}
 	var n nonce
 	copy(n.id[:], b)
-	n.made = time.UnixMilli(int64(binary.BigEndian.Uint64(b[:8])))
+	var ms [8]byte
+	copy(ms[8-nonceTime:], b)
+	n.made = time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:])))
 	age := d.now().Sub(n.made)
 	// A clock that was set back makes old nonces look new: a second is let pass, no more.
 	return n, age >= -time.Second && age < nonceLife

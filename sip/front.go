@@ -144,6 +144,40 @@ func (s *Server) phoneLane(f flow, b []byte, inCall bool, now int64) (lane, drop
 	return strangerLane, ""
 }
 
+// charge spends one message of a connection. Who is known and too fast is read later, so that TCP
+// slows the peer down; a stranger is cut off: false.
+func (c *tcpConn) charge() bool {
+	g, s := c.s.front, c.s
+	for {
+		now := time.Now().UnixNano()
+		users := 0
+		if c.side == phoneSide {
+			users = s.reg.usersAt(c.peer)
+		}
+		var may bool
+		switch {
+		case c.side == trunkSide: // strangers are not let in here
+			may = g.carriers.take(g.carriers.ofPort(c.peer), now, 1)
+		case users > 0:
+			may = g.phones.take(g.phones.ofPort(c.peer), now, users)
+		case !s.strangerMay(c.peer.Addr(), now):
+			s.dropped(c.flow(), dropSource)
+			return false
+		case !g.together.take(0, now, 1):
+			s.dropped(c.flow(), dropAll)
+			return false
+		default:
+			return true
+		}
+		if may || c.gone() || !s.pause(slowDown) {
+			return may
+		}
+	}
+}
+
+// slowDown is how long a connection that is too fast waits until it is looked at again.
+const slowDown = 20 * time.Millisecond
+
 // strangerMay spends one message of a source that nobody knows.
 func (s *Server) strangerMay(a netip.Addr, now int64) bool {
 	b := s.front.strangers

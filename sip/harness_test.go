@@ -86,7 +86,7 @@ func open(t *testing.T, change func(*Options), fast func(*timing)) *house {
 }
 
 // engineAt opens an engine that ends with the test.
-func engineAt(t *testing.T, listen netip.Addr) *media.Engine {
+func engineAt(t testing.TB, listen netip.Addr) *media.Engine {
 	t.Helper()
 	first := 20000 + os.Getpid()%200*100
 	engine, err := media.New(media.Options{

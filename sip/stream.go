@@ -402,6 +402,9 @@ func (c *tcpConn) message(b []byte, end int) (used int, ok bool) {
 		err = &scanError{code: 413, why: "too large"}
 	}
 	c.whole = true
+	if !c.charge() {
+		return 0, false
+	}
 	c.s.receiveRaw(c.flow(), d, err, b[:end+length])
 	return end + length, !c.gone()
 }
