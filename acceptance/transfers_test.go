@@ -329,19 +329,20 @@ var transfers = []struct {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		p.rung(p.colleague)
+		c := p.rung(p.colleague)
 		<-consult.Ringing()
 		if err := p.first.TransferTo(within(p.t, 10*time.Second), "sip:"+p.operators[1]+"@127.0.0.1:5070", consult); err != nil {
 			p.t.Fatal(err)
 		}
-		c := p.rung(p.colleague) // anew, in the caller's name
-		if err := c.Answer(); err != nil {
+		if err := c.Answer(); err != nil { // the same ringing went on, for the caller
 			p.t.Fatal(err)
 		}
 		c.Media().Say(0.3, 600)
 		p.hears(p.caller, 600)
+		p.over(consult)
 		p.over(p.first)
 		p.ends(p.operators[1])
+		p.over(c)
 	}},
 	{"a consult, and back to the caller", func(p *handing) {
 		c, consult := p.consult(p.operators[1], p.colleague)
