@@ -222,10 +222,7 @@ func (l *leg) bye() {
 		return
 	}
 	l.dropOkays()
-	if n := l.news; n.waits() && n.goodbye == nil {
-		l.news = nil
-		late := l.s.after(newsLimit, func() { n.goodbye() })
-		n.goodbye = func() { late.stop(); n.goodbye = func() {}; l.bye() }
+	if l.news.delay(l.bye) {
 		return
 	}
 	o := l.outgoing("BYE")

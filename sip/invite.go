@@ -66,6 +66,12 @@ func (s *Server) inviteFromPhone(r *request) {
 	if r.from.tcp != nil {
 		r.from.tcp.vouched.Store(true)
 	}
+	if r.draft.has("Replaces") {
+		// It wants to take a call over that another telephone has (RFC 3891). Nobody learns of the
+		// dialogs of others here, so it cannot name one; a new call is not what its user wants.
+		s.refuse(r, answer{code: 481})
+		return
+	}
 	s.invited(r, arriving{
 		info: call.Info{
 			Call: call.NewID(), Role: call.RoleOperator, User: user, From: call.Number(user),

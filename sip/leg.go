@@ -82,8 +82,7 @@ type leg struct {
 	timer             sessionTimer
 	reason            string // value of the Reason header of our BYE or refusal
 
-	referred bool // a REFER has been here
-	news     *notifier
+	news news // of the transfers that the telephone asks for
 
 	after []func() // what is to be done when the leg has ended; the lock is held then
 	early *early   // this is a dialog that a provisional answer to our INVITE has begun; nil: it is not
@@ -105,7 +104,7 @@ func (s *Server) newLeg(info call.Info, f flow, localTag string) *leg {
 		events: make(chan call.LegEvent, 64), gone: make(chan struct{}), acked: make(chan struct{}),
 		okays: make(map[uint32]*okay), jobs: &jobs{s: s},
 	}
-	l.timer.l = l
+	l.timer.l, l.news.l = l, l
 	l.flow.witness = s.witness(info)
 	return l
 }
@@ -400,11 +399,13 @@ func (l *leg) tellHold() {
 }
 
 // tell puts an event into the channel. The last place is kept for Ended; a reader that is 63
-// events late misses holds, not the end.
-func (l *leg) tell(e call.LegEvent) {
-	if l.phase != legOver && len(l.events) < cap(l.events)-1 {
-		l.events <- e
+// events late misses holds, not the end. It says whether the event was taken.
+func (l *leg) tell(e call.LegEvent) bool {
+	if l.phase == legOver || len(l.events) >= cap(l.events)-1 {
+		return false
 	}
+	l.events <- e
+	return true
 }
 
 // Hangup implements call.Leg.
@@ -468,6 +469,7 @@ func (l *leg) forget() {
 		l.marked = false
 		l.s.front.leaves(l.callID)
 	}
+	l.news.dismiss()
 	if l.s.dialogs[l.key()] == l {
 		delete(l.s.dialogs, l.key())
 	}

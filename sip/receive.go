@@ -212,6 +212,10 @@ func (s *Server) refusedEarly(r *request) bool {
 		s.refuse(r, answer{code: 481})
 		return true
 	case "REFER":
+		if r.from.side() == phoneSide && r.ttag != "" {
+			s.refuse(r, answer{code: 481}) // of a call that was, before a restart of ours say
+			return true
+		}
 		s.security.note(eventTransferRefused, r.from.side(), r.from.peer.Addr(), r.from.tcp != nil)
 		s.refuse(r, answer{code: 403}) // a transfer is asked for in the call that it is about
 		return true
