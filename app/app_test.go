@@ -385,6 +385,7 @@ func TestRecovery(t *testing.T) {
 		{6 * time.Second, "call.operator_lost", map[string]string{"operator": "aysel"}},
 		{6 * time.Second, "call.queued", map[string]string{"queue": "general"}},
 		{8 * time.Second, "call.answered", map[string]string{"by": "operator", "operator": "murad"}},
+		{9 * time.Second, "call.answered", map[string]string{"by": "third", "third": "migration"}}, // put through
 	} {
 		s.Event(call.Event{At: arrived.Add(e.after), Call: id, Name: e.name, Data: e.data})
 	}

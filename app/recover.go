@@ -62,7 +62,7 @@ func (a *App) recover(ctx context.Context) error {
 
 // meta is what the manifest of an interrupted recording can still know.
 func meta(r call.Record) recording.Meta {
-	return recording.Meta{Call: r.ID, Line: r.Line, Arrived: r.Arrived, Answered: r.Answered}
+	return recording.Meta{Call: r.ID, Line: r.Line, Arrived: r.Arrived, Answered: r.Answered, Linked: r.Linked}
 }
 
 // interrupted closes the record of a call whose process died. Its end is where its sound
@@ -106,15 +106,21 @@ func retold(r call.Record, story []call.Event) call.Record {
 			r.Language = call.Language(e.Data["language"])
 		case "call.queued":
 			r.Queue = e.Data["queue"]
+			stop(&talks, &r.Talked, e.At) // put through to this queue
 			if waits.IsZero() {
 				waits = e.At
 			}
 		case "call.answered":
-			if e.Data["by"] == "operator" {
+			switch call.Role(e.Data["by"]) {
+			case call.RoleOperator:
 				r.Operator = e.Data["operator"]
-				stop(&waits, &r.Waited, e.At)
-				talks = e.At
+			case call.RoleThird: // the last operator stays
+			default:
+				continue
 			}
+			stop(&waits, &r.Waited, e.At)
+			stop(&talks, &r.Talked, e.At)
+			talks = e.At
 		case "call.operator_lost":
 			stop(&talks, &r.Talked, e.At)
 			waits = e.At

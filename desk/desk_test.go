@@ -34,11 +34,13 @@ type house struct {
 	fail    error
 	since   time.Time
 	limit   int
+	all     bool
 }
 
 func (h *house) Calls(_ context.Context, f wire.CallFilter) ([]call.Record, error) {
-	h.since, h.limit = f.Since, f.Limit
-	return []call.Record{talked(), {ID: "open", Line: "919", From: "+000123456789", Arrived: t0}}, h.fail
+	h.since, h.limit, h.all = f.Since, f.Limit, f.All
+	return []call.Record{talked(), {ID: "open", Line: "919", From: "+000123456789", Arrived: t0},
+		{ID: "b", Line: "919", Arrived: t0}, {ID: "consult", Line: "919", Kind: call.KindConsult, Linked: "open", Operator: "leyla", Arrived: t0}}, h.fail
 }
 
 func (h *house) Find(_ context.Context, prefix string) (call.ID, error) {
@@ -97,6 +99,7 @@ func (h floorOf) Snapshot() queue.Snapshot {
 		},
 		Operators: []queue.OperatorView{
 			{Name: "aysel", Languages: []call.Language{"az", "ru"}, State: "offered", Since: t0, Call: "a", Registered: true},
+			{Name: "leyla", State: "talking", Since: t0, Call: "open", Registered: true},
 			{Name: "murad", State: "paused", Since: t0, Reason: "lunch"},
 		},
 	}
@@ -239,14 +242,17 @@ func TestWhichCallsAreAskedFor(t *testing.T) {
 	h := &house{}
 	d := newDesk(h)
 	ask(t, d.API(), "GET", "/api/v1/calls", "")
-	if h.limit != 100 || !h.since.IsZero() {
+	if h.limit != 100 || !h.since.IsZero() || h.all {
 		t.Errorf("by default %d calls since %v", h.limit, h.since)
 	}
 	ask(t, d.API(), "GET", "/api/v1/calls?limit=7&since=2026-11-25T10:00:00%2B04:00", "")
 	if h.limit != 7 || !h.since.Equal(time.Date(2026, 11, 25, 6, 0, 0, 0, time.UTC)) {
 		t.Errorf("%d calls since %v", h.limit, h.since)
 	}
-	for _, q := range []string{"limit=0", "limit=-1", "limit=x", "limit=1000000", "since=yesterday"} {
+	if ask(t, d.API(), "GET", "/api/v1/calls?all=true", ""); !h.all {
+		t.Error("own calls are not asked for")
+	}
+	for _, q := range []string{"limit=0", "limit=-1", "limit=x", "limit=1000000", "since=yesterday", "all=perhaps"} {
 		if res, _ := ask(t, d.API(), "GET", "/api/v1/calls?"+q, ""); res.StatusCode != 422 {
 			t.Errorf("%s: %s", q, res.Status)
 		}

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ func (d *Desk) calls(r *http.Request) (any, error) {
 	for i, rec := range records {
 		out.Calls[i] = wire.CallOf(rec)
 	}
+	d.nowTold(out.Calls)
 	return out, nil
 }
 
@@ -61,6 +63,32 @@ func (d *Desk) call(r *http.Request) (call.ID, error) {
 
 // Traced is the event that a look at a call's signalling leaves in its journal.
 const Traced = "call.traced"
+
+// nowTold adds to open calls what only the floor knows until they end: where they wait, or who
+// talks to them.
+func (d *Desk) nowTold(calls []wire.Call) {
+	if d.o.Floor == nil {
+		return
+	}
+	snap := d.o.Floor.Snapshot()
+	queues, operators := map[string]*string{}, map[string]*string{}
+	for _, q := range snap.Queues {
+		for _, c := range q.Calls {
+			queues[string(c.Call)] = &q.Name
+		}
+	}
+	for _, o := range snap.Operators {
+		if o.State == queue.OperatorTalking && o.Call != "" {
+			operators[string(o.Call)] = &o.Name
+		}
+	}
+	for i := range calls {
+		if c := &calls[i]; c.Ended == nil {
+			c.Queue = cmp.Or(c.Queue, queues[c.ID])
+			c.Operator = cmp.Or(c.Operator, operators[c.ID])
+		}
+	}
+}
 
 func (d *Desk) trace(r *http.Request) (any, error) {
 	id, err := d.call(r)

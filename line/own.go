@@ -322,7 +322,7 @@ func (o *own) talk(ctx context.Context) {
 	o.record()
 	began := time.Now()
 	defer func() { o.rec.Talked += time.Since(began) }()
-	o.event("call.answered", "by", o.to.kind(), "to", o.to.name())
+	o.event("call.answered", "by", string(o.far.role), "to", o.to.name(), "to_kind", o.to.kind())
 	held := false // by the operator
 	o.put(held)
 	for {

@@ -195,7 +195,7 @@ func draftOf(root *os.Root, sh shelf, known Meta) manifest {
 		}
 	}
 	m := manifest{
-		Version: manifestVersion, Call: sh.call, Line: known.Line, Opened: stamp(known.Answered),
+		Version: manifestVersion, Call: sh.call, Line: known.Line, Linked: known.Linked, Opened: stamp(known.Answered),
 		Gaps: []gapLine{}, Parties: []partyLine{},
 	}
 	if m.Node, _ = os.Hostname(); !known.Answered.IsZero() {

@@ -104,6 +104,33 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// What operators' telephones call stands beside the calls to our lines, and is shown where it is
+// asked for.
+func TestOwnCallsAreAskedFor(t *testing.T) {
+	ctx := context.Background()
+	s := openIn(t, t.TempDir())
+	consult, own := openRecord(2), closedRecord(3)
+	consult.Kind, consult.Linked = call.KindConsult, openRecord(1).ID
+	own.Kind = call.KindOwn
+	must(t, s.Arrived(openRecord(1)))
+	must(t, s.Arrived(consult))
+	must(t, s.Closed(own)) // its arrival was lost
+	ended := consult
+	ended.Outcome, ended.EndedBy, ended.Ended = call.Completed, call.ByOperator, t0.Add(time.Hour)
+	must(t, s.Closed(ended))
+	got, err := s.Calls(ctx, Filter{})
+	must(t, err)
+	if len(got) != 1 || got[0].ID != openRecord(1).ID || got[0].Kind != "" || got[0].Linked != "" {
+		t.Errorf("without them: %+v", got)
+	}
+	got, err = s.Calls(ctx, Filter{All: true})
+	must(t, err)
+	if len(got) != 3 || got[0].Kind != call.KindOwn || got[1].Kind != call.KindConsult || got[1].Linked != openRecord(1).ID ||
+		got[1].Outcome != call.Completed {
+		t.Errorf("with them: %+v", got)
+	}
+}
+
 func TestACallIsFoundByTheBeginningOfItsID(t *testing.T) {
 	s := openIn(t, t.TempDir())
 	must(t, s.Arrived(openRecord(11)))

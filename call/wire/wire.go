@@ -88,7 +88,7 @@ func CallOf(r call.Record) Call {
 	if r.Queue != "" {
 		c.WaitedMS = milliseconds(r.Waited)
 	}
-	if r.Operator != "" {
+	if r.Operator != "" && !r.Answered.IsZero() { // who dialled is known of an own call that nobody answered
 		c.TalkedMS = milliseconds(r.Talked)
 	}
 	return c

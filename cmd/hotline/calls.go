@@ -70,11 +70,16 @@ func (c *callListCmd) Run(t *terminal) error {
 		if c.json() {
 			return printJSON(t.out, answer)
 		}
-		rows := [][]string{{"CALL", "ARRIVED", "LINE", "LANGUAGE", "OPERATOR", "OUTCOME", "WAITED", "TALKED"}}
+		rows := [][]string{{"CALL", "ARRIVED", "LINE", "LANGUAGE", "OPERATOR", "OUTCOME", "WAITED", "TALKED", "KIND"}}
 		for _, r := range answer.Calls {
 			rows = append(rows, []string{
-				r.ID, str(r.Arrived), r.Line, str(r.Language), str(r.Operator), str(r.Outcome), ms(r.WaitedMS), ms(r.TalkedMS),
+				r.ID, str(r.Arrived), r.Line, str(r.Language), str(r.Operator), str(r.Outcome), ms(r.WaitedMS), ms(r.TalkedMS), r.Kind,
 			})
+		}
+		if !c.All { // all of one kind
+			for i := range rows {
+				rows[i] = rows[i][:len(rows[i])-1]
+			}
 		}
 		return printTable(t.out, rows)
 	})

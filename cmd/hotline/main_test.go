@@ -52,6 +52,21 @@ queues: [{name: general}]
 	return path
 }
 
+// withDirectory is the same file with somebody to put calls through to.
+func withDirectory(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "hotline.yaml")
+	text = append(text, `directory: [{name: migration, number: "+000125550100"}]`...)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // badFile is a configuration whose fifth line has a key that does not exist.
 func badFile(t *testing.T) string {
 	t.Helper()
@@ -70,6 +85,7 @@ func TestExitCodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone := filepath.Join(t.TempDir(), "gone.yaml")
+	entries := withDirectory(t, good)
 	for _, c := range []struct {
 		args string
 		code int
@@ -114,6 +130,12 @@ func TestExitCodes(t *testing.T) {
 		{"drain --config " + good, exitUnreachable, "", "no server"},
 
 		{"call list --config " + good, 0, "OUTCOME", ""},
+		{"call list --all --config " + good, 0, "KIND", ""},
+		{"directory list --config " + good, 0, "EMERGENCY", ""},
+		{"directory list -o json --config " + good, 0, `"directory": []`, ""},
+		{"directory list -o json --config " + entries, 0, `"number": "+000125550100"`, ""},
+		{"directory list --config " + entries, 0, "az,en,ru", ""},
+		{"directory list --config " + bad, exitUsage, "", ":5: colour: "},
 		{"call list -o json --config " + good, 0, `"calls": []`, ""},
 		{"call trace 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b --config " + good, exitNotSo, "", "not found"},
 		{"recording list -o json --config " + good, 0, `"recordings": []`, ""},
