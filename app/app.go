@@ -257,7 +257,7 @@ func (a *App) openSignalling(context.Context) (err error) {
 		Outgoing: out, Numbers: plan, TrunksOf: a.lineTrunks,
 		Media: a.media, Users: a.store, Bindings: a.store.Bindings(), Dialogs: dialogs{a.store},
 		Log: a.log.Named("sip"), Security: a.log.Named("security"), Metrics: a.metrics,
-		Trace: a.traces, Limits: limits(a.file), Strain: newStrainGauge().look,
+		Trace: a.traces, Limits: limits(a.file), Strain: newStrainGauge().look, QueueFull: a.line.Full,
 		Line: a.isNumber, Serve: a.serve, ServePhone: a.line.ServePhone, Registered: a.registered,
 	})
 	return err

@@ -101,7 +101,7 @@ func rules(f *configs.File) []queue.Rules {
 func settings(f *configs.File) line.Settings {
 	s := line.Settings{
 		Languages: f.Languages, Policy: line.Policy(f.Recording.Policy),
-		Limit: f.Calls(), Whisper: f.Prompts.Whisper, AutoAnswer: map[string]bool{},
+		Limit: f.Calls(), Waiting: f.Limits.Waiting, Whisper: f.Prompts.Whisper, AutoAnswer: map[string]bool{},
 		Ring: f.Transfer.Ring.D(), Spell: numbers(f).E164,
 	}
 	for _, q := range f.Queues {

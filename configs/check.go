@@ -388,7 +388,7 @@ func (c *checker) rest() {
 	if c.file.Limits.Calls < 0 {
 		c.say("limits.calls", "write 0 for a quarter of media.ports, or more", "%d is negative", c.file.Limits.Calls)
 	}
-	if l := c.file.Limits; l.CallsPerSecond < 0 || l.PerNumber < 0 {
+	if l := c.file.Limits; l.CallsPerSecond < 0 || l.PerNumber < 0 || l.Waiting < 0 {
 		c.say("limits", "write 0 or more", "a limit is negative")
 	}
 	if t := c.file.Trace; t.MemoryMB < 0 || t.MemoryMB > 4096 {

@@ -233,6 +233,7 @@ type Prompts struct {
 type Limits struct {
 	Calls          int `yaml:"calls"`            // as written; File.Calls gives the number that counts
 	CallsPerSecond int `yaml:"calls_per_second"` // new ones; 0: what the machine was measured to carry
+	Waiting        int `yaml:"waiting"`          // callers who may wait at once; 0: no limit
 	PerNumber      int `yaml:"per_number"`       // at once from one caller's number; 0: a quarter of the calls, at least 20
 }
 

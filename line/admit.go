@@ -22,6 +22,10 @@ func (l *Line) admit(v *visit) bool {
 		return l.refuse(v, 486, "limits.calls is reached")
 	case v.settings.Policy == RefuseWithout && l.o.Recorder.Healthy() != nil:
 		return l.refuse(v, 503, "the disk cannot take a recording")
+	case l.Full() && l.away.Load() >= int64(max(1, v.settings.Limit/10)):
+		return l.refuse(v, 486, "limits.waiting is reached") // the words, too, take a call each
+	case l.Full():
+		v.full = true
 	}
 	if err := v.leg.Answer(v.ctx); err != nil {
 		v.leg.Hangup(call.Reason{Why: "could not be answered"})

@@ -93,6 +93,7 @@ type Settings struct {
 	Languages []call.Language // order of the language menu; the first is the default
 	Policy    Policy
 	Limit     int  // calls at once; above it 486
+	Waiting   int  // callers who may wait at once; one more hears that all lines are busy; 0: no limit
 	Whisper   bool // the operator hears the caller's language before being joined
 
 	// AutoAnswer holds the queues whose operators' telephones are asked to answer by themselves.
@@ -146,7 +147,9 @@ type Line struct {
 	settings atomic.Pointer[Settings]
 	metrics  *metrics
 	visits   visits
-	talks    talks // who talks to whom, for transfers that one call asks of another
+	queued   atomic.Int64 // visits that are greeted or wait
+	away     atomic.Int64 // visits that hear that all lines are busy
+	talks    talks        // who talks to whom, for transfers that one call asks of another
 
 	stopping context.Context // its cause ends every call that is still here
 	stop     context.CancelCauseFunc
@@ -209,6 +212,12 @@ func (l *Line) Wait(ctx context.Context) error {
 // Stop says goodbye to every call that is here, hangs up and closes its record as stopped. It
 // does not wait: Wait does.
 func (l *Line) Stop() { l.stop(errStopping) }
+
+// Full says whether a caller who comes now is told that all lines are busy.
+func (l *Line) Full() bool {
+	most := l.settings.Load().Waiting
+	return most > 0 && l.queued.Load() >= int64(most)
+}
 
 // visits counts who is here. It is no sync.WaitGroup because callers come, to be refused, also
 // while a stop waits for the last one to leave.

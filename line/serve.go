@@ -46,6 +46,7 @@ type visit struct {
 	hold     chan bool           // the caller put us on hold, or took us back
 	asked    chan *call.Transfer // what the operator asked for in another call: the consult
 	operator call.Leg            // while one is joined or being told the language, a third party too
+	full     bool                // too many wait: the caller is told so, and let go
 	endedBy  call.Party
 	outcome  call.Outcome // set where the way it ends is known before the leg does
 
@@ -144,11 +145,20 @@ func (l *Line) move(v *visit, next call.State) {
 		return
 	}
 	l.metrics.active(v.line.Number, v.state, -1)
+	l.queued.Add(queued(next) - queued(v.state))
 	v.state = next
 	if next != call.Ended {
 		l.metrics.active(v.line.Number, v.state, 1)
 		l.entered(v)
 	}
+}
+
+// queued is 1 for the states of a caller who is on the way to an operator.
+func queued(s call.State) int64 {
+	if s == call.Greeting || s == call.Waiting {
+		return 1
+	}
+	return 0
 }
 
 func (l *Line) entered(v *visit) {

@@ -268,6 +268,55 @@ func TestOutsideTheHours(t *testing.T) {
 	}
 }
 
+// Three may wait, and one of ten calls hears that there is no room: the fourth caller does, a
+// fifth meanwhile gets 486, and when one who waited has left there is room again.
+func TestNoRoomAmongThoseWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t, func(o *Options) { o.Settings.Waiting = 3 })
+		var legs []*calltest.Leg
+		var ends []chan struct{}
+		come := func() *calltest.Leg {
+			l, done := h.caller()
+			legs, ends = append(legs, l), append(ends, done)
+			return l
+		}
+		for range 3 {
+			if h.line.Full() {
+				t.Fatal("full too early")
+			}
+			come()
+		}
+		fourth := come()
+		if !h.line.Full() || fourth.Answered().IsZero() {
+			t.Error("the fourth caller is not told")
+		}
+		if fifth := come(); !fifth.Answered().IsZero() || fifth.HungUp() == nil || fifth.HungUp().Code != 486 {
+			t.Errorf("the fifth caller: %+v", fifth.HungUp())
+		}
+		<-ends[4]
+		<-ends[3]
+		if keys := heard(fourth); !slices.Equal(keys, []string{"queue.full/az", "queue.full/en", "queue.full/ru"}) {
+			t.Errorf("the fourth caller heard %v", keys)
+		}
+		for _, r := range h.journal.ended {
+			if r.Outcome != call.Refused || r.Code != 486 || r.EndedBy != call.ByUs {
+				t.Errorf("record %+v", r)
+			}
+		}
+		legs[0].End(call.CauseHangup)
+		<-ends[0]
+		sixth := come()
+		time.Sleep(3 * time.Second)
+		if keys := heard(sixth); len(keys) == 0 || keys[0] != "open.greeting/az" {
+			t.Errorf("with room again a caller heard %v", keys)
+		}
+		for _, i := range []int{1, 2, 5} {
+			legs[i].End(call.CauseHangup)
+			<-ends[i]
+		}
+	})
+}
+
 func TestCancelBeforeTheAnswerIsAbandonedWhileRinging(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHall(t)
