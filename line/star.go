@@ -25,6 +25,8 @@ func (l *Line) ServePhone(ctx context.Context, phone call.Leg) {
 	l.o.Operators.OwnCall(info.User, true)
 	defer l.o.Operators.OwnCall(info.User, false)
 	switch code := info.Dialled; {
+	case info.Unfit != 0 && !l.Is(code): // a line says so itself, in the record
+		phone.Hangup(call.Reason{Code: info.Unfit, Why: "an operator's phone that cannot be answered"})
 	case strings.HasPrefix(code, "*"):
 		l.star(ctx, phone, code)
 	case l.Is(code):

@@ -407,6 +407,21 @@ func TestHoldsInAnOwnCall(t *testing.T) {
 	})
 }
 
+// A telephone whose sound we cannot take hears so before anybody is rung.
+func TestATelephoneThatCannotBeAnswered(t *testing.T) {
+	for _, to := range []string{"samir", "migration", "*45"} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHall(t)
+			phone := calltest.NewLeg(call.Info{Call: call.NewID(), User: "aysel", Dialled: to, Unfit: 488})
+			h.line.ServePhone(t.Context(), phone)
+			if r := phone.HungUp(); r == nil || r.Code != 488 || len(h.phones.dialled) > 0 {
+				t.Errorf("%s: answered with %+v, dialled %q", to, r, h.phones.dialled)
+			}
+			h.nobodyLeft(t)
+		})
+	}
+}
+
 func TestOwnCallsThatDoNotCome(t *testing.T) {
 	for _, x := range []struct {
 		name    string

@@ -1,7 +1,9 @@
 package recording
 
 import (
+	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +28,41 @@ func TestNothingEndsBeforeItBegins(t *testing.T) {
 	}
 	if want := []partyLine{{From: since(3), To: since(10)}, {From: since(11), To: since(11)}, {From: since(4), To: since(5)}}; !slices.Equal(m.Parties, want) {
 		t.Errorf("the parties are %v", m.Parties)
+	}
+}
+
+// TestAConsultNamesItsCall, and a caller who is put through is heard with each in turn: the music
+// between is a gap of its own.
+func TestAConsultNamesItsCall(t *testing.T) {
+	now := answered
+	r := quietRecorder(t)
+	r.now = func() time.Time { return now }
+	g := newRecording(r, Meta{Call: "consult", Answered: answered, Linked: "caller"}, "x")
+	g.Voice(true, "")
+	g.Party(Party{Channel: "right", Role: "operator", Name: "aysel", From: now})
+	now = now.Add(4 * time.Second)
+	g.Voice(false, "transfer")
+	now = now.Add(3 * time.Second)
+	g.PartyLeft("operator", "aysel", now)
+	g.Voice(true, "")
+	g.Party(Party{Channel: "right", Role: "third", Name: "migration", From: now})
+	m := g.manifest()
+	if m.Linked != "caller" {
+		t.Errorf("linked to %q", m.Linked)
+	}
+	if want := []gapLine{{"left", since(4), since(7), "transfer"}}; !slices.Equal(m.Gaps, want) {
+		t.Errorf("the gaps are %v", m.Gaps)
+	}
+	want := []partyLine{
+		{Channel: "right", Role: "operator", Name: "aysel", From: since(0), To: since(7)},
+		{Channel: "right", Role: "third", Name: "migration", From: since(7)},
+	}
+	if !slices.Equal(m.Parties, want) {
+		t.Errorf("the parties are %v", m.Parties)
+	}
+	text, err := json.Marshal(m)
+	if err != nil || !strings.Contains(string(text), `"linked":"caller"`) {
+		t.Errorf("the manifest is %s, %v", text, err)
 	}
 }
 
