@@ -136,7 +136,7 @@ func TestAConnectionToACarrier(t *testing.T) {
 }
 
 func TestACarrierThatIsNotReached(t *testing.T) {
-	h := open(t, newAuthority(t).overTLS, fastTimes)
+	h := open(t, newAuthority(t).overTLS, func(x *timing) { x.Connect = 2 * time.Second })
 	closed := exchangeAt(t, "127.0.0.1", nil)
 	_ = closed.ln.Close()
 	silent := exchangeAt(t, "127.0.0.1", nil) // TLS is never answered
@@ -186,7 +186,7 @@ func TestTwoCarriersAtOneAddress(t *testing.T) {
 func TestLineEndsKeepAConnectionAlive(t *testing.T) {
 	h := open(t, nil, func(x *timing) {
 		fastTimes(x)
-		x.Ping, x.Pong = 200*time.Millisecond, 300*time.Millisecond
+		x.Ping, x.Pong = 200*time.Millisecond, 2*time.Second
 	})
 	e := exchangeAt(t, "127.0.0.1", nil)
 	to := target{transport: "tcp", at: e.at, trunk: "carrier"}

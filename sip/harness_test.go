@@ -119,7 +119,7 @@ func fastTimes(x *timing) {
 		{&x.T1, &d.T1}, {&x.T2, &d.T2}, {&x.T4, &d.T4}, {&x.Life, &d.Life},
 		{&x.Provisional, &d.Provisional}, {&x.Probe, &d.Probe}, {&x.Pinhole, &d.Pinhole},
 		{&x.FirstMessage, &d.FirstMessage}, {&x.Unfinished, &d.Unfinished}, {&x.StrangerIdle, &d.StrangerIdle},
-		{&x.Handshake, &d.Handshake}, {&x.Connect, &d.Connect}, {&x.Ping, &d.Ping}, {&x.Pong, &d.Pong},
+		{&x.Ping, &d.Ping},
 	} {
 		*p.to = *p.from / 16
 	}

@@ -250,7 +250,7 @@ func TestACarrierProvesWhoItIs(t *testing.T) {
 // Somebody who opens connections and says nothing keeps nobody waiting.
 func TestSilentHandshakes(t *testing.T) {
 	a := newAuthority(t)
-	h := open(t, a.overTLS, func(x *timing) { x.Handshake = time.Second })
+	h := open(t, a.overTLS, func(x *timing) { x.Handshake = 3 * time.Second })
 	var silent []net.Conn
 	for range 500 {
 		c, err := net.Dial("tcp", h.listener(trunkSide, "tls").String())
