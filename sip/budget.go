@@ -94,12 +94,18 @@ func (b *budget) take(source uint64, now int64, share int) bool {
 	return true
 }
 
-// ofAddr is the source of an address: for IPv6 the /64, which is what one customer is given.
-func (b *budget) ofAddr(a netip.Addr) uint64 {
+// sourceOf is what an address stands for: for IPv6 the /64, which is what one customer is given.
+func sourceOf(a netip.Addr) [16]byte {
 	raw := a.As16()
 	if a.Is6() && !a.Is4In6() {
-		return maphash.Bytes(b.seed, raw[:8])
+		clear(raw[8:])
 	}
+	return raw
+}
+
+// ofAddr is the source of an address.
+func (b *budget) ofAddr(a netip.Addr) uint64 {
+	raw := sourceOf(a)
 	return maphash.Bytes(b.seed, raw[:])
 }
 

@@ -3,11 +3,15 @@ package sip
 import (
 	"context"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"log/slog"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -133,5 +137,48 @@ func TestLibraryDiesOfAPanicInItsReader(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "panic: planted") {
 		t.Errorf("the process lived on: %v\n%s", err, out)
+	}
+}
+
+// parts are what this package takes of the library: messages, their parts and the parser. Nothing
+// that opens a socket is among them, and so neither is its WebSocket listener.
+var parts = map[string]bool{
+	"ParseUri": true, "Uri": true, "NewParser": true, "Parser": true, "WithHeadersParsers": true, "DefaultHeadersParser": true, "HeaderParser": true,
+	"Request": true, "Response": true, "NewResponseFromRequest": true, "NewHeader": true, "Header": true, "HeaderToLower": true,
+	"RequestMethod": true, "ViaHeader": true, "HeaderParams": true, "NewParams": true, "Message": true,
+}
+
+func TestNothingOfTheLibraryOpensASocket(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range file.Imports {
+			if path := strings.Trim(i.Path.Value, "\""); strings.HasPrefix(path, "github.com/emiago/sipgo") && path != "github.com/emiago/sipgo/sip" {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "sipmsg" {
+					if seen++; !parts[sel.Sel.Name] {
+						t.Errorf("%s uses sipmsg.%s", name, sel.Sel.Name)
+					}
+				}
+			}
+			return true
+		})
+	}
+	if seen == 0 {
+		t.Error("nothing of the library was found: is it imported under another name?")
 	}
 }

@@ -183,7 +183,7 @@ func (s *Server) admit(c *tcpConn) bool {
 			continue
 		}
 		all++
-		if other.peer.Addr() == c.peer.Addr() {
+		if sourceOf(other.peer.Addr()) == sourceOf(c.peer.Addr()) {
 			same++
 		}
 	}
