@@ -161,7 +161,7 @@ func (k *keepAlive) next(c *tcpConn) bool {
 			return false
 		}
 		k.asked = time.Time{}
-		k.timer.Reset(c.pause())
+		k.timer.Reset(c.pause() - c.s.times.Pong) // from question to question
 		return true
 	}
 	k.asked = time.Now()

@@ -186,7 +186,7 @@ func TestTwoCarriersAtOneAddress(t *testing.T) {
 func TestLineEndsKeepAConnectionAlive(t *testing.T) {
 	h := open(t, nil, func(x *timing) {
 		fastTimes(x)
-		x.Ping, x.Pong = 200*time.Millisecond, 2*time.Second
+		x.Ping, x.Pong = time.Second, 900*time.Millisecond
 	})
 	e := exchangeAt(t, "127.0.0.1", nil)
 	to := target{transport: "tcp", at: e.at, trunk: "carrier"}
@@ -195,7 +195,7 @@ func TestLineEndsKeepAConnectionAlive(t *testing.T) {
 	p.send(respond(p.request("OPTIONS"), 200, "x", "", ""))
 	p.buf = nil
 	b := make([]byte, 100)
-	for range 4 {
+	for range 3 {
 		_ = p.conn.SetReadDeadline(time.Now().Add(patience))
 		if n, err := p.conn.Read(b); err != nil || string(b[:n]) != "\r\n\r\n" {
 			t.Fatalf("%q, %v", b[:n], err)
