@@ -421,3 +421,27 @@ func TestACallOutOverAConnection(t *testing.T) {
 		})
 	}
 }
+
+// Calls are counted on when the settings of their carrier change.
+func TestOtherSettingsForACarrierWithCalls(t *testing.T) {
+	b := board(t, "127.0.0.3")
+	c := by("carrier", func(c *Carrier) { c.Calls = 3 }, b)
+	h := openTrunks(t, nil, c)
+	out := h.dialOut(t.Context(), asking())
+	b.takes(b.request("INVITE"))
+	l := legOf(t, out)
+	c.Calls = 2 // and one is for help
+	h.SetCarriers([]Carrier{c})
+	talks := func() float64 { return h.gauge("hotline_sip_trunk_calls", "direction=out", "trunk=carrier") }
+	if talks() != 1 {
+		t.Errorf("%v calls after the change", talks())
+	}
+	if e := failure(t, h.dialOut(t.Context(), asking())); e.Failure != call.Unreachable {
+		t.Errorf("there is room for another: %+v", e)
+	}
+	l.Hangup(call.Reason{})
+	b.send(respond(b.request("BYE"), 200, "", "", ""))
+	if talks() != 0 {
+		t.Errorf("%v calls after the end", talks())
+	}
+}

@@ -63,8 +63,7 @@ func (t *trunk) register() time.Duration {
 		if gone {
 			return t.again()
 		}
-		whole := s.scaled(time.Duration(r.seconds) * time.Second)
-		return whole*7/10 + rand.N(whole/10+1)
+		return s.scaled(refresh(time.Duration(r.seconds) * time.Second))
 	}
 	a.fails++
 	a.place++
@@ -87,6 +86,12 @@ func (t *trunk) register() time.Duration {
 func (t *trunk) again() time.Duration {
 	pause := t.s.scaled(registerSoon)
 	return pause/2 + rand.N(pause/2+1)
+}
+
+// refresh is when a registration is renewed: at 80 % of its time less some chance, so that trunks
+// that began together do not ask together.
+func refresh(granted time.Duration) time.Duration {
+	return granted*7/10 + rand.N(granted/10+1)
 }
 
 // wanted is how long a registration is to last, in seconds.

@@ -91,6 +91,20 @@ func TestATrunkRegisters(t *testing.T) {
 	}
 }
 
+func TestWhenARegistrationIsRenewed(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for range 100 {
+		d := refresh(time.Hour)
+		if d < 42*time.Minute || d > 48*time.Minute {
+			t.Fatalf("an hour is renewed after %s", d)
+		}
+		seen[d] = true
+	}
+	if len(seen) < 50 {
+		t.Errorf("a hundred trunks ask at %d moments", len(seen))
+	}
+}
+
 func TestARegistrationThatIsTooShort(t *testing.T) {
 	b := board(t, "127.0.0.3")
 	openTrunks(t, nil, by("carrier", func(c *Carrier) { subscribed(c); c.Register.Expires = time.Minute }, b))
