@@ -189,6 +189,44 @@ var transfers = []struct {
 		p.ends(p.operators[0])
 		p.over(again)
 	}},
+	{"blind, the telephone does not answer the news", func(p *handing) {
+		p.phone0().Behave(phone.Manners{NoNotify: true})
+		p.asks(p.operators[1])
+		c := p.rung(p.colleague)
+		p.joined(c, 600)
+		p.over(p.first) // no longer than any other
+		x := p.ends(p.operators[1])
+		p.over(c)
+		p.stateBecomes(0, "ready", 15*time.Second)
+		if x.Recording == nil {
+			p.t.Error("no recording")
+		}
+	}},
+	{"blind, asked for twice at once", func(p *handing) {
+		p.asks(p.operators[1])
+		if err := p.first.Transfer(within(p.t, 10*time.Second), "sip:"+p.queue+"@127.0.0.1:5070"); err != nil {
+			p.t.Fatal(err)
+		}
+		p.told(491)
+		p.joined(p.rung(p.colleague), 600)
+		p.told(200)
+		p.over(p.first)
+		p.ends(p.operators[1])
+	}},
+	{"blind, to nobody", func(p *handing) {
+		for _, to := range []string{"nobody", p.operators[0], p.line, "919"} {
+			p.asks(to)
+			if code, err := p.first.WaitReferred(within(p.t, 10*time.Second)); err != nil || code != 404 && code != 403 {
+				p.t.Errorf("to %s: told %d, %v", to, code, err)
+			}
+			if err := p.first.Resume(within(p.t, 10*time.Second)); err != nil {
+				p.t.Fatal(err)
+			}
+			p.hears(p.caller, 1000)
+		}
+		p.neverSilent()
+		p.ends(p.operators[0])
+	}},
 	{"blind, to the queue", func(p *handing) {
 		p.asks(p.queue)
 		p.told(200)
@@ -415,7 +453,9 @@ func (p *handing) consultApart(x record) {
 	}
 	left, right := channels(p.t, p.sound(found[0]))
 	if first(left, 1300) < 0 || first(right, 600) < 0 {
-		p.t.Error("the consult's recording does not have both voices")
+		m := p.manifest(found[0])
+		p.t.Errorf("the consult's recording does not have both voices: left at %s, right at %s of %s; parties %v, gaps %v",
+			first(left, 1300), first(right, 600), time.Duration(len(left))*time.Second/8000, m.Parties, m.Gaps)
 	}
 	if l, r := channels(p.t, p.sound(x)); first(l, 1300) >= 0 || first(r, 1300) >= 0 {
 		p.t.Error("the consult is in the caller's recording")

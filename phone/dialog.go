@@ -49,7 +49,9 @@ func (c *Call) request(t *serverTx) {
 		}
 	case "NOTIFY":
 		c.notified(m)
-		t.answer(200, "OK")
+		if !manners.NoNotify {
+			t.answer(200, "OK")
+		}
 	case "INFO", "MESSAGE":
 		t.answer(200, "OK")
 	default:

@@ -53,6 +53,7 @@ type Manners struct {
 	AckDelay  time.Duration // acknowledges each 2xx this much later
 	NoBye     bool          // does not answer a BYE
 	NoOptions bool          // does not answer OPTIONS
+	NoNotify  bool          // does not answer NOTIFY
 	DoubleOK  bool          // sends its 200 to an INVITE twice at once
 	ForkOK    bool          // follows its 200 with another of a different To tag, as two phones behind a fork do
 	LateOK    bool          // answers a CANCEL and then the INVITE with 200, as if it had been picked up in that moment
