@@ -100,9 +100,9 @@ func TestTheCallIDIsFoundWithoutParsing(t *testing.T) {
 func TestLanesKeepTheOrderAndTheirBounds(t *testing.T) {
 	l := newLanes()
 	for i := range 3 {
-		l.push(strangerLane, flow{}, []byte(fmt.Sprint("s", i)), 1)
-		l.push(knownLane, flow{}, []byte(fmt.Sprint("k", i)), 1)
-		l.push(dialogLane, flow{}, []byte(fmt.Sprint("d", i)), 1)
+		l.push(strangerLane, flow{}, []byte(fmt.Sprint("s", i)), 1, 1)
+		l.push(knownLane, flow{}, []byte(fmt.Sprint("k", i)), 2, 1)
+		l.push(dialogLane, flow{}, []byte(fmt.Sprint("d", i)), 3, 1)
 	}
 	var got []string
 	var m slot
@@ -113,9 +113,21 @@ func TestLanesKeepTheOrderAndTheirBounds(t *testing.T) {
 	if fmt.Sprint(got) != "[d0 d1 d2 k0 k1 k2 s0 s1 s2]" {
 		t.Errorf("%v", got)
 	}
+	// A call begins while a message of it waits: the next one does not overtake it.
+	l.push(knownLane, flow{}, []byte("183"), 7, 1)
+	l.push(dialogLane, flow{}, []byte("200"), 7, 1)
+	l.push(dialogLane, flow{}, []byte("other"), 8, 1)
+	got = nil
+	for range 3 {
+		l.pop(&m)
+		got = append(got, string(m.b))
+	}
+	if fmt.Sprint(got) != "[other 183 200]" {
+		t.Errorf("%v", got)
+	}
 	taken := 0
 	for range 10_000 {
-		if l.push(knownLane, flow{}, []byte("x"), 1) {
+		if l.push(knownLane, flow{}, []byte("x"), 4, 1) {
 			taken++
 		}
 	}
@@ -124,7 +136,7 @@ func TestLanesKeepTheOrderAndTheirBounds(t *testing.T) {
 	}
 	large := make([]byte, 60<<10)
 	taken = 0
-	for l.push(dialogLane, flow{}, large, 1) {
+	for l.push(dialogLane, flow{}, large, 5, 1) {
 		taken += len(large)
 	}
 	if taken > laneBytes {

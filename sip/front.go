@@ -60,8 +60,8 @@ func (f *front) plan(calls int) {
 }
 
 // enters tells the gate of a call that begins, leaves of one whose last message is over.
-func (f *front) enters(callID string) { f.calls.cell(callID).Add(1) }
-func (f *front) leaves(callID string) { f.calls.cell(callID).Add(-1) }
+func (f *front) enters(callID string) { f.calls.add(callID, 1) }
+func (f *front) leaves(callID string) { f.calls.add(callID, -1) }
 
 // arrived takes a datagram as it was read: it is dropped, or put into the lane that it belongs to.
 // The reader of the socket calls it; nothing in it waits for the lock of the server.
@@ -71,8 +71,9 @@ func (s *Server) arrived(u *udpSocket, f flow, b []byte) {
 		return
 	}
 	now := time.Now().UnixNano()
-	which, why := s.laneOf(f, b, now)
-	if why == "" && which != noLane && !u.lanes.push(which, f, b, now) {
+	id := peekCallID(b)
+	which, why := s.laneOf(f, b, id, now)
+	if why == "" && which != noLane && !u.lanes.push(which, f, b, s.front.calls.class(id), now) {
 		why = dropQueue
 	}
 	if why != "" {
@@ -82,12 +83,12 @@ func (s *Server) arrived(u *udpSocket, f flow, b []byte) {
 
 // laneOf decides by the source and a look at the Call-ID. noLane without a reason to drop says
 // that the message has been dealt with.
-func (s *Server) laneOf(f flow, b []byte, now int64) (lane, dropReason) {
+func (s *Server) laneOf(f flow, b, callID []byte, now int64) (lane, dropReason) {
 	if f.peer.Addr().Zone() != "" {
 		s.silence(f) // a link-local address means something else on each interface
 		return noLane, ""
 	}
-	inCall := s.front.calls.have(peekCallID(b))
+	inCall := s.front.calls.have(callID)
 	if f.side() == trunkSide {
 		return s.trunkLane(f, b, inCall, now)
 	}

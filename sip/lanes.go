@@ -27,20 +27,23 @@ const (
 
 // A slot is one message that waits.
 type slot struct {
-	from flow
-	at   int64 // when it was read, in Unix nanoseconds
-	b    []byte
+	from  flow
+	at    int64 // when it was read, in Unix nanoseconds
+	class uint16
+	b     []byte
 }
 
 // lanes stand between the reader of a UDP socket, which only looks where a message belongs, and
 // the decider, so that a flood of strangers is read off the socket, and dropped, as fast as it
-// comes, and the messages of calls wait for nobody. Within a lane the order is that of arrival; the
-// messages of one call are all in one lane but for those that come before the call is there.
+// comes, and the messages of calls wait for nobody. Within a lane the order is that of arrival, and
+// a message of a call that has just begun follows those of it that still wait in the known lane:
+// no 200 overtakes its 183.
 type lanes struct {
 	mu     sync.Mutex
 	more   sync.Cond
 	closed bool
 	rings  [laneCount]ring
+	known  [1 << 16]uint16 // how many messages of a class of Call-IDs wait in the known lane
 }
 
 // A ring is one lane's slots, which keep their buffers.
@@ -60,15 +63,21 @@ func newLanes() *lanes {
 }
 
 // push copies a message into a lane. It is false where the lane is full.
-func (l *lanes) push(which lane, f flow, b []byte, now int64) bool {
+func (l *lanes) push(which lane, f flow, b []byte, class uint16, now int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if which == dialogLane && l.known[class] > 0 {
+		which = knownLane
+	}
 	r := &l.rings[which]
 	if r.count == len(r.slots) || r.bytes+len(b) > laneBytes {
 		return false
 	}
 	s := &r.slots[(r.head+r.count)%len(r.slots)]
-	s.from, s.at, s.b = f, now, append(s.b[:0], b...)
+	s.from, s.at, s.class, s.b = f, now, class, append(s.b[:0], b...)
+	if which == knownLane {
+		l.known[class]++
+	}
 	r.count++
 	r.bytes += len(b)
 	l.more.Signal()
@@ -97,6 +106,9 @@ func (l *lanes) pop(out *slot) bool {
 			r.head = (r.head + 1) % len(r.slots)
 			r.count--
 			r.bytes -= len(out.b)
+			if lane(i) == knownLane {
+				l.known[out.class]--
+			}
 			return true
 		}
 		l.more.Wait()

@@ -62,11 +62,13 @@ type callMarks struct {
 	count [1 << 16]atomic.Int32
 }
 
-func (c *callMarks) cell(callID string) *atomic.Int32 {
-	return &c.count[maphash.String(c.seed, callID)%uint64(len(c.count))]
-}
+// class is where a Call-ID belongs.
+func (c *callMarks) class(callID []byte) uint16 { return uint16(maphash.Bytes(c.seed, callID)) }
+
+// add counts calls with that Call-ID.
+func (c *callMarks) add(callID string, n int32) { c.count[c.class([]byte(callID))].Add(n) }
 
 // have says whether a call with that Call-ID may be up.
 func (c *callMarks) have(callID []byte) bool {
-	return len(callID) > 0 && c.count[maphash.Bytes(c.seed, callID)%uint64(len(c.count))].Load() > 0
+	return len(callID) > 0 && c.count[c.class(callID)].Load() > 0
 }
