@@ -35,8 +35,8 @@ func (s *Server) inviteFromCarrier(r *request, c Carrier) {
 		serve:    func(l *leg) { s.o.Serve(s.ctx, l) },
 	}
 	if a.line = s.o.Line(a.info.Dialled); !a.line {
-		if full := s.doorway.plan().E164(a.info.Dialled); s.o.Line(full) {
-			a.info.Dialled, a.line = full, true
+		if ours := s.doorway.spelled(a.info.Dialled); s.o.Line(ours) {
+			a.info.Dialled, a.line = ours, true
 		}
 	}
 	if s.draining.Load() {

@@ -158,6 +158,20 @@ func (d *doorway) own(number string) bool {
 	return d.among(d.rules.Own, number)
 }
 
+// spelled is a number of ours as the configuration writes it, however it was dialled; what is none
+// of ours stays as it is.
+func (d *doorway) spelled(dialled string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	full := d.numbers.E164(dialled)
+	for _, own := range d.rules.Own {
+		if d.numbers.E164(own) == full {
+			return own
+		}
+	}
+	return dialled
+}
+
 func (d *doorway) allowed(number string) bool {
 	return slices.ContainsFunc(d.rules.Allow, func(p string) bool {
 		return p == number || (strings.HasPrefix(p, "+") && strings.HasPrefix(number, p))

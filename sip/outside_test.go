@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -443,5 +444,33 @@ func TestOtherSettingsForACarrierWithCalls(t *testing.T) {
 	b.send(respond(b.request("BYE"), 200, "", "", ""))
 	if talks() != 0 {
 		t.Errorf("%v calls after the end", talks())
+	}
+}
+
+// A line is found by what was dialled, not by how the carrier writes it.
+func TestALineInAllItsSpellings(t *testing.T) {
+	lines := []string{"919", "0125559190", "+994771234567"}
+	h := openTrunks(t, func(o *Options) {
+		o.Outgoing.Own = lines
+		o.Line = func(n string) bool { return slices.Contains(lines, n) }
+	}, Carrier{Name: "carrier", From: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	for dialled, line := range map[string]string{
+		"919": "919", "0125559190": "0125559190", "+994125559190": "0125559190", "00994125559190": "0125559190", "994125559190": "0125559190",
+		"0771234567": "+994771234567", "+994771234567": "+994771234567", "9191": "", "+9199": "", "5559190": "",
+	} {
+		p := h.carrier()
+		c := p.dials()
+		c.target = "sip:" + dialled + "@127.0.0.1"
+		p.send(c.invite())
+		if line == "" {
+			p.answer("INVITE", 404)
+			continue
+		}
+		l := next(t, h.legs)
+		if got := l.Info().Dialled; got != line {
+			t.Errorf("%s is taken for %q, want %s", dialled, got, line)
+		}
+		l.Hangup(call.Reason{Code: 486})
+		p.answer("INVITE", 486)
 	}
 }

@@ -28,6 +28,7 @@ type account struct {
 // The pauses after a REGISTER that failed double (RFC 5626 §4.5); after one that was refused for good,
 // by a wrong password most likely, the longest is made at once, or the carrier locks us out.
 const (
+	registerLeast  = 60 // seconds; 0 would take the registration back
 	registerSoon   = 4 * time.Second
 	registerLatest = 5 * time.Minute
 	registerWait   = 8 * time.Second // for the answer of one address
@@ -100,7 +101,7 @@ func (t *trunk) wanted() (expires int) {
 	if expires > 0 {
 		return expires
 	}
-	return int(t.carrier.Register.Expires / time.Second)
+	return max(registerLeast, int(t.carrier.Register.Expires/time.Second))
 }
 
 // unregister takes our contact back, if there is one, and waits a little for the answer: whoever does
