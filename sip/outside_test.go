@@ -474,3 +474,81 @@ func TestALineInAllItsSpellings(t *testing.T) {
 		p.answer("INVITE", 486)
 	}
 }
+
+// A name with SRV records is a carrier with several hosts: where the first is sick the next takes the
+// call.
+func TestAHostBehindSRVThatIsSick(t *testing.T) {
+	d := nameServerFor(t)
+	first, second := board(t, "127.0.0.3"), board(t, "127.0.0.4")
+	d.host("a.carrier.example", "127.0.0.3")
+	d.host("b.carrier.example", "127.0.0.4")
+	d.service("_sip._udp.carrier.example", 20, 1, second.at.Port(), "b.carrier.example")
+	d.service("_sip._udp.carrier.example", 10, 1, first.at.Port(), "a.carrier.example")
+	h := openTrunks(t, func(o *Options) { o.Resolver = d.resolver() }, Carrier{Name: "carrier", To: []Host{{Host: "carrier.example"}}})
+	out := h.dialOut(t.Context(), asking())
+	first.refuses(first.request("INVITE"), 503, "")
+	m := second.request("INVITE")
+	if !strings.HasPrefix(m.start, "INVITE sip:+994125550100@carrier.example") {
+		t.Errorf("%s", m.start)
+	}
+	second.takes(m)
+	legOf(t, out)
+}
+
+// Settings that change all the time disturb no call, and nothing is counted for good.
+func TestSettingsChangeWhileCallsGoOut(t *testing.T) {
+	b := board(t, "127.0.0.3")
+	c := by("carrier", nil, b)
+	h := openTrunks(t, nil, c)
+	done := make(chan struct{})
+	go func() { // the carrier is busy
+		defer close(done)
+		for {
+			m, ok := b.read(patience)
+			if !ok || m.get("Subject") == "enough" {
+				return
+			}
+			if m.method() == "INVITE" && m.code() == 0 {
+				b.send(respond(m, 486, "theirs", "", ""))
+			}
+		}
+	}()
+	const each, callers = 20, 5
+	results := make(chan error, each*callers)
+	for range callers {
+		go func() {
+			for range each {
+				_, err := h.DialOutside(t.Context(), asking())
+				results <- err
+			}
+		}()
+	}
+	for i := range each * callers {
+		c.Weight = 1 + i%3
+		h.SetCarriers([]Carrier{c})
+		o := roomy()
+		o.PerDay, o.PerNumberHour, o.PerOperatorDay = 1000+i, 1000, 1000
+		h.SetOutgoing(o, baku)
+		var e *call.DialError
+		select {
+		case err := <-results:
+			if !errors.As(err, &e) || e.Failure != call.Busy {
+				t.Errorf("%v", err)
+			}
+		case <-time.After(patience):
+			t.Fatal("a call came to no end")
+		}
+	}
+	if n := h.gauge("hotline_sip_trunk_calls", "direction=out", "trunk=carrier"); n != 0 {
+		t.Errorf("%v calls are counted for good", n)
+	}
+	h.doorway.mu.Lock()
+	left := h.doorway.all + len(h.doorway.byOperator)
+	h.doorway.mu.Unlock()
+	if left != 0 {
+		t.Errorf("%d places are taken for good", left)
+	}
+	stop := peerAt(t, "udp", "127.0.0.9", b.at)
+	stop.send("ENOUGH sip:x SIP/2.0\r\nSubject: enough\r\n\r\n")
+	<-done
+}
