@@ -58,9 +58,7 @@ func (l *Line) transfer(v *visit, p party, h *holds, t *call.Transfer) (next onw
 		t.Tell(code)
 		return onward{}, true
 	case x.to.queue != "":
-		t.Tell(200)
-		l.passed(v, x, passDone)
-		l.let(v, x)
+		l.letGo(v, x, "")
 		return onward{queue: x.to.queue}, false
 	}
 	return l.ringFor(v, x, h, func(ctx context.Context) (party, error) {
@@ -202,27 +200,28 @@ func (l *Line) ringWhile(v *visit, x *passing, h *holds, try func(context.Contex
 	}
 }
 
-// handedOver joins the caller to whoever is there now and lets the first operator go.
+// handedOver lets the first operator go and joins the caller to whoever is there now.
 func (l *Line) handedOver(v *visit, x *passing, to party) onward {
 	name := ""
 	if to.role == call.RoleOperator {
 		name = to.name
 	}
-	if !l.o.Floor.Transfer(v.id, name) {
-		v.log.Error("the floor does not know of this transfer", zap.String("operator", x.from.name), zap.String("to", name))
-		l.o.Floor.Transfer(v.id, "") // the first operator at least is free again
-	}
-	x.tell(200)
-	l.passed(v, x, passDone)
-	l.let(v, x)
+	l.letGo(v, x, name)
 	return onward{party: &to}
 }
 
-// let lets the operator go who has handed the caller on.
-func (l *Line) let(v *visit, x *passing) {
+// letGo lets the operator go who has handed the caller on. The floor hears of it last: it may ring
+// that telephone at once for somebody else.
+func (l *Line) letGo(v *visit, x *passing, to string) {
+	x.tell(200)
+	l.passed(v, x, passDone)
 	v.operator = nil
 	if !x.gone {
 		x.from.leg.Hangup(call.Reason{Why: "the caller was put through"})
+	}
+	if !l.o.Floor.Transfer(v.id, to) {
+		v.log.Error("the floor does not know of this transfer", zap.String("operator", x.from.name), zap.String("to", to))
+		l.o.Floor.Transfer(v.id, "") // the first operator at least is free again
 	}
 }
 

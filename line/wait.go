@@ -23,7 +23,12 @@ var words = [...]string{"queue.allBusy", "queue.thanks"}
 func (l *Line) attend(v *visit) {
 	l.move(v, call.Waiting)
 	orders := l.enter(v, v.line.Queue)
-	defer l.o.Floor.Leave(v.id)
+	defer func() {
+		if v.operator != nil { // before the floor may ring that telephone for the next one
+			v.operator.Hangup(call.Reason{Why: "the caller has left"})
+		}
+		l.o.Floor.Leave(v.id)
+	}()
 	for first := "queue.enter"; orders != nil; {
 		op, ok := l.wait(v, orders, first)
 		if !ok {
@@ -33,7 +38,6 @@ func (l *Line) attend(v *visit) {
 		case next.over:
 			return
 		case next.queue != "": // put through to another queue: the first arrival time counts there
-			l.o.Floor.Leave(v.id)
 			orders, first = l.enter(v, next.queue), "queue.enter"
 		default: // the operator vanished: the caller keeps the first arrival time
 			first = "operator.lost"

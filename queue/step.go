@@ -79,7 +79,8 @@ func (s *State) ownCall(ev OwnCallChanged) {
 // reserve keeps an operator for somebody who asks for them by name, if they are in no call.
 func (s *State) reserve(ev Reserved) {
 	o, _ := s.find(ev.Operator)
-	stands := o != nil && !o.removed && !o.Disabled && o.registered && o.caller == nil && !o.engaged()
+	stands := o != nil && !o.removed && !o.Disabled && o.registered && o.caller == nil && !o.engaged() &&
+		o.quietUntil.IsZero() // else the ringing that was taken back may still be heard
 	if stands {
 		o.reserved = true
 		s.review(o, WhyReserved)
@@ -104,6 +105,7 @@ func (s *State) transfer(ev Transferred) {
 		return
 	case ev.To == "":
 		s.emit(Replied{Call: ev.Call, Stood: true})
+		s.quiet(c.operator)
 		s.end(c, WhyTransferred)
 		return
 	case next == nil || next.removed || next.caller != nil || !next.reserved:
@@ -113,11 +115,16 @@ func (s *State) transfer(ev Transferred) {
 	before := c.operator
 	s.part(c)
 	s.wrapUp(before, s.rule(c.Queue))
+	s.quiet(before)
 	c.operator, c.talking, next.caller, next.reserved = next, true, c, false
 	s.review(before, WhyTransferred)
 	s.settle(next, WhyTransferred, s.now)
 	s.emit(Replied{Call: ev.Call, Operator: ev.To, Stood: true})
 }
+
+// quiet lets a telephone come to rest before it is rung for anybody: it still rings, or is about to
+// be told of the end of a transfer and then hung up.
+func (s *State) quiet(o *operator) { o.quietUntil = s.now.Add(Quiet) }
 
 func (s *State) enter(t Ticket) {
 	r := s.rule(t.Queue)
@@ -244,7 +251,7 @@ func (s *State) missed(o *operator, why Why, at time.Time) {
 func (s *State) withdraw(o *operator, why Why) {
 	c := o.caller
 	s.part(c)
-	o.quietUntil = s.now.Add(Quiet)
+	s.quiet(o)
 	s.emit(Withdrawn{Call: c.Call, Operator: o.Name, Why: why})
 }
 

@@ -233,7 +233,8 @@ func (w *witness) handedOn(ev Event, e *expect) {
 	case Reserved:
 		o := w.ops[ev.Operator]
 		e.replied = true
-		e.stood = o != nil && !o.gone && !o.Disabled && w.users[o.Name] && o.call == "" && !o.busy()
+		e.stood = o != nil && !o.gone && !o.Disabled && w.users[o.Name] && o.call == "" && !o.busy() &&
+			!o.quiet.After(w.now)
 		if e.stood {
 			o.reserved = true
 		}
@@ -250,11 +251,13 @@ func (w *witness) handedOn(ev Event, e *expect) {
 		from, to := w.ops[c.operator], w.ops[ev.To]
 		switch {
 		case ev.To == "":
+			from.quiet = w.now.Add(Quiet)
 			w.left(Left{ev.Call}, e)
 		case to == nil || to.gone || to.call != "" || !to.reserved:
 			return
 		default:
 			from.call, to.call, to.reserved = "", c.Call, false
+			from.quiet = w.now.Add(Quiet)
 			from.wrap = w.now.Add(w.rules[c.Queue].WrapUp)
 			c.operator = to.Name
 		}
