@@ -94,7 +94,8 @@ func (p *handing) joined(c *phone.Call, hz float64) {
 	p.neverSilent()
 }
 
-// neverSilent demands that the caller has heard something at each moment since the transfer began.
+// neverSilent demands that the caller has heard something all the time since the transfer began: no
+// second less of sound than there was time for, no second of silence in it.
 func (p *handing) neverSilent() {
 	p.t.Helper()
 	pcm, _ := p.caller.Media().HeardPCM()
@@ -108,7 +109,7 @@ func (p *handing) neverSilent() {
 		}
 		longest = max(longest, now)
 	}
-	if heard, lasted := time.Duration(len(pcm))*time.Second/8000, time.Since(p.from); heard < lasted*9/10-300*time.Millisecond {
+	if heard, lasted := time.Duration(len(pcm))*time.Second/8000, time.Since(p.from); heard < lasted*9/10-time.Second {
 		p.t.Errorf("the caller heard %s of %s", heard, lasted)
 	}
 	if silent := time.Duration(longest) * 100 * time.Millisecond; silent >= time.Second {
