@@ -56,6 +56,7 @@ func (r *room) handing() *handing {
 	p := &handing{room: r}
 	op := r.operator(0)
 	p.caller, p.first = r.talk(r.caller(), op)
+	r.lasts(p.caller, p.first)
 	p.colleague = r.operator(1)
 	return p
 }
@@ -91,7 +92,20 @@ func (p *handing) joined(c *phone.Call, hz float64) {
 	c.Media().Say(0.3, hz)
 	p.hears(p.caller, hz)
 	p.hears(c, 440)
+	p.lasts(p.caller, c)
 	p.neverSilent()
+}
+
+// lasts lets telephones hear each other for so long that a recording shows it.
+func (r *room) lasts(all ...*phone.Call) {
+	r.t.Helper()
+	for _, c := range all {
+		before, _ := c.Media().HeardPCM()
+		eventually(r.t, 10*time.Second, "the talk lasts half a second", func() bool {
+			now, _ := c.Media().HeardPCM()
+			return len(now) >= len(before)+4000
+		})
+	}
 }
 
 // neverSilent demands that the caller has heard something all the time since the transfer began: no
@@ -436,6 +450,7 @@ func (p *handing) consult(to string, who *phone.Phone) (c, consult *phone.Call) 
 	consult.Media().Say(0.3, 1300)
 	p.hears(consult, 600)
 	p.hears(c, 1300)
+	p.lasts(c, consult)
 	return c, consult
 }
 
