@@ -65,7 +65,7 @@ func (e *edge) start() {
 
 func (e *edge) stop() {
 	if e.process != nil {
-		_ = syscall.Kill(-e.process.Process.Pid, syscall.SIGTERM)
+		_ = syscall.Kill(-e.process.Process.Pid, syscall.SIGKILL) // asked to end, it may take a minute
 		_ = e.process.Wait()
 		e.process = nil
 	}
@@ -151,7 +151,7 @@ func TestBehindKamailio(t *testing.T) {
 	ended("completed by caller")
 
 	// A browser's Contact means nothing to anybody but its edge.
-	op.Close()
+	op.Close() // without a word: the edge takes the INVITE, and says nothing more
 	browser := s.operatorPhone("rauf", func(o *phone.Options) {
 		o.Listen, o.Server, o.PretendAddr = "127.0.0.32:0", edgeOfPhones, "x7k2jd.invalid"
 	})

@@ -159,7 +159,7 @@ func (g *dialing) begin(forks []*fork) {
 		k.leg.sent = offerSDP(k.leg.local)
 		k.invite("")
 		k.patience = g.s.after(g.s.times.Provisional, func() {
-			if !k.heard && !k.done {
+			if !k.done {
 				k.refused(408) // first: a contact that is cancelled is no longer waited for
 				k.cancel("")
 			}
@@ -204,7 +204,9 @@ func (k *fork) answered(r *response) {
 	switch {
 	case r.StatusCode < 200:
 		k.heard = true
-		k.patience.stop()
+		if r.StatusCode > 100 || len(k.leg.routes) == 0 {
+			k.patience.stop() // a 100 of the proxy before a telephone says nothing of the telephone
+		}
 		if k.unwanted {
 			k.unwanted = false
 			k.dial.s.askCancel(k.tx, k.why)

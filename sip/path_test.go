@@ -1,11 +1,13 @@
 package sip
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"hotline/call"
 )
@@ -153,6 +155,28 @@ func TestAPhoneBehindAProxy(t *testing.T) {
 				t.Error("the proxy of somebody else was connected to")
 			}
 		})
+	}
+}
+
+// A proxy takes every INVITE; whether the telephone is there, only its own answer says.
+func TestAProxyWhosePhoneIsGone(t *testing.T) {
+	h := open(t, nil, func(x *timing) { x.Provisional = 300 * time.Millisecond })
+	for _, path := range []string{"Path: <sip:127.0.0.2;lr>\r\n", ""} {
+		d := h.deskPhone("udp")
+		d.registerWith(path)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		out := h.dial(ctx, call.Dial{Call: "c", From: "1"})
+		d.send(respond(d.request("INVITE"), 100, "", "", ""))
+		want := call.NoAnswer
+		if path != "" {
+			want = call.Unreachable
+		}
+		if e := failure(t, out); e.Failure != want {
+			t.Errorf("path %q: %v, want %s", path, e, want)
+		}
+		cancel()
+		d.request("CANCEL")
+		h.Server.reg.drop(testUser, func(*bound) bool { return true })
 	}
 }
 
