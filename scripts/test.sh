@@ -20,13 +20,14 @@ suite() {
 
 
 suite tools scripts/tools.sh gcc libc6-dev iproute2 sip-tester linphone-cli baresip-core baresip-ffmpeg sox libsox-fmt-all ffmpeg \
-  espeak-ng tshark prometheus sqlite3 procps openssl kamailio
+  espeak-ng tshark prometheus sqlite3 procps openssl kamailio sipvicious
 if [ "${states[0]}" = ok ]; then
   suite modules go mod download
   suite lint scripts/lint.sh
   suite build make -s build
   suite unit acceptance/netns.sh scripts/unit.sh
   suite acceptance scripts/acceptance.sh
+  [ -z "${HOTLINE_NIGHTLY:-}" ] || suite fuzz acceptance/netns.sh scripts/fuzz.sh 2m
 fi
 
 failed=0

@@ -104,8 +104,8 @@ func parseRequest(p *sipmsg.Parser, d *draft, f flow) (*request, error) {
 	if !ok || req.Via() == nil || req.From() == nil || req.To() == nil || req.CallID() == nil || req.CSeq() == nil {
 		return nil, bad("incomplete")
 	}
-	if req.Via().Host == "" || !strings.EqualFold(req.Via().ProtocolName, "SIP") || (req.Recipient.Host == "" && req.Recipient.Raw() == "") {
-		return nil, bad("no host in Via or in the request line")
+	if v := req.Via(); v.Host == "" || !strings.EqualFold(v.ProtocolName, "SIP") || v.ProtocolVersion != "2.0" || !isToken(v.Transport) || (req.Recipient.Host == "" && req.Recipient.Raw() == "") {
+		return nil, bad("no host or no transport in Via, or no host in the request line")
 	}
 	req.Method = sipmsg.RequestMethod(parts[0])
 	req.SipVersion = "SIP/2.0"

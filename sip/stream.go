@@ -347,66 +347,24 @@ func (c *tcpConn) mayIdle(err error, pending int) bool {
 
 // consume decides every whole message in b and returns what is left. False ends the connection.
 func (c *tcpConn) consume(b []byte) ([]byte, bool) {
-	for {
-		for len(b) >= 4 && string(b[:4]) == "\r\n\r\n" {
-			if c.send([]byte("\r\n")) != nil { // pong (RFC 5626 §3.5.1)
-				return nil, false
-			}
-			b = b[4:]
-		}
-		trimmed := bytes.TrimLeft(b, "\r\n")
-		if len(trimmed) == 0 {
-			if c.dialled != nil {
-				return nil, true // an answer to our question; two of them are no question
-			}
-			if len(b) > 3 {
-				b = b[len(b)-3:]
-			}
-			return b[:len(b):len(b)], true
-		}
-		end := headEnd(trimmed)
-		if end < 0 {
-			return b, len(b) <= maxStream
-		}
-		used, ok := c.message(trimmed, end)
-		if !ok {
-			return nil, false
-		}
-		if used == 0 {
-			return b, len(b) <= maxStream
-		}
-		b = trimmed[used:]
-	}
+	return frames{pong: c.pong, asks: c.dialled != nil, take: c.take}.consume(b)
 }
 
-// message decides the message at the head of b, whose headers end at end. It returns the bytes
-// used, 0 if the body is not all here yet, and false if the stream cannot be followed further.
-func (c *tcpConn) message(b []byte, end int) (used int, ok bool) {
-	d, err := scanHead(b[:end])
-	if d == nil {
-		return 0, false
-	}
-	length, lengthErr := d.contentLength()
-	if lengthErr != nil || length < 0 || end+length > maxStream {
-		if lengthErr == nil {
-			lengthErr = bad("a stream needs a Content-Length of at most %d", maxStream)
-		}
-		c.s.receive(c.flow(), d, lengthErr)
-		return 0, false
-	}
-	if len(b) < end+length {
-		return 0, true
-	}
-	d.body = bytes.Clone(b[end : end+length])
-	if err == nil && len(d.body) > maxSDP {
-		err = &scanError{code: 413, why: "too large"}
+// pong answers a keep-alive (RFC 5626 §3.5.1).
+func (c *tcpConn) pong() bool { return c.send([]byte("\r\n")) == nil }
+
+// take decides one message of the stream. raw is nil where the stream cannot be followed behind it.
+func (c *tcpConn) take(d *draft, err error, raw []byte) bool {
+	if raw == nil {
+		c.s.receive(c.flow(), d, err)
+		return false
 	}
 	c.whole = true
 	if !c.charge() {
-		return 0, false
+		return false
 	}
-	c.s.receiveRaw(c.flow(), d, err, b[:end+length])
-	return end + length, !c.gone()
+	c.s.receiveRaw(c.flow(), d, err, raw)
+	return !c.gone()
 }
 
 // connectionGone forgets a connection, and whoever registered by it. Requests of ours that
