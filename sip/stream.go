@@ -21,7 +21,8 @@ const (
 	strangersPerAddress = 20              // connections of one address that nobody vouches for
 	strangersInAll      = 1000            // and of all addresses
 	writeLimit          = 5 * time.Second // one write
-	writeQueue          = 64              // messages waiting for a slow peer
+	queueOfStranger     = 128 << 10       // bytes waiting for a peer that reads slowly, or is not reached yet
+	queueOfKnown        = 1 << 20         // the same where somebody vouches for the connection
 )
 
 // tcpListener is one TCP or TLS listener of ours.
@@ -49,7 +50,7 @@ type tcpConn struct {
 	local     netip.AddrPort // the address of ours that the peer knows
 	secure    bool           // TLS
 	dialled   *target        // where we dialled to; nil for an accepted connection
-	out       chan []byte
+	out       outbox
 	closed    chan struct{}
 	closeOnce sync.Once
 	vouched   atomic.Bool  // a registration, a call or a carrier's network stands behind it
@@ -111,7 +112,7 @@ func (s *Server) accept(l *tcpListener, conn net.Conn) {
 func (s *Server) newConn(d door, peer netip.AddrPort, secure bool) *tcpConn {
 	return &tcpConn{
 		s: s, door: d, peer: peer, secure: secure,
-		out: make(chan []byte, writeQueue), closed: make(chan struct{}),
+		out: outbox{more: make(chan struct{}, 1)}, closed: make(chan struct{}),
 	}
 }
 
@@ -227,13 +228,49 @@ func (c *tcpConn) send(b []byte) error {
 		return net.ErrClosed
 	default:
 	}
-	select {
-	case c.out <- b:
-		return nil
-	default:
+	limit := queueOfStranger
+	if c.vouched.Load() {
+		limit = queueOfKnown
+	}
+	if !c.out.put(b, limit) {
 		c.shut()
 		return errors.New("the peer does not read")
 	}
+	return nil
+}
+
+// An outbox is what waits to be written. It is bounded by bytes, and taken out whole: a burst of
+// answers goes out in few writes, however far the writer is behind.
+type outbox struct {
+	mu      sync.Mutex
+	waiting []byte
+	more    chan struct{} // told when something was put in
+}
+
+// put adds a message, unless so many bytes are waiting that it would be more than limit.
+func (o *outbox) put(b []byte, limit int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.waiting) > 0 && len(o.waiting)+len(b) > limit {
+		return false
+	}
+	o.waiting = append(o.waiting, b...)
+	select {
+	case o.more <- struct{}{}:
+	default: // the writer has been told
+	}
+	return true
+}
+
+// take is everything that waits. done is what was taken before, to be used again.
+func (o *outbox) take(done []byte) []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	b := o.waiting
+	if o.waiting = done[:0]; cap(done) > queueOfStranger {
+		o.waiting = nil // a burst is no reason to keep as much for good
+	}
+	return b
 }
 
 func (c *tcpConn) gone() bool {
@@ -258,10 +295,11 @@ func (c *tcpConn) write(conn net.Conn) {
 	defer func() { _ = conn.Close() }() // the peer learns it by the close itself
 	alive := c.keepAlive()
 	defer alive.stop()
+	var b []byte
 	for {
 		select {
-		case b := <-c.out:
-			if !c.put(conn, b) {
+		case <-c.out.more:
+			if b = c.out.take(b); !c.put(conn, b) {
 				return
 			}
 		case <-alive.due():
@@ -270,21 +308,16 @@ func (c *tcpConn) write(conn net.Conn) {
 				return
 			}
 		case <-c.closed:
-			for {
-				select {
-				case b := <-c.out:
-					if !c.put(conn, b) {
-						return
-					}
-				default:
-					return
-				}
-			}
+			c.put(conn, c.out.take(b))
+			return
 		}
 	}
 }
 
 func (c *tcpConn) put(conn net.Conn, b []byte) bool {
+	if len(b) == 0 {
+		return true
+	}
 	if conn.SetWriteDeadline(time.Now().Add(writeLimit)) != nil {
 		return false
 	}

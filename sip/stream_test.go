@@ -170,6 +170,22 @@ func TestACallGoesOnOverAnotherConnection(t *testing.T) {
 	again.request("BYE")
 }
 
+// A burst of requests is no reason to take a peer for one that does not read.
+func TestABurstOnAConnection(t *testing.T) {
+	h := open(t, nil, nil)
+	p := h.carrierBy("tcp")
+	const n = 150
+	var all strings.Builder
+	for range n {
+		c := p.dials()
+		all.WriteString(c.text("OPTIONS", c.branch, "", "", ""))
+	}
+	p.send(all.String())
+	for range n {
+		p.answer("OPTIONS", 200)
+	}
+}
+
 func TestAPeerThatDoesNotRead(t *testing.T) {
 	h := open(t, nil, nil)
 	p := h.carrierBy("tcp")
