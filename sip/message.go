@@ -104,7 +104,7 @@ func parseRequest(p *sipmsg.Parser, d *draft, f flow) (*request, error) {
 	if !ok || req.Via() == nil || req.From() == nil || req.To() == nil || req.CallID() == nil || req.CSeq() == nil {
 		return nil, bad("incomplete")
 	}
-	if v := req.Via(); v.Host == "" || !strings.EqualFold(v.ProtocolName, "SIP") || v.ProtocolVersion != "2.0" || !isToken(v.Transport) || (req.Recipient.Host == "" && req.Recipient.Raw() == "") {
+	if v := req.Via(); !isHost(v.Host) || !strings.EqualFold(v.ProtocolName, "SIP") || v.ProtocolVersion != "2.0" || !isToken(v.Transport) || (req.Recipient.Host == "" && req.Recipient.Raw() == "") {
 		return nil, bad("no host or no transport in Via, or no host in the request line")
 	}
 	req.Method = sipmsg.RequestMethod(parts[0])
@@ -114,12 +114,25 @@ func parseRequest(p *sipmsg.Parser, d *draft, f flow) (*request, error) {
 	r := &request{Request: req, draft: d, from: f, method: parts[0], seq: req.CSeq().SeqNo, callID: req.CallID().Value()}
 	r.ftag, _ = req.From().Params.Get("tag")
 	r.ttag, _ = req.To().Params.Get("tag")
-	if branch, _ := req.Via().Params.Get("branch"); len(branch) > maxIdentifier || len(r.callID) > maxIdentifier || len(r.ftag) > maxIdentifier || len(r.ttag) > maxIdentifier {
+	branch, _ := req.Via().Params.Get("branch")
+	if !printable(branch) {
+		return nil, bad("a branch with blanks or odd characters")
+	}
+	if len(branch) > maxIdentifier || len(r.callID) > maxIdentifier || len(r.ftag) > maxIdentifier || len(r.ttag) > maxIdentifier {
 		return nil, bad("an identifier of more than %d bytes", maxIdentifier)
 	}
 	stamp(req.Via(), f.peer)
 	d.setFirst("Via", req.Via().Value())
 	return r, nil
+}
+
+// isHost says that s may be a host name or an address: that an answer which repeats it can be read.
+func isHost(s string) bool {
+	if strings.ContainsAny(s, ":[]") {
+		_, err := netip.ParseAddr(strings.Trim(s, "[]"))
+		return err == nil
+	}
+	return s != "" && printable(s) && !strings.ContainsAny(s, ";,/<>\"=@?")
 }
 
 // checkNumbers finds numbers out of range and a CSeq of another method.
