@@ -77,9 +77,14 @@ func TestOurByeDoesNotWaitLong(t *testing.T) {
 	p, x := h.putting(t)
 	x.Tell(200)
 	p.l.Hangup(call.Reason{})
-	p.send(respond(p.request("BYE"), 200, "", "", ""))
-	p.request("NOTIFY")
-	h.nothingLeft(t) // once the NOTIFY is given up
+	bye := p.request("BYE")
+	h.locked("test", func() {
+		if !p.l.news.busy {
+			t.Error("BYE waited until the NOTIFY was given up")
+		}
+	})
+	p.send(respond(bye, 200, "", "", ""))
+	h.nothingLeft(t) // once it is
 }
 
 func TestTheTelephoneHangsUpBeforeOurBye(t *testing.T) {
@@ -90,8 +95,10 @@ func TestTheTelephoneHangsUpBeforeOurBye(t *testing.T) {
 	p.says("BYE", 200)
 	p.send(respond(p.request("NOTIFY"), 200, "", "", ""))
 	h.nothingLeft(t)
-	if slices.ContainsFunc(p.left, func(m message) bool { return m.method() == "BYE" }) {
-		t.Error("a call that had ended was ended again")
+	for m, came := p.read(quietTime); came; m, came = p.read(quietTime) {
+		if m.method() == "BYE" {
+			t.Fatal("a call that had ended was ended again")
+		}
 	}
 }
 
