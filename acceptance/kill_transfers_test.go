@@ -14,44 +14,45 @@ import (
 // a call then, and those that ring.
 var killedTransfers = []struct {
 	name     string
-	consults int // records of their own
+	brief    bool // it is over after seconds
+	consults int  // records of their own
 	do       func(p *handing) (up, ringing []*phone.Call)
 }{
-	{"it rings at a colleague's", 0, func(p *handing) (up, ringing []*phone.Call) {
+	{"it rings at a colleague's", true, 0, func(p *handing) (up, ringing []*phone.Call) {
 		p.asks(p.operators[1])
 		return []*phone.Call{p.caller, p.first}, []*phone.Call{p.rung(p.colleague)}
 	}},
-	{"it rings, and the first has hung up", 0, func(p *handing) (up, ringing []*phone.Call) {
+	{"it rings, and the first has hung up", true, 0, func(p *handing) (up, ringing []*phone.Call) {
 		p.asks(p.operators[1])
 		c := p.rung(p.colleague)
 		p.hangUp(p.first)
 		return []*phone.Call{p.caller}, []*phone.Call{c}
 	}},
-	{"a colleague talks", 0, func(p *handing) (up, ringing []*phone.Call) {
+	{"a colleague talks", false, 0, func(p *handing) (up, ringing []*phone.Call) {
 		p.asks(p.operators[1])
 		c := p.rung(p.colleague)
 		p.joined(c, 600)
 		return []*phone.Call{p.caller, c}, nil
 	}},
-	{"the notice is told outside", 0, func(p *handing) (up, ringing []*phone.Call) {
+	{"the notice is told outside", true, 0, func(p *handing) (up, ringing []*phone.Call) {
 		out := p.outside()
 		p.asks(p.ministry())
 		c := p.rung(out)
 		p.answered(c)
 		return []*phone.Call{p.caller, p.first, c}, nil
 	}},
-	{"somebody outside talks", 0, func(p *handing) (up, ringing []*phone.Call) {
+	{"somebody outside talks", false, 0, func(p *handing) (up, ringing []*phone.Call) {
 		out := p.outside()
 		p.asks(p.ministry())
 		c := p.rung(out)
 		p.joined(c, 700)
 		return []*phone.Call{p.caller, c}, nil
 	}},
-	{"a consult talks", 1, func(p *handing) (up, ringing []*phone.Call) {
+	{"a consult talks", false, 1, func(p *handing) (up, ringing []*phone.Call) {
 		c, consult := p.consult(p.operators[1], p.colleague)
 		return []*phone.Call{p.caller, p.first, c, consult}, nil
 	}},
-	{"it waits in a queue", 0, func(p *handing) (up, ringing []*phone.Call) {
+	{"it waits in a queue", true, 0, func(p *handing) (up, ringing []*phone.Call) {
 		p.asks(p.queue)
 		p.told(200)
 		p.over(p.first)
@@ -79,19 +80,29 @@ func TestKillInTheMiddleOfTransfers(t *testing.T) {
 		up, ringing []*phone.Call
 	}
 	moments := make([]moment, len(rooms))
-	var all sync.WaitGroup
-	for i, x := range killedTransfers {
-		all.Go(func() {
-			p := rooms[i].handing()
-			up, ringing := x.do(p)
-			moments[i] = moment{p, up, ringing}
+	each := func(do func(i int)) {
+		var all sync.WaitGroup
+		for i := range rooms {
+			all.Go(func() { do(i) })
+		}
+		if all.Wait(); t.Failed() {
+			t.FailNow()
+		}
+	}
+	each(func(i int) { moments[i].handing = rooms[i].handing() })
+	for _, brief := range []bool{false, true} {
+		each(func(i int) {
+			if x := killedTransfers[i]; x.brief == brief {
+				moments[i].up, moments[i].ringing = x.do(moments[i].handing)
+			}
 		})
 	}
-	all.Wait()
-	if t.Failed() {
-		return
-	}
 	s.kill()
+	for i, m := range moments {
+		for _, c := range append(m.up, m.ringing...) {
+			m.goesOn(c, killedTransfers[i].name) // or the moment was over before the process was
+		}
+	}
 	s.start()
 	for i, m := range moments {
 		name := killedTransfers[i].name
@@ -100,8 +111,13 @@ func TestKillInTheMiddleOfTransfers(t *testing.T) {
 				t.Errorf("%s: a telephone was left in the call by the killed process: %v", name, err)
 			}
 		}
-		for _, c := range m.ringing {
-			c.Reject(480)
+		for _, c := range m.ringing { // picked up now, it is a call with nobody
+			if err := c.Answer(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if m.over(c); c.EndedBy() != phone.EndedByPeer {
+				t.Errorf("%s: the telephone that rang ended by %q", name, c.EndedBy())
+			}
 		}
 		x := m.records(1, 20*time.Second)[0]
 		if str(x.Outcome) != "interrupted" || x.Recording == nil {

@@ -51,8 +51,9 @@ func (s *Server) receive(f flow, d *draft, err error) {
 		s.locked("response", func() {
 			if tx := s.clientTxs[m.branch+"|"+m.method]; tx != nil {
 				tx.response(m)
+				return
 			}
-			// Nothing waits for it: a late repeat, or a stranger's guess (RFC 3261 §18.1.2).
+			s.stray(m)
 		})
 	case *request:
 		s.debug("received request", f, m.draft)

@@ -63,6 +63,7 @@ type Server struct {
 	legs      map[string]*leg // by Info.ID
 	trunks    map[string]*trunk
 	callers   callers
+	strays    int // answers that nobody waits for, being ended
 }
 
 // dialogKey names a dialog (RFC 3261 §12): both tags as we see them.
