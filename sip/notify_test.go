@@ -87,6 +87,19 @@ func TestOurByeDoesNotWaitLong(t *testing.T) {
 	h.nothingLeft(t) // once it is
 }
 
+// Nor does our end keep a telephone in a call.
+func TestOurByeGoesBeforeTheSocketsClose(t *testing.T) {
+	h := open(t, nil, func(x *timing) { fastTimes(x); x.Second = patience })
+	p, x := h.putting(t)
+	x.Tell(200)
+	p.l.Hangup(call.Reason{})
+	p.request("NOTIFY")
+	if err := h.Close(); err != nil {
+		t.Error(err)
+	}
+	p.request("BYE")
+}
+
 func TestTheTelephoneHangsUpBeforeOurBye(t *testing.T) {
 	h := open(t, nil, fastTimes)
 	p, x := h.putting(t)

@@ -265,6 +265,9 @@ func (s *Server) Close() error {
 		s.mu.Unlock()
 		return nil
 	}
+	for _, l := range s.dialogs {
+		l.news.part() // a BYE that has waited goes now or never
+	}
 	s.closed = true
 	s.cancel()
 	err := s.closeSockets()
