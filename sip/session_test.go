@@ -91,16 +91,38 @@ func TestGlareIsTriedAgain(t *testing.T) {
 	p.answer("INVITE", 491)
 	p.send(respond(ours, 491, "", "", ""))
 	ackOf(p, ours)
-	// Between two tries the peer gets its way.
-	p.send(c.again("INVITE", "", "application/sdp", sdpFor(40004, "sendrecv")))
-	p.answer("INVITE", 200)
-	p.send(c.text("ACK", c.branch+"late", "", "", ""))
-	ours = p.request("INVITE")
-	p.send(respond(ours, 200, "", "", sdpFor(40004, "recvonly")))
+	ours = p.want("ours again", func(m message) bool { return m.method() == "INVITE" && m.get("CSeq") == "2 INVITE" && m.code() == 0 })
+	p.send(respond(ours, 200, "", "", sdpFor(40000, "recvonly")))
 	ackOf(p, ours)
 	if err := told(t, done); err != nil {
 		t.Error(err)
 	}
+}
+
+// Between two tries of ours, a second apart here, the peer gets its way.
+func TestInAPauseAfterGlareThePeerGetsItsWay(t *testing.T) {
+	h := open(t, nil, func(x *timing) { quick(x); x.Glare = 5 * time.Millisecond })
+	d := h.deskPhone("udp")
+	d.register(200)
+	l, invite := h.ring(t, d)
+	done := asks(l, true)
+	ours := d.want("our hold", func(m message) bool { return m.method() == "INVITE" && m.get("CSeq") == "2 INVITE" })
+	d.send(respond(ours, 491, "", "", ""))
+	ackOf(d.peer, ours)
+	d.send(d.inDialog(invite, "desk", "INVITE", 1, sdpFor(40004, "sendrecv")))
+	d.answer("INVITE", 200)
+	d.send(d.inDialog(invite, "desk", "ACK", 1, ""))
+	ours = d.want("ours again", func(m message) bool { return m.method() == "INVITE" && m.get("CSeq") == "3 INVITE" })
+	d.send(respond(ours, 200, "", "", sdpFor(40004, "recvonly")))
+	ackOf(d.peer, ours)
+	if err := told(t, done); err != nil {
+		t.Error(err)
+	}
+	h.locked("test", func() {
+		if l.remote.Addr.Port() != 40004 {
+			t.Errorf("sound goes to %v", l.remote.Addr)
+		}
+	})
 }
 
 func TestGlareWithoutEndIsGivenUp(t *testing.T) {
