@@ -331,7 +331,7 @@ func (c *tcpConn) put(conn net.Conn, b []byte) bool {
 // read takes messages off the stream until it ends or breaks the rules.
 func (c *tcpConn) read(conn net.Conn) {
 	chunk := make([]byte, 4<<10) // one for each connection, also of those who say nothing
-	var buf []byte // what has come of a message that is not whole
+	var buf []byte               // what has come of a message that is not whole
 	deadline := time.Now().Add(c.s.times.FirstMessage)
 	for {
 		if conn.SetReadDeadline(deadline) != nil {
