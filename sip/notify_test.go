@@ -3,6 +3,7 @@ package sip
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -49,6 +50,7 @@ func (p *putting) says(method string, code int) {
 // A telephone that is hung up before it has heard how its transfer ended tells its user that it
 // failed.
 func TestOurByeComesAfterTheNews(t *testing.T) {
+	t.Parallel()
 	h := open(t, nil, fastTimes)
 	p, x := h.putting(t)
 	x.Tell(180)
@@ -73,6 +75,7 @@ func TestOurByeComesAfterTheNews(t *testing.T) {
 
 // Nor does a telephone that does not listen keep a call of ours up.
 func TestOurByeDoesNotWaitLong(t *testing.T) {
+	t.Parallel()
 	h := open(t, nil, quick)
 	p, x := h.putting(t)
 	x.Tell(200)
@@ -89,6 +92,7 @@ func TestOurByeDoesNotWaitLong(t *testing.T) {
 
 // Nor does our end keep a telephone in a call.
 func TestOurByeGoesBeforeTheSocketsClose(t *testing.T) {
+	t.Parallel()
 	h := open(t, nil, func(x *timing) { fastTimes(x); x.Second = patience })
 	p, x := h.putting(t)
 	x.Tell(200)
@@ -101,6 +105,7 @@ func TestOurByeGoesBeforeTheSocketsClose(t *testing.T) {
 }
 
 func TestTheTelephoneHangsUpBeforeOurBye(t *testing.T) {
+	t.Parallel()
 	h := open(t, nil, fastTimes)
 	p, x := h.putting(t)
 	x.Tell(200)
@@ -117,6 +122,7 @@ func TestTheTelephoneHangsUpBeforeOurBye(t *testing.T) {
 
 // Two transfers in one call: the second is refused, and that is all that its end means.
 func TestTwoTransfersAreToldApart(t *testing.T) {
+	t.Parallel()
 	h := open(t, nil, fastTimes)
 	p, first := h.putting(t)
 	second := p.refers()
@@ -138,22 +144,27 @@ func TestTwoTransfersAreToldApart(t *testing.T) {
 }
 
 func TestATelephoneThatDoesNotWantToKnow(t *testing.T) {
+	t.Parallel()
 	for _, code := range []int{405, 481, 489} {
-		h := open(t, nil, fastTimes)
-		p, x := h.putting(t)
-		x.Tell(180)
-		x.Tell(200)
-		p.send(respond(p.request("NOTIFY"), code, "", "", ""))
-		if p.quiet(quietTime); p.l.phase != legAnswered {
-			t.Errorf("%d to a NOTIFY ended the call", code)
-		}
-		p.l.Hangup(call.Reason{})
-		p.send(respond(p.request("BYE"), 200, "", "", ""))
-		h.nothingLeft(t)
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			t.Parallel()
+			h := open(t, nil, fastTimes)
+			p, x := h.putting(t)
+			x.Tell(180)
+			x.Tell(200)
+			p.send(respond(p.request("NOTIFY"), code, "", "", ""))
+			if p.quiet(quietTime); p.l.phase != legAnswered {
+				t.Errorf("%d to a NOTIFY ended the call", code)
+			}
+			p.l.Hangup(call.Reason{})
+			p.send(respond(p.request("BYE"), 200, "", "", ""))
+			h.nothingLeft(t)
+		})
 	}
 }
 
 func TestATransferThatNobodyTellsOfEnds(t *testing.T) {
+	t.Parallel()
 	h := open(t, nil, quick)
 	p, x := h.putting(t)
 	p.says("BYE", 200)
@@ -166,6 +177,7 @@ func TestATransferThatNobodyTellsOfEnds(t *testing.T) {
 }
 
 func TestTheExpiryOfTheNewsComesNearer(t *testing.T) {
+	t.Parallel()
 	h := open(t, nil, func(x *timing) { quick(x); x.Second *= 20 })
 	p, x := h.putting(t)
 	for left := referLife; left == referLife; {
@@ -179,6 +191,7 @@ func TestTheExpiryOfTheNewsComesNearer(t *testing.T) {
 
 // Who asks and never listens is not listened to either.
 func TestRefersWithoutEnd(t *testing.T) {
+	t.Parallel()
 	h := open(t, nil, fastTimes)
 	p := h.deskPhone("udp")
 	p.register(200)
@@ -198,6 +211,7 @@ func TestRefersWithoutEnd(t *testing.T) {
 
 // A line that does not read the events of a leg is told of no transfer; the telephone is told so.
 func TestNobodyReadsTheEvents(t *testing.T) {
+	t.Parallel()
 	h := open(t, nil, fastTimes)
 	d := h.deskPhone("udp")
 	d.register(200)

@@ -16,6 +16,7 @@ func (d *deskPhone) late(via, id, tag string) string {
 
 // An operator who picks up what a process rang that has died hears so at once.
 func TestATelephoneThatWasRungBeforeARestart(t *testing.T) {
+	t.Parallel()
 	h := open(t, nil, fastTimes)
 	d := h.deskPhone("udp")
 	d.register(200)
@@ -37,6 +38,7 @@ func TestATelephoneThatWasRungBeforeARestart(t *testing.T) {
 
 // So does one who was given up, and picks up all the same.
 func TestATelephoneThatAnswersWhenItWasGivenUp(t *testing.T) {
+	t.Parallel()
 	h := open(t, nil, fastTimes)
 	d := h.deskPhone("udp")
 	d.register(200)
@@ -60,6 +62,7 @@ func TestATelephoneThatAnswersWhenItWasGivenUp(t *testing.T) {
 func once(text, old, with string) string { return strings.Replace(text, old, with, 1) }
 
 func TestAnswersThatNobodyWaitsFor(t *testing.T) {
+	t.Parallel()
 	h := open(t, nil, fastTimes)
 	d := h.deskPhone("udp")
 	d.register(200)
@@ -92,6 +95,7 @@ func TestAnswersThatNobodyWaitsFor(t *testing.T) {
 
 // However many there are, they bring next to nothing back.
 func TestStraysWithoutEnd(t *testing.T) {
+	t.Parallel()
 	h := open(t, nil, nil)
 	d := h.deskPhone("udp")
 	d.register(200)
