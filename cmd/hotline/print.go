@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -53,6 +51,3 @@ func withClient(path string, f func(*control.Client) error) error {
 	defer done()
 	return f(client)
 }
-
-// sortedKeys are the keys of a map in order.
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
