@@ -64,6 +64,9 @@ func (t *trunk) probed() bool { return t.carrier.Options > 0 && len(t.carrier.To
 
 // room says whether one more call may be had with the carrier.
 func (t *trunk) room(reserve int) bool {
+	if len(t.carrier.To) == 0 {
+		reserve = 0 // help is never called by it
+	}
 	return t.carrier.Calls == 0 || t.calls.in+t.calls.out+reserve < t.carrier.Calls
 }
 
