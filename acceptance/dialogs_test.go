@@ -271,6 +271,28 @@ func TestTelephonesThatWantToBeSure(t *testing.T) {
 	})
 }
 
+// A telephone that answers only when it is asked to answer by itself: because of its queue, or of
+// its operator.
+func TestTelephonesThatAnswerByThemselves(t *testing.T) {
+	names := []string{"for the queue", "for the operator"}
+	s, rooms := newRooms(t, len(names), nil, func(config string) string {
+		return strings.Replace(config, "{name: q000,", "{name: q000, auto_answer: true,", 1)
+	})
+	if out, code := s.command("", "user", "auto-answer", rooms[1].operators[0], "on"); code != 0 {
+		t.Fatalf("user auto-answer: exit %d: %s", code, out)
+	}
+	atOnce(t, rooms, names, func(i int, r *room) {
+		port := 6500 + 10*i
+		r.registers(r.operators[0], port)
+		e := newEar(r.t, "127.0.0.1")
+		run := r.sippPhone(r.operators[0], "phone-auto", port, map[string]string{"first": e.port()})
+		c := r.queued(r.caller())
+		r.hears(c, 440) // itself: the telephone says back what it hears
+		run.good(r.t)
+		r.over(c)
+	})
+}
+
 // An operator's telephone calls out and hears what the other side plays before it answers, or
 // refuses: both sides with reliable answers, and an UPDATE before the answer.
 func TestSoundBeforeTheAnswer(t *testing.T) {

@@ -116,12 +116,16 @@ func checks(patterns []string) string {
 	if len(patterns) == 0 {
 		return ""
 	}
-	b := "\n    <action>\n"
+	return "\n    <action>\n" + matches(patterns) + "    </action>\n  "
+}
+
+// matches are the actions that hold a message against patterns; sipp knows one list of actions a message.
+func matches(patterns []string) (b string) {
 	for _, p := range patterns {
 		p = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(p)
 		b += `      <ereg regexp="` + p + `" search_in="msg" check_it="true" assign_to="x"/>` + "\n"
 	}
-	return b + "    </action>\n  "
+	return b
 }
 
 // answer answers the request that came last.
@@ -132,13 +136,14 @@ func answer(status, body string, headers ...string) string {
 // hangup ends the call.
 func hangup(number int) string { return asking("BYE", number, "") + wants("200") }
 
-// invited takes the INVITE of a call to sipp, which its answers and requests below refer to.
-func invited() string {
+// invited takes the INVITE of a call to sipp, which its answers and requests below refer to, and
+// which must match every pattern.
+func invited(patterns ...string) string {
 	b := "  <recv request=\"INVITE\" timeout=\"60000\">\n    <action>\n"
 	for _, h := range []string{"Via", "From", "To", "CSeq"} {
 		b += fmt.Sprintf("      <ereg regexp=\".*\" search_in=\"hdr\" header=\"%s:\" assign_to=\"%s\"/>\n", h, strings.ToLower(h))
 	}
-	return b + "    </action>\n  </recv>\n"
+	return b + matches(patterns) + "    </action>\n  </recv>\n"
 }
 
 // reply answers that INVITE.
