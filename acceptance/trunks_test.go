@@ -142,16 +142,29 @@ func TestATrunkIsFoundDeadAndAlive(t *testing.T) {
 // A carrier that sells two channels gets 486 for a third call: one line of ours is enough for it. One
 // of its two is for help.
 func TestACarriersChannels(t *testing.T) {
-	s := withTrunks(t)
-	s.change(map[string]string{"{name: carrier, ": "{name: carrier, calls: 2, "})
-	s.start()
-	first := s.dial(s.citizen())
-	second := s.citizen()
-	if _, err := second.Dial(within(t, 5*time.Second), phone.DialOptions{To: line919}); err == nil || !strings.Contains(err.Error(), "486") {
-		t.Errorf("a caller for the last channel: %v, want 486", err)
+	for channels, carrier := range []string{ // how many are for everybody
+		1: `{name: carrier, calls: 2, to: ["127.0.0.1:6399"], options: 0s, `, // the other one is kept for help
+		2: `{name: carrier, calls: 2, `,                                      // which is never called by one that only brings calls
+	} {
+		if carrier == "" {
+			continue
+		}
+		t.Run(fmt.Sprintf("%d for everybody", channels), func(t *testing.T) {
+			s := withTrunks(t)
+			s.change(map[string]string{"{name: carrier, ": carrier})
+			s.start()
+			var calls []*phone.Call
+			for range channels {
+				calls = append(calls, s.dial(s.citizen()))
+			}
+			next := s.citizen()
+			if _, err := next.Dial(within(t, 5*time.Second), phone.DialOptions{To: line919}); err == nil || !strings.Contains(err.Error(), "486") {
+				t.Errorf("a caller for the last channel: %v, want 486", err)
+			}
+			s.hangUp(calls[0])
+			s.hangUp(s.dial(next))
+		})
 	}
-	s.hangUp(first)
-	s.hangUp(s.dial(second))
 }
 
 // A caller who challenges our BYE for the realm of our trunk gets no answer to it.
