@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The built program, driven by programs that are not ours. Each test has a network namespace of its
-# own. Most of them wait for what people say and run three at a time; those that load the machine,
+# own. Most of them wait for what people say and run four at a time; those that load the machine,
 # or measure it, run alone afterwards.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -24,7 +24,7 @@ one() {
 export -f one
 
 failed=0
-grep -vxE "$alone" "$results/list" | xargs -P 3 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
+grep -vxE "$alone" "$results/list" | xargs -P 4 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 grep -xE "$alone" "$results/list" | xargs -P 1 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 cat "$results"/*.log >"$results/all.txt"
 exit $failed
