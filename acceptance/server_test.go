@@ -187,7 +187,7 @@ func (s *server) addOperator(name, languages string) {
 // operatorPhone registers one of our telephones as an operator.
 func (s *server) operatorPhone(name string, change ...func(*phone.Options)) *phone.Phone {
 	s.t.Helper()
-	o := phone.Options{User: name, Secret: s.secrets[name], Server: "127.0.0.1:5070", Codec: "PCMA"}
+	o := phone.Options{User: name, Secret: s.secrets[name], Server: "127.0.0.1:5070", Codec: "PCMA", Remember: remembered()}
 	for _, c := range change {
 		c(&o)
 	}
@@ -207,7 +207,7 @@ func (s *server) operatorPhone(name string, change ...func(*phone.Options)) *pho
 // citizen makes a telephone that calls the line.
 func (s *server) citizen(change ...func(*phone.Options)) *phone.Phone {
 	s.t.Helper()
-	o := phone.Options{User: "+000123456789", Codec: "PCMA"}
+	o := phone.Options{User: "+000123456789", Codec: "PCMA", Remember: remembered()}
 	for _, c := range change {
 		c(&o)
 	}
@@ -341,6 +341,14 @@ func within(t testing.TB, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// remembered is how much a telephone keeps of what it hears: the whole of the longest campaign.
+func remembered() time.Duration {
+	if nightly() {
+		return 15 * time.Minute
+	}
+	return 5 * time.Minute
 }
 
 // nightly reports whether the full figures are wanted.
