@@ -38,7 +38,7 @@ func TestLookInside(t *testing.T) {
 	taken := s.rung(op)
 	s.together(c, taken, 1000)
 	id := s.records()[0].ID
-	s.ladder(id, []string{"INVITE", "200 OK", "INFO a key", "call.offered", "180", "ACK"}, []string{"BYE", "call.ended"})
+	s.ladder(id, []string{"INVITE", "call.arrived", "200 OK", "call.answered", "INFO a key", "call.offered", "180", "ACK"}, []string{"BYE", "call.ended"})
 	for _, change := range []func() error{
 		func() error { return taken.Hold(within(t, 5*time.Second)) }, func() error { return taken.Resume(within(t, 5*time.Second)) },
 	} {

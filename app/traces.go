@@ -59,7 +59,7 @@ func (l looks) Messages(id call.ID) ([]wire.Message, error) {
 	out := make([]wire.Message, len(ms))
 	for i, m := range ms {
 		out[i] = wire.Message{
-			At: m.At.UTC().Format(time.RFC3339Nano), Sent: m.Sent, Role: string(m.Role), Peer: m.Peer, Transport: m.Transport,
+			At: wire.Instant(m.At), Sent: m.Sent, Role: string(m.Role), Peer: m.Peer, Transport: m.Transport,
 			Local: m.Local.String(), Remote: m.Remote.String(), Text: string(m.Bytes),
 		}
 	}

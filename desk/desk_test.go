@@ -57,7 +57,7 @@ type tracesOf struct{ *house }
 
 func (h tracesOf) Messages(id call.ID) ([]wire.Message, error) {
 	h.did = append(h.did, "look at "+string(id))
-	return []wire.Message{{At: *wire.Time(t0), Sent: true, Role: "caller", Peer: "carrier", Transport: "udp", Local: "192.0.2.1:5060",
+	return []wire.Message{{At: wire.Instant(t0), Sent: true, Role: "caller", Peer: "carrier", Transport: "udp", Local: "192.0.2.1:5060",
 		Remote: "203.0.113.9:5060", Text: "SIP/2.0 200 OK\r\n\r\n"}}, h.fail
 }
 

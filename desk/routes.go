@@ -111,7 +111,7 @@ func (d *Desk) trace(r *http.Request) (any, error) {
 		if e.Data == nil {
 			e.Data = map[string]string{}
 		}
-		out.Events = append(out.Events, wire.Event{At: *wire.Time(e.At), Name: e.Name, Data: e.Data})
+		out.Events = append(out.Events, wire.Event{At: wire.Instant(e.At), Name: e.Name, Data: e.Data})
 	}
 	if d.o.Traces != nil {
 		if out.Messages, err = d.o.Traces.Messages(id); err != nil {

@@ -1,5 +1,6 @@
 // Package wire is the JSON of /api/v1: what desk says and control reads. All fields are always
-// present, null where they are absent; times are RFC 3339 in UTC with milliseconds.
+// present, null where they are absent; times are RFC 3339 in UTC with milliseconds, those of a
+// trace with microseconds.
 package wire
 
 import (
@@ -18,6 +19,9 @@ func Time(t time.Time) *string {
 	s := t.UTC().Format("2006-01-02T15:04:05.000Z")
 	return &s
 }
+
+// Instant writes a time in a trace, where what came first must be seen.
+func Instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
 // Calls answers GET calls.
 type Calls struct {

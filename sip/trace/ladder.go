@@ -65,10 +65,7 @@ func Draw(s Story) string {
 	}
 	began := rows[0].at
 	for _, r := range rows {
-		if at := r.at.Sub(began); at > d.now {
-			d.now = at // events have milliseconds: what comes later is not shown as earlier
-		}
-		d.row(r)
+		d.row(r, r.at.Sub(began))
 	}
 	return d.out.String()
 }
@@ -85,7 +82,7 @@ func rowsOf(s Story) (rows []*row) {
 			r.times++
 			continue
 		}
-		for len(events) > 0 && comesFirst(events[0], *m) {
+		for len(events) > 0 && events[0].At.Before(m.At) {
 			rows = append(rows, &row{at: events[0].At, event: &events[0]})
 			events = events[1:]
 		}
@@ -96,13 +93,6 @@ func rowsOf(s Story) (rows []*row) {
 		rows = append(rows, &row{at: events[i].At, event: &events[i]})
 	}
 	return rows
-}
-
-// comesFirst says whether an event was before a message. Events have milliseconds: in the same
-// one, what came in has caused the event, and what goes out is its effect.
-func comesFirst(e call.Event, m Message) bool {
-	at := m.At.Truncate(time.Millisecond)
-	return e.At.Before(at) || m.Sent && e.At.Before(at.Add(time.Millisecond))
 }
 
 // A pen is the characters that a ladder is drawn with.
@@ -120,7 +110,6 @@ type drawing struct {
 	of    map[string]int // by SIP Call-ID: index in lines
 	at    []int          // columns
 	ours  int
-	now   time.Duration // since the first row
 }
 
 // arrange finds the telephones and gives each its place: callers left of us, all others right, in
@@ -192,10 +181,10 @@ func (d *drawing) heads(ms []Message) {
 	d.say(c)
 }
 
-// row writes one line.
-func (d *drawing) row(r *row) {
+// row writes one line: what was, how long after the first.
+func (d *drawing) row(r *row, after time.Duration) {
 	c := newCanvas()
-	c.put(0, fmt.Sprintf("%8.3f", d.now.Seconds()))
+	c.put(0, fmt.Sprintf("%8.3f", after.Seconds()))
 	if r.event != nil {
 		text := r.event.Name
 		for _, k := range slices.Sorted(maps.Keys(r.event.Data)) {

@@ -62,13 +62,14 @@ func script() Story {
 	return Story{
 		Events: []call.Event{
 			event(ms(1), "call.arrived", map[string]string{"line": "919", "trunk": "carrier"}),
+			event(ms(502)+400*time.Microsecond, "call.answered", map[string]string{"by": "menu"}),
 			event(ms(5000), "call.offered", map[string]string{"operator": "aysel", "queue": "general"}),
 			event(ms(9000), "call.ended", map[string]string{"outcome": "completed", "ended_by": "operator"}),
 		},
 		Messages: []Message{
 			invite, again,
 			message(ms(501), caller, "carrier", true, "SIP/2.0 100 Trying", of("a", "INVITE")),
-			message(ms(502), caller, "carrier", true, "SIP/2.0 200 OK", with(of("a", "INVITE"), "m=audio 20000 RTP/AVP 8 101\r\n")),
+			message(ms(502)+300*time.Microsecond, caller, "carrier", true, "SIP/2.0 200 OK", with(of("a", "INVITE"), "m=audio 20000 RTP/AVP 8 101\r\n")),
 			message(ms(520), caller, "carrier", false, "ACK sip:919@192.0.2.1 SIP/2.0", of("a", "ACK")),
 			message(ms(5001), op, "aysel", true, "INVITE sip:aysel@198.51.100.7 SIP/2.0", with(of("b", "INVITE", "To: <sip:aysel@h>"), offer)),
 			message(ms(5050), op, "aysel", false, "SIP/2.0 180 Ringing", of("b", "INVITE")),
@@ -255,7 +256,7 @@ func TestCaptureInWireshark(t *testing.T) {
 	}
 	for i, want := range map[int]string{
 		0: "203.0.113.9,,5060,5060,1,1,INVITE sip:919@192.0.2.1 SIP/2.0,,1795615170.000000000",
-		3: ",2001:db8::1,5060,6000,,1,,SIP/2.0 200 OK,1795615170.502000000",
+		3: ",2001:db8::1,5060,6000,,1,,SIP/2.0 200 OK,1795615170.502300000",
 		4: "203.0.113.9,,5060,5060,1,1,ACK sip:919@192.0.2.1 SIP/2.0,,1795615170.520000000",
 		5: "192.0.2.1,,5070,40312,1,1,INVITE sip:aysel@198.51.100.7 SIP/2.0,,1795615175.001000000",
 	} {
