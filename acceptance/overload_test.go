@@ -84,6 +84,57 @@ func TestTenTimesTheLoad(t *testing.T) {
 	}
 }
 
+// While as many wait as may, one more caller is answered, hears that all lines are busy and is let
+// go; while as many are there as may be, the next is refused. Whoever waits goes on waiting, and
+// when there is room again all is as ever. Each has a record.
+func TestAllLinesAreBusy(t *testing.T) {
+	s := newServer(t, "limits: {waiting: 1, calls: 2}")
+	s.start()
+	level := func(want float64) { s.becomes("hotline_sip_overload_level", want) }
+	first := s.queued(s.citizen())
+	level(1)
+	told := s.dial(s.citizen())
+	if err := told.Media().WaitSound(within(t, 5*time.Second)); err != nil {
+		t.Errorf("the second caller hears nothing: %v", err)
+	}
+	level(2)
+	_, err := s.citizen().Dial(within(t, 5*time.Second), phone.DialOptions{To: line919})
+	if err == nil || !strings.Contains(err.Error(), "486") {
+		t.Errorf("the third caller: %v, want 486", err)
+	}
+	if err := told.WaitDone(within(t, time.Minute)); err != nil {
+		t.Fatalf("the second caller is not let go: %v", err)
+	}
+	level(1)
+	s.goesOn(first, "first caller")
+	s.hangUp(first)
+	level(0)
+	next := s.dial(s.citizen())
+	if err := next.Media().WaitSound(within(t, 5*time.Second)); err != nil {
+		t.Errorf("the next caller hears nothing: %v", err)
+	}
+	level(1)
+	s.hangUp(next)
+
+	var got []string
+	eventually(t, 5*time.Second, "each call has its record", func() bool {
+		got = nil
+		for _, r := range s.records() {
+			got = append(got, verdict(r))
+		}
+		return len(got) == 4 && !slices.Contains(got, "")
+	})
+	want := []string{"abandoned greeting by caller", "refused by us", "refused by us", "abandoned waiting by caller"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the records say %q, want %q", got, want)
+	}
+	for _, r := range s.records() {
+		if str(r.Outcome) == "refused" && (r.Code == nil || *r.Code != 486 || r.Notice != nil) {
+			t.Errorf("a refused caller: %s", r)
+		}
+	}
+}
+
 // A talk is a citizen and an operator who talk while others storm.
 type talk struct {
 	citizen, operator *phone.Call

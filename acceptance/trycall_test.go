@@ -4,6 +4,7 @@ package acceptance
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -47,17 +48,7 @@ func TestTryCall(t *testing.T) {
 
 // While a trial runs, every other command can be tried on it.
 func TestTryCanBeLookedInto(t *testing.T) {
-	dir := t.TempDir()
-	c := exec.Command(program(t), "try", "--data", dir)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Process.Kill(); _ = c.Wait() }()
-	s := &server{t: t, dir: dir, config: filepath.Join(dir, "try.yaml"), running: &running{}}
-	eventually(t, 15*time.Second, "the trial writes where everything is", func() bool {
-		_, err := os.Stat(filepath.Join(dir, "try.json"))
-		return err == nil
-	})
+	s, _ := newTrial(t)
 	eventually(t, 10*time.Second, "the robot is ready", func() bool {
 		out, code := s.command("", "operator", "list")
 		return code == 0 && strings.Contains(out, "ready")
@@ -67,6 +58,34 @@ func TestTryCanBeLookedInto(t *testing.T) {
 			t.Errorf("hotline %s: exit %d: %s", args, code, out)
 		}
 	}
+}
+
+// A number of a trial puts its caller on hold and takes it back, which sipp demands of it; another
+// sipp refuses the hold and goes on.
+func TestTryHoldsACaller(t *testing.T) {
+	_, trunk := newTrial(t)
+	keys := map[string]string{"caller": "+000123456789", "line": "902"}
+	for i, name := range []string{"held", "not-held"} {
+		sipp(t, sippOptions{scenario: name, target: trunk, port: 6000 + 10*i, bound: 30 * time.Second, keys: keys}).good(t)
+	}
+}
+
+// newTrial starts a `hotline try` and returns where it takes callers.
+func newTrial(t *testing.T) (s *server, trunk string) {
+	t.Helper()
+	dir := t.TempDir()
+	c := exec.Command(program(t), "try", "--data", dir)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	s = &server{t: t, dir: dir, config: filepath.Join(dir, "try.yaml"), running: &running{}}
+	var trial struct{ Trunk string }
+	eventually(t, 15*time.Second, "the trial writes where everything is", func() bool {
+		b, err := os.ReadFile(filepath.Join(dir, "try.json"))
+		return err == nil && json.Unmarshal(b, &trial) == nil
+	})
+	return s, trial.Trunk
 }
 
 // Each fault makes exactly its step fail.

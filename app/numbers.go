@@ -30,6 +30,27 @@ var misbehaving = map[string]misbehaviour{
 			l.Hangup(call.Reason{})
 		}
 	}},
+	"902": {"answers, puts you on hold for three seconds and takes you back", func(ctx context.Context, l call.Leg) {
+		if l.Answer(ctx) != nil {
+			return
+		}
+		l.Audio().Loop(nil)
+		untilGone(ctx, l, time.Second)
+		hold(ctx, l, true)
+		untilGone(ctx, l, 3*time.Second)
+		hold(ctx, l, false)
+		untilGone(ctx, l, time.Hour)
+		l.Hangup(call.Reason{})
+	}},
+}
+
+// hold puts a telephone on hold, or takes it back. One that does not agree hears no difference.
+func hold(ctx context.Context, l call.Leg, on bool) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if h, ok := l.(call.Holder); ok {
+		_ = h.Hold(ctx, on)
+	}
 }
 
 // A misbehaviour is what one number does.
