@@ -399,3 +399,12 @@ func hostPort(host string, port uint16) string {
 	}
 	return host + ":" + strconv.Itoa(int(port))
 }
+
+// parseURI reads a URI in text form.
+func parseURI(s string) (*sipmsg.Uri, bool) {
+	var u sipmsg.Uri
+	if err := sipmsg.ParseUri(s, &u); err != nil {
+		return nil, false
+	}
+	return &u, true
+}
