@@ -96,16 +96,12 @@ func (s *Settings) spelled(number string) string {
 
 // A reaching is one attempt to reach a destination that is a telephone.
 type reaching struct {
-	call     call.ID
-	line     string
-	operator string // who asks
-	to       destination
-	from     call.Number // shown to an operator
-	withheld bool
-	display  string
-	auto     bool // the telephone is asked to answer by itself
-	ringing  func()
-	early    func(call.Leg)
+	to   destination
+	dial call.Dial // to an operator; of one outside only the call and who hears that it rings
+
+	// Of one outside; see call.Outside.
+	line, operator string
+	early          func(call.Leg)
 }
 
 // reach rings an operator's telephone or one outside until ctx ends. An operator who was reached is
@@ -113,8 +109,8 @@ type reaching struct {
 func (l *Line) reach(ctx context.Context, r reaching) (leg call.Leg, err error) {
 	if r.to.entry != nil {
 		return l.o.Dialer.DialOutside(ctx, call.Outside{
-			Call: r.call, To: r.to.entry.Number, Line: r.line, Operator: r.operator, Emergency: r.to.entry.Emergency,
-			Ringing: r.ringing, Early: r.early,
+			Call: r.dial.Call, To: r.to.entry.Number, Line: r.line, Operator: r.operator, Emergency: r.to.entry.Emergency,
+			Ringing: r.dial.Ringing, Early: r.early,
 		})
 	}
 	if !l.o.Floor.Reserve(r.to.operator) {
@@ -125,10 +121,7 @@ func (l *Line) reach(ctx context.Context, r reaching) (leg call.Leg, err error) 
 			l.release(r.to)
 		}
 	}()
-	return l.o.Dialer.Dial(ctx, call.Dial{
-		Call: r.call, User: r.to.operator, From: r.from, Withheld: r.withheld, Display: r.display,
-		AutoAnswer: r.auto, Ringing: r.ringing,
-	})
+	return l.o.Dialer.Dial(ctx, r.dial)
 }
 
 // drop hangs up on somebody who was reached for nothing.

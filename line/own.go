@@ -196,8 +196,10 @@ func (o *own) ring(outer context.Context) bool {
 // bring rings whom the operator dialled and says there what has to be said first.
 func (o *own) bring(ctx, ringing context.Context) (p party, err error) {
 	leg, err := o.l.reach(ringing, reaching{
-		call: o.id, line: o.rec.Line, operator: o.operator, to: o.to, from: call.Number(o.operator), display: o.operator,
-		ringing: o.phone.Ring, early: func(far call.Leg) { o.hear(ctx, far) },
+		to: o.to, line: o.rec.Line, operator: o.operator, early: func(far call.Leg) { o.hear(ctx, far) },
+		dial: call.Dial{
+			Call: o.id, User: o.to.operator, From: call.Number(o.operator), Display: o.operator, Ringing: o.phone.Ring,
+		},
 	})
 	if err != nil {
 		return p, err

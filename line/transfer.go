@@ -97,12 +97,9 @@ func (l *Line) ringFor(v *visit, x *passing, h *holds, try func(context.Context)
 func (l *Line) bring(ctx context.Context, v *visit, x *passing) (p party, err error) {
 	ringing, cancel := context.WithTimeout(ctx, v.settings.Ring)
 	defer cancel()
-	leg, err := l.reach(ringing, reaching{
-		call: v.id, line: v.line.Number, operator: x.from.name, to: x.to,
-		from: v.rec.From, withheld: v.rec.Withheld && !v.leg.Info().ShowHidden,
-		display: v.rec.Line + " " + display(v.rec.Language), auto: v.settings.AutoAnswer[v.rec.Queue],
-		ringing: func() { x.tell(180) },
-	})
+	dial := v.dial(x.to.operator)
+	dial.Ringing = func() { x.tell(180) }
+	leg, err := l.reach(ringing, reaching{to: x.to, dial: dial, line: v.line.Number, operator: x.from.name})
 	if err != nil {
 		return p, err
 	}
@@ -241,10 +238,7 @@ func (l *Line) returns(v *visit, x *passing, h *holds, err error) (next onward, 
 	again, err := l.ringWhile(v, x, h, func(ctx context.Context) (party, error) {
 		ctx, cancel := context.WithTimeout(ctx, v.settings.Ring)
 		defer cancel()
-		leg, err := l.o.Dialer.Dial(ctx, call.Dial{
-			Call: v.id, User: x.from.name, From: v.rec.From, Withheld: v.rec.Withheld && !v.leg.Info().ShowHidden,
-			Display: v.rec.Line + " " + display(v.rec.Language), AutoAnswer: v.settings.AutoAnswer[v.rec.Queue],
-		})
+		leg, err := l.o.Dialer.Dial(ctx, v.dial(x.from.name))
 		return party{leg: leg, role: call.RoleOperator, name: x.from.name}, err
 	})
 	switch {

@@ -110,10 +110,7 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 func (l *Line) ring(ctx context.Context, v *visit, o queue.Order, answers chan<- ringing) {
 	ringCtx, cancel := context.WithDeadline(ctx, o.Deadline)
 	defer cancel()
-	leg, err := l.o.Dialer.Dial(ringCtx, call.Dial{
-		Call: v.id, User: o.Operator, From: v.rec.From, Withheld: v.rec.Withheld && !v.leg.Info().ShowHidden,
-		Display: v.rec.Line + " " + display(v.rec.Language), AutoAnswer: v.settings.AutoAnswer[v.rec.Queue],
-	})
+	leg, err := l.o.Dialer.Dial(ringCtx, v.dial(o.Operator))
 	select {
 	case answers <- ringing{o.Operator, leg, err}:
 	case <-ctx.Done():
@@ -234,6 +231,14 @@ func (l *Line) comfort(ctx context.Context, v *visit, first string) {
 		case <-ticker.C:
 		}
 		sound.Play(ctx, l.o.Prompts.Clip(words[i%len(words)], v.rec.Language))
+	}
+}
+
+// dial is how an operator's telephone is rung for the caller.
+func (v *visit) dial(operator string) call.Dial {
+	return call.Dial{
+		Call: v.id, User: operator, From: v.rec.From, Withheld: v.rec.Withheld && !v.leg.Info().ShowHidden,
+		Display: v.rec.Line + " " + display(v.rec.Language), AutoAnswer: v.settings.AutoAnswer[v.rec.Queue],
 	}
 }
 

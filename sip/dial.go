@@ -16,11 +16,9 @@ type dialing struct {
 	auto   bool // the telephones are asked to answer by themselves
 	over   bool // decided: an answer that comes now is ended
 	result chan rang
-	early  func(call.Leg) // told once of sound before the answer; nil: nobody listens
-	once   bool           // it has been told
 
-	ringing func() // told once that a telephone rings; nil: nobody listens
-	rings   bool   // it has been told
+	early   func(call.Leg) // told of sound before the answer; nil: nobody listens, or it has been told
+	ringing func()         // told that a telephone rings; nil: nobody listens, or it has been told
 }
 
 type rang struct {
@@ -168,12 +166,14 @@ func (g *dialing) failure() *call.DialError {
 			if k.rang && k.trunk != nil { // somebody's telephone, not the way to it, was silent
 				worst.Failure = call.NoAnswer
 			}
-		case 404, 410, 604:
 		default:
-			if k.code < 500 || k.code >= 600 {
+			if !nobodys(k.code) && (k.code < 500 || k.code >= 600) {
 				worst.Failure = call.Declined
 			}
 		}
 	}
 	return worst
 }
+
+// nobodys says that the one who was called is nowhere, whichever way the call takes.
+func nobodys(code int) bool { return code == 404 || code == 410 || code == 604 }

@@ -20,9 +20,11 @@
 //
 // Transactions (servertx.go, clienttx.go: RFC 3261 §17 with the states of RFC 6026), dialogs
 // and legs (leg.go; answer.go for those that come in, dial.go and fork.go for those that go out,
-// prack.go and early.go for what is said before the answer) are guarded by the one lock of Server. Nothing under it waits for anybody: UDP is
-// written directly, TCP and TLS through a queue per connection, which is dialled (connect.go)
-// or agrees on TLS (tls.go) on a goroutine of its own, events of a leg through a buffered channel. Every door (reader, timer, callback of another room) has its recover.
+// prack.go and early.go for what is said before the answer) are guarded by the one lock of Server.
+// Nothing under it waits for anybody: UDP is written directly, TCP and TLS through a queue per
+// connection, which is dialled (connect.go) or agrees on TLS (tls.go) on a goroutine of its own,
+// events of a leg through a buffered channel. Every door (reader, timer, callback of another room)
+// has its recover.
 //
 // Sockets are our own, sipgo gives messages, parser and URIs; docs/decisions/0001 says why.
 package sip

@@ -82,13 +82,13 @@ func (k *fork) forgetEarly() {
 
 // soundEarly connects what a contact plays before it answers, for the first that does.
 func (k *fork) soundEarly(e *early) {
-	g := k.dial
-	if g.early == nil || g.once || g.over {
+	g, l := k.dial, k.leg
+	tell := g.early
+	if tell == nil || g.over {
 		return
 	}
-	g.once = true
-	l := k.leg
+	g.early = nil
 	e.leg.sound = l.sound // until the answer it is this dialog that says where sound goes
 	e.leg.connect()
-	l.jobs.add(func() { g.early(l) })
+	l.jobs.add(func() { tell(l) })
 }

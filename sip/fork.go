@@ -28,7 +28,6 @@ type fork struct {
 
 	// Of a fork that goes to a carrier.
 	trunk      *trunk // nil: it goes to a phone
-	identity   string // the number that the carrier is told as ours
 	authorized bool   // a challenge was answered
 }
 
@@ -42,10 +41,9 @@ func (k *fork) invite(authorization string) {
 	if k.dial.auto {
 		o.extra = append(o.extra, autoAnswer(s.here(l.flow))...)
 	}
-	switch {
-	case k.trunk == nil:
+	if k.trunk == nil {
 		o.extra = append(o.extra, "X-Hotline-Call: "+string(l.info.Call)) // inside the house only
-	case k.identity != "":
+	} else {
 		o.extra = append(o.extra, "P-Asserted-Identity: "+l.localURI) // RFC 3325: the carrier trusts us
 	}
 	if authorization != "" {
@@ -103,9 +101,9 @@ func (k *fork) ringing(code int) {
 	}
 	k.ring.stop()
 	k.rang = k.rang || code > 100
-	if g := k.dial; g.ringing != nil && !g.rings && code > 100 {
-		g.rings = true
+	if g := k.dial; g.ringing != nil && code > 100 {
 		k.leg.jobs.add(g.ringing)
+		g.ringing = nil
 	}
 	k.ring = k.dial.s.after(k.dial.s.times.Ringing, func() {
 		if !k.done {

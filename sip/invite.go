@@ -130,7 +130,7 @@ func (s *Server) roomFor(l *leg) (ok bool) {
 	s.locked("room", func() {
 		t := s.trunkOf(l.info)
 		if ok = (t == nil || t.room(s.reserve(false))) && s.callers.enter(l, number, most); ok && t != nil {
-			t.counts(l, false)
+			l.countedIn(&t.calls.in)
 		}
 	})
 	return ok

@@ -37,7 +37,7 @@ func (s *Server) DialOutside(ctx context.Context, o call.Outside) (call.Leg, err
 func (s *Server) dialRoutes(ctx context.Context, o call.Outside, number string) (*leg, error) {
 	var ways []route
 	s.locked("routes", func() {
-		ways = s.routes(s.trunksOf(o.Line), o.Emergency)
+		ways = s.routes(s.trunksOf(o.Line), s.reserve(o.Emergency))
 		if o.Emergency {
 			ways = append(ways, s.otherRoutes(ways)...) // help is called by whatever trunk there is
 		}
@@ -48,7 +48,7 @@ func (s *Server) dialRoutes(ctx context.Context, o call.Outside, number string) 
 		if err == nil {
 			return leg, nil
 		}
-		if !errors.As(err, &last) || ctx.Err() != nil || last.Failure != call.Unreachable || last.Code == 404 || last.Code == 410 || last.Code == 604 {
+		if !errors.As(err, &last) || ctx.Err() != nil || last.Failure != call.Unreachable || nobodys(last.Code) {
 			return nil, err
 		}
 		s.locked("doubt", w.trunk.doubt)
@@ -68,7 +68,7 @@ func (s *Server) trunksOf(line string) []string {
 
 // otherRoutes are the ways out that are not among these. The lock is held.
 func (s *Server) otherRoutes(known []route) (out []route) {
-	for _, r := range s.routes(nil, true) {
+	for _, r := range s.routes(nil, s.reserve(true)) {
 		if !slices.Contains(known, r) {
 			out = append(out, r)
 		}
@@ -92,11 +92,11 @@ func (s *Server) dialRoute(ctx context.Context, o call.Outside, w route, number 
 		return nil, &call.DialError{Failure: call.Unreachable, Code: 503}
 	}
 	s.addressOutside(l, o, w, number)
-	k := &fork{leg: l, acks: make(map[string][]byte), trunk: w.trunk, identity: o.Line}
+	k := &fork{leg: l, acks: make(map[string][]byte), trunk: w.trunk}
 	room := false
 	s.locked("dial", func() {
 		if room = w.trunk.room(s.reserve(o.Emergency)); room { // others may have taken it meanwhile
-			w.trunk.counts(l, true)
+			l.countedIn(&w.trunk.calls.out)
 			g.begin([]*fork{k})
 		}
 	})

@@ -138,7 +138,7 @@ func TestTheOrderOfTrunks(t *testing.T) {
 	h := openTrunks(t, nil, of("heavy", 1, 3), of("light", 1, 1), of("last", 2, 100), Carrier{Name: "brings only", From: []netip.Prefix{netip.MustParsePrefix("127.0.0.7/32")}})
 	order := func(names ...string) (out []string) {
 		h.locked("test", func() {
-			for _, r := range h.routes(names, false) {
+			for _, r := range h.routes(names, h.reserve(false)) {
 				out = append(out, r.trunk.carrier.Name)
 			}
 		})

@@ -280,9 +280,9 @@ type route struct {
 
 // routes are the ways out for a line, best first: its trunks by priority, at random by weight among
 // equals, and of each the addresses that live. Where none lives, all of them are tried: perhaps
-// only our question was not answered. The lock is held.
-func (s *Server) routes(names []string, emergency bool) (out []route) {
-	reserve := s.reserve(emergency)
+// only our question was not answered. A trunk without a channel beyond the reserve is none. The lock
+// is held.
+func (s *Server) routes(names []string, reserve int) (out []route) {
 	var able []*trunk
 	for _, t := range s.trunks {
 		if len(t.ends) > 0 && t.room(reserve) && (len(names) == 0 || slices.Contains(names, t.carrier.Name)) {
@@ -376,12 +376,8 @@ func (s *Server) Trunks() (out []TrunkState) {
 	return out
 }
 
-// counts has a leg counted as a call with a trunk until it ends. The lock is held.
-func (t *trunk) counts(l *leg, outgoing bool) {
-	n := &t.calls.in
-	if outgoing {
-		n = &t.calls.out
-	}
+// countedIn has a leg counted, in or out of a trunk, until it ends. The lock is held.
+func (l *leg) countedIn(n *int) {
 	*n++
 	l.after = append(l.after, func() { *n-- })
 }
