@@ -42,8 +42,7 @@ func onAddress(t *testing.T, h *house, network, ours string) {
 	}
 	defer sound.Close()
 	c.sdp = sdpFor(sound.LocalAddr().(*net.UDPAddr).Port, "sendrecv")
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	if err := l.Answer(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +100,7 @@ func TestIPv6(t *testing.T) {
 				p := peerAt(t, network, "::1", at)
 				c := p.dials()
 				c.sdp = strings.ReplaceAll(c.sdp, "IP4 127.0.0.1", "IP6 ::1")
-				p.send(c.invite())
-				l := next(t, h.legs)
+				l := h.served(c)
 				if err := l.Answer(t.Context()); err != nil {
 					t.Fatal(err)
 				}

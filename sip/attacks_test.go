@@ -460,8 +460,7 @@ func TestAttack12AFloodDoesNotStarveCarriers(t *testing.T) {
 		<-pace.C
 		c := p.dials()
 		at := time.Now()
-		p.send(c.invite())
-		l := next(t, h.legs)
+		l := h.served(c)
 		if err := l.Answer(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -238,14 +238,7 @@ func TestACallOfACarrierGoesOnOverANewConnection(t *testing.T) {
 			e := exchangeAt(t, "127.0.0.1", config)
 			c := p.dials()
 			c.contact = "<sip:caller@" + e.at.String() + ">"
-			p.send(c.invite())
-			l := next(t, h.legs)
-			if err := l.Answer(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			c.took(p.answer("INVITE", 200))
-			p.send(c.ack(""))
-			<-l.acked
+			l := h.answered(c)
 			_ = p.conn.Close()
 			eventually(t, "the connection is gone", func() bool { return l.flow.tcp.gone() })
 			l.Hangup(call.Reason{})
@@ -267,14 +260,7 @@ func TestARouteThatChangesTheTransport(t *testing.T) {
 	p := h.carrier()
 	c := p.dials()
 	c.extra = "Record-Route: <sip:" + e.at.String() + ";transport=tcp;lr>\r\n"
-	p.send(c.invite())
-	l := next(t, h.legs)
-	if err := l.Answer(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	c.took(p.answer("INVITE", 200))
-	p.send(c.ack(""))
-	<-l.acked
+	l := h.answered(c)
 	l.Hangup(call.Reason{})
 	bye := e.next().request("BYE")
 	if bye.get("Route") != "<sip:"+e.at.String()+";transport=tcp;lr>" || !strings.HasPrefix(bye.get("Via"), "SIP/2.0/TCP ") {

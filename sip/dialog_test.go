@@ -107,8 +107,7 @@ func TestASecondInviteBeforeTheFirstIsAnswered(t *testing.T) {
 	h := open(t, nil, nil)
 	p := h.carrier()
 	c := p.dials()
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	l.Ring()
 	c.took(p.answer("INVITE", 180))
 	p.send(c.again("INVITE", "", "application/sdp", c.sdp))
@@ -131,8 +130,7 @@ func TestTheOfferMayBeLeftToUs(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			c := p.dials()
 			c.sdp = ""
-			p.send(c.invite())
-			l := next(t, h.legs)
+			l := h.served(c)
 			done := make(chan error, 1)
 			go func() { done <- l.Answer(t.Context()) }()
 			c.took(p.answer("INVITE", 200))
@@ -160,8 +158,7 @@ func TestAnswerEndsWithItsContext(t *testing.T) {
 	p := h.carrier()
 	c := p.dials()
 	c.sdp = ""
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- l.Answer(ctx) }()

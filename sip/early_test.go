@@ -38,8 +38,7 @@ func TestAnAnswerThatWaitsForThePrackTakesItsSound(t *testing.T) {
 	p := h.carrier()
 	c := p.dials()
 	c.sdp, c.extra = "", "Require: 100rel\r\n"
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	l.Ring()
 	offer := p.answer("INVITE", 180)
 	answered := make(chan error, 1)
@@ -63,8 +62,7 @@ func TestReliableAnswersWaitForEachOther(t *testing.T) {
 	p := h.carrier()
 	c := p.dials()
 	c.extra = "Require: 100rel\r\n"
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	l.Ring()
 	first := p.answer("INVITE", 180)
 	if err := l.Progress(t.Context()); err != nil {

@@ -509,21 +509,39 @@ func (c *outCall) again(method, extra, kind, body string) string {
 	return c.text(method, fmt.Sprintf("%s-%d", c.branch, c.seq), extra, kind, body)
 }
 
-// connect has a call answered and acknowledged.
-func (h *house) connect(p *peer) (*outCall, *leg) {
+// served sends the call's INVITE and takes its leg.
+func (h *house) served(c *outCall) *leg {
 	h.t.Helper()
-	c := p.dials()
-	p.send(c.invite())
-	l := next(h.t, h.legs)
+	c.p.send(c.invite())
+	return next(h.t, h.legs)
+}
+
+// answer has the call of a leg answered and acknowledged.
+func (h *house) answer(c *outCall, l *leg) {
+	h.t.Helper()
 	if err := l.Answer(h.t.Context()); err != nil {
 		h.t.Fatal(err)
 	}
-	c.took(p.answer("INVITE", 200))
-	p.send(c.ack(""))
+	c.took(c.p.answer("INVITE", 200))
+	c.p.send(c.ack(""))
 	select {
 	case <-l.acked:
 	case <-time.After(patience):
 		h.t.Fatal("the ACK was not seen")
 	}
-	return c, l
+}
+
+// answered is served, answered and acknowledged.
+func (h *house) answered(c *outCall) *leg {
+	h.t.Helper()
+	l := h.served(c)
+	h.answer(c, l)
+	return l
+}
+
+// connect is a call as most are, answered and acknowledged.
+func (h *house) connect(p *peer) (*outCall, *leg) {
+	h.t.Helper()
+	c := p.dials()
+	return c, h.answered(c)
 }

@@ -71,8 +71,7 @@ func TestOrderOfAckAndBye(t *testing.T) {
 	for range rounds {
 		c := p.dials()
 		c.sdp = "" // so that a lost ACK shows: it carries the answer
-		p.send(c.invite())
-		l := next(t, h.legs)
+		l := h.served(c)
 		answered := make(chan error, 1)
 		go func() { answered <- l.Answer(t.Context()) }()
 		c.took(p.answer("INVITE", 200))

@@ -180,12 +180,7 @@ func TestRaceOfTwoByes(t *testing.T) {
 	scan(t, h, []string{"ours", "theirs"}, func(t *testing.T, h *house, offset time.Duration) string {
 		p := h.carrier()
 		c, l := h.callFrom(p)
-		if err := l.Answer(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		c.took(p.answer("INVITE", 200))
-		p.send(c.ack(""))
-		<-l.acked
+		h.answer(c, l)
 		apart(offset, func() { p.send(c.again("BYE", "", "", "")) }, func() { l.Hangup(call.Reason{}) })
 		p.answer("BYE", 200)
 		switch cause := causeOf(t, l); cause {
@@ -206,12 +201,7 @@ func TestRaceOfTwoReinvites(t *testing.T) {
 	scan(t, h, []string{"crossed", "one after the other"}, func(t *testing.T, h *house, offset time.Duration) string {
 		p := h.carrier()
 		c, l := h.callFrom(p)
-		if err := l.Answer(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		c.took(p.answer("INVITE", 200))
-		p.send(c.ack(""))
-		<-l.acked
+		h.answer(c, l)
 		held := make(chan error, 1)
 		apart(offset,
 			func() { p.send(c.again("INVITE", "", "application/sdp", sdpFor(40002, "sendrecv"))) },

@@ -26,8 +26,7 @@ func TestLaterOffersKeepTheLines(t *testing.T) {
 	p := h.carrier()
 	c := p.dials()
 	c.sdp = theirs
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	if err := l.Answer(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -107,14 +106,7 @@ func TestAPeerThatGivesUpTimersIsLeftAlone(t *testing.T) {
 	p := h.carrier()
 	c := p.dials()
 	c.extra = "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\n"
-	p.send(c.invite())
-	l := next(t, h.legs)
-	if err := l.Answer(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	c.took(p.answer("INVITE", 200))
-	p.send(c.ack(""))
-	<-l.acked
+	l := h.answered(c)
 	p.send(c.again("UPDATE", "", "", "")) // what stands between has changed, and knows no timers
 	if got := p.answer("UPDATE", 200).get("Session-Expires"); got != "" {
 		t.Errorf("Session-Expires %q", got)
@@ -253,14 +245,7 @@ func TestRequestsGoThroughTheRoutes(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			c := p.dials()
 			c.extra = "Record-Route: " + x.record + "\r\n"
-			p.send(c.invite())
-			l := next(t, h.legs)
-			if err := l.Answer(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			c.took(p.answer("INVITE", 200))
-			p.send(c.ack(""))
-			<-l.acked
+			l := h.answered(c)
 			asks(l, true)
 			invite := p.request("INVITE")
 			p.send(respond(invite, 200, "", "Record-Route: <sip:evil.example;lr>\r\n", sdpFor(40000, "recvonly"))) // routes never change (§12.2.1.2)

@@ -107,14 +107,7 @@ func TestReceivedOfOurOwnVia(t *testing.T) {
 		p := peerAt(t, "udp", "::1", h.trunk)
 		c := p.dials()
 		c.sdp = strings.ReplaceAll(c.sdp, "IP4 127.0.0.1", "IP6 ::1")
-		p.send(c.invite())
-		l := next(t, h.legs)
-		if err := l.Answer(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		c.took(p.answer("INVITE", 200))
-		p.send(c.ack(""))
-		<-l.acked
+		l := h.answered(c)
 		l.Hangup(call.Reason{})
 		bye := p.request("BYE")
 		ok := respond(bye, 200, "", "", "")

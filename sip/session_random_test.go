@@ -220,8 +220,7 @@ func TestSessionsChangeAtRandom(t *testing.T) {
 			if seed%2 == 0 {
 				c.extra = takesUpdate
 			}
-			p.send(c.invite())
-			l := next(t, h.legs)
+			l := h.served(c)
 			if err := l.Answer(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -212,8 +212,7 @@ func TestUpdateBeforeTheAnswer(t *testing.T) {
 	h := open(t, nil, quick)
 	p := h.carrier()
 	c := p.dials()
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	l.Ring()
 	c.took(p.answer("INVITE", 180))
 	p.send(c.again("UPDATE", "", "application/sdp", sdpFor(40000, "sendrecv")))
@@ -235,8 +234,7 @@ func TestRingingIsAcknowledgedWhereThePeerWants(t *testing.T) {
 	p := h.carrier()
 	c := p.dials()
 	c.extra = "Require: 100rel\r\n"
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	l.Ring()
 	first := p.answer("INVITE", 180)
 	if first.get("RSeq") == "" || !strings.Contains(first.get("Require"), "100rel") {
@@ -270,8 +268,7 @@ func TestNoPrackEndsTheCall(t *testing.T) {
 	p := h.carrier()
 	c := p.dials()
 	c.extra = "Require: 100rel\r\n"
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	l.Ring()
 	p.answer("INVITE", 504)
 	if cause := causeOf(t, l); cause != call.CauseNoACK {
@@ -288,8 +285,7 @@ func TestSoundBeforeTheAnswer(t *testing.T) {
 			p := h.carrier()
 			c := p.dials()
 			c.extra = x.extra
-			p.send(c.invite())
-			l := next(t, h.legs)
+			l := h.served(c)
 			if err := l.Progress(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -329,8 +325,7 @@ func TestTheOfferMayComeInAReliableAnswer(t *testing.T) {
 	p := h.carrier()
 	c := p.dials()
 	c.sdp, c.extra = "", "Require: 100rel\r\n"
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	l.Ring()
 	offer := p.answer("INVITE", 180)
 	if !strings.Contains(offer.body, "m=audio") {
@@ -399,8 +394,7 @@ func TestSessionTimers(t *testing.T) {
 		p := h.carrier()
 		c := p.dials()
 		c.extra = "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\n"
-		p.send(c.invite())
-		l := next(t, h.legs)
+		l := h.served(c)
 		if err := l.Answer(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -431,8 +425,7 @@ func TestSessionTimers(t *testing.T) {
 			p := h.carrier()
 			c := p.dials()
 			c.extra = allow + "Supported: timer\r\nSession-Expires: 120\r\n"
-			p.send(c.invite())
-			l := next(t, h.legs)
+			l := h.served(c)
 			if err := l.Answer(t.Context()); err != nil {
 				t.Fatal(err)
 			}

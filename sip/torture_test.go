@@ -76,8 +76,7 @@ func TestBinaryPartsAreKept(t *testing.T) {
 	c.kind = "multipart/mixed;boundary=7a9cbec02ceef655"
 	c.sdp = "--7a9cbec02ceef655\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n\x00\xff\r\n\x00\x00--7a9\r\n" +
 		"--7a9cbec02ceef655\r\nContent-Type: application/sdp\r\n\r\n" + c.sdp + "\r\n--7a9cbec02ceef655--\r\n"
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	if l.Info().Unfit != 0 {
 		t.Fatalf("unfit %d", l.Info().Unfit)
 	}

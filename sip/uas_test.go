@@ -247,8 +247,7 @@ func TestOneCallHoweverOftenItsInviteComes(t *testing.T) {
 	h := open(t, nil, fastTimes)
 	p := h.carrier()
 	c := p.dials()
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	p.answer("INVITE", 100)
 	p.send(c.invite()) // a repeat gets the last answer once more
 	p.answer("INVITE", 100)
@@ -276,8 +275,7 @@ func TestTheAnswerIsRepeatedUntilItIsAcknowledged(t *testing.T) {
 	h := open(t, nil, fastTimes)
 	p := h.carrier()
 	c := p.dials()
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	if err := l.Answer(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -301,8 +299,7 @@ func TestByeWaitsForTheAck(t *testing.T) {
 	h := open(t, nil, nil)
 	p := h.carrier()
 	c := p.dials()
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	if err := l.Answer(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -368,8 +365,7 @@ func TestByeBeforeTheAnswer(t *testing.T) {
 	h := open(t, nil, nil)
 	p := h.carrier()
 	c := p.dials()
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	l.Ring()
 	c.took(p.answer("INVITE", 180))
 	p.send(c.again("BYE", "", "", ""))

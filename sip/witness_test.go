@@ -83,8 +83,7 @@ func TestEveryMessageOfACallIsTold(t *testing.T) {
 	p := h.carrier()
 	carrier, phone := tap(p), tap(d.peer)
 	c = p.dials()
-	p.send(c.invite())
-	l := next(t, h.legs)
+	l := h.served(c)
 	p.answer("INVITE", 100)
 	p.send(c.invite()) // once more
 	p.answer("INVITE", 100)
