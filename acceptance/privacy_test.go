@@ -9,8 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -164,22 +162,10 @@ var namesCaller = regexp.MustCompile(`^(?:From|To|Contact): |(?:BYE|OPTIONS|INVI
 // the wire and does not name the caller by its nature.
 func capture(t *testing.T) (headers func() []string) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "sip.pcap")
-	c := exec.Command("tshark", "-q", "-i", "lo", "-f", "port 5060 or port 5070", "-w", file)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Process.Kill() })
-	eventually(t, 10*time.Second, "tshark captures", func() bool { _, err := os.Stat(file); return err == nil })
+	file := onLoopback(t)
 	return func() (others []string) {
 		t.Helper()
-		if err := c.Process.Signal(os.Interrupt); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Wait(); err != nil {
-			t.Fatalf("tshark: %v", err)
-		}
-		b, err := os.ReadFile(file)
+		b, err := os.ReadFile(file())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -58,7 +58,7 @@ func TestLookInside(t *testing.T) {
 	s.ladder(id, whole, []string{"sent again"})
 	s.ladder(id[:18], whole, nil)
 	s.masked(2)
-	sent := wire()
+	sent := packets(t, wire())
 	s.captured(id, sent)
 	s.captured(own, sent)
 	s.stop()
@@ -127,17 +127,17 @@ func (s *server) ownCall(op *phone.Phone) string {
 	return s.lastRecord().ID
 }
 
-// onLoopback watches the wire. What it returns ends that and gives what was seen of SIP.
-func onLoopback(t *testing.T) func() []packet {
+// onLoopback watches all SIP on loopback. What it returns ends that and gives the capture.
+func onLoopback(t *testing.T) (file func() string) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "wire.pcap")
-	c := exec.Command("tshark", "-q", "-i", "lo", "-f", "port 5060 or port 5070", "-w", file)
+	path := filepath.Join(t.TempDir(), "wire.pcap")
+	c := exec.Command("tshark", "-q", "-i", "lo", "-f", "port 5060 or port 5070", "-w", path)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Process.Kill() })
-	eventually(t, 10*time.Second, "tshark captures", func() bool { _, err := os.Stat(file); return err == nil })
-	return func() []packet {
+	eventually(t, 10*time.Second, "tshark captures", func() bool { _, err := os.Stat(path); return err == nil })
+	return func() string {
 		t.Helper()
 		if err := c.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
@@ -145,7 +145,7 @@ func onLoopback(t *testing.T) func() []packet {
 		if err := c.Wait(); err != nil {
 			t.Fatalf("tshark: %v", err)
 		}
-		return packets(t, file)
+		return path
 	}
 }
 

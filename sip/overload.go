@@ -158,25 +158,8 @@ func (l *load) look(m Strain, depth, share float64, queueFull bool) int {
 	return 0
 }
 
-// keepLevel looks after the level of overload.
-func (s *Server) keepLevel() {
-	defer s.wg.Done()
-	tick := time.NewTicker(levelLook)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-tick.C:
-			func() {
-				defer s.recovered("overload")
-				s.lookAtLoad()
-			}()
-		}
-	}
-}
-
-func (s *Server) lookAtLoad() {
+// lookAtLoad looks after the level of overload.
+func (s *Server) lookAtLoad(time.Time) {
 	var m Strain
 	if s.o.Strain != nil {
 		m = s.o.Strain()

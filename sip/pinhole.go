@@ -11,26 +11,13 @@ import (
 // keepPinholes sends two line ends to each registered UDP phone, from the socket it registered
 // at (RFC 5626 §3.5.1 names the packet). A NAT forgets a quiet UDP flow after 30 s or more; a
 // phone behind it could then not be rung.
-func (s *Server) keepPinholes() {
-	defer s.wg.Done()
-	tick := time.NewTicker(s.times.Pinhole)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-tick.C:
-			func() {
-				defer s.recovered("pinholes")
-				for _, b := range s.reg.all() {
-					if b.Transport != "udp" || len(b.Path) > 0 {
-						continue // a proxy looks after its own phones
-					}
-					if f, ok := s.flowTo(b); ok {
-						s.put(f, []byte("\r\n\r\n"))
-					}
-				}
-			}()
+func (s *Server) keepPinholes(time.Time) {
+	for _, b := range s.reg.all() {
+		if b.Transport != "udp" || len(b.Path) > 0 {
+			continue // a proxy looks after its own phones
+		}
+		if f, ok := s.flowTo(b); ok {
+			s.put(f, []byte("\r\n\r\n"))
 		}
 	}
 }

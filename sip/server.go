@@ -157,9 +157,9 @@ func (s *Server) Listen() error {
 	for _, l := range s.tcp {
 		go s.serveTCP(l)
 	}
-	go s.keepHouse()
-	go s.keepLevel()
-	go s.keepPinholes()
+	go s.every(s.times.Housekeep, "housekeeping", s.keepHouse())
+	go s.every(levelLook, "overload", s.lookAtLoad)
+	go s.every(s.times.Pinhole, "pinholes", s.keepPinholes)
 	for _, t := range s.trunks {
 		t.begin()
 	}
@@ -370,29 +370,36 @@ func (s *Server) Registered(user string) bool { return len(s.reg.contacts(user))
 // Registrations counts the users who have a contact that can be reached.
 func (s *Server) Registrations() int { return s.reg.count() }
 
-// keepHouse looks after what has no timer of its own.
-func (s *Server) keepHouse() {
+// every has f run in a rhythm until the server is closed. A fault in it ends no other.
+func (s *Server) every(d time.Duration, what string, f func(now time.Time)) {
 	defer s.wg.Done()
-	tick := time.NewTicker(s.times.Housekeep)
+	tick := time.NewTicker(d)
 	defer tick.Stop()
-	var forget time.Time
-	warned := make(map[string]int)
 	for {
 		select {
 		case <-s.ctx.Done():
 			return
 		case now := <-tick.C:
 			func() {
-				defer s.recovered("housekeeping")
-				s.reg.expire(now)
-				s.security.sweep()
-				if now.Sub(forget) > time.Minute {
-					forget = now
-					s.hosts[trunkSide].forget()
-					s.hosts[phoneSide].forget()
-					s.watchExpiry(now, warned)
-				}
+				defer s.recovered(what)
+				f(now)
 			}()
+		}
+	}
+}
+
+// keepHouse returns what looks after all that has no timer of its own.
+func (s *Server) keepHouse() func(now time.Time) {
+	var forget time.Time
+	warned := make(map[string]int)
+	return func(now time.Time) {
+		s.reg.expire(now)
+		s.security.sweep()
+		if now.Sub(forget) > time.Minute {
+			forget = now
+			s.hosts[trunkSide].forget()
+			s.hosts[phoneSide].forget()
+			s.watchExpiry(now, warned)
 		}
 	}
 }
