@@ -217,7 +217,7 @@ func (r *registrar) contacts(user string) []call.Binding {
 // to us as it likes. Where several users share it, as the accounts of one softphone do, it is one
 // of them: enough for the gate, not for identity.
 func (r *registrar) bySource(source netip.AddrPort) (user string, ok bool) {
-	source = unmapped(source)
+	source = unmap(source)
 	r.table.mu.RLock()
 	defer r.table.mu.RUnlock()
 	if users := r.table.sources[source]; len(users) > 0 {
@@ -280,7 +280,7 @@ func (r *registrar) connectionGone(transport string, source netip.AddrPort) {
 	if strings.EqualFold(transport, "udp") {
 		return
 	}
-	source = unmapped(source)
+	source = unmap(source)
 	r.change.Lock()
 	defer r.change.Unlock()
 	r.table.mu.RLock()
@@ -347,8 +347,4 @@ func longestUnheard(bs []*bound) int {
 		return cmp.Or(a.heard.Compare(b.heard), a.Since.Compare(b.Since))
 	})
 	return slices.Index(bs, oldest)
-}
-
-func unmapped(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }

@@ -87,10 +87,15 @@ func open(t *testing.T, change func(*Options), fast func(*timing)) *house {
 
 // engineAt opens an engine that ends with the test.
 func engineAt(t testing.TB, listen netip.Addr) *media.Engine {
-	t.Helper()
 	first := 20000 + os.Getpid()%200*100
+	return engineWith(t, listen, media.PortRange{First: first, Last: first + 1999})
+}
+
+// engineWith opens an engine of these ports.
+func engineWith(t testing.TB, listen netip.Addr, ports media.PortRange) *media.Engine {
+	t.Helper()
 	engine, err := media.New(media.Options{
-		Listen: listen, Ports: media.PortRange{First: first, Last: first + 1999},
+		Listen: listen, Ports: ports,
 		Engine: "portable", Threads: 1, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {

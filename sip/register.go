@@ -174,7 +174,7 @@ func (r *registrar) list(res *sipmsg.Response, user string) {
 
 // readRegister reads all of a REGISTER before anything is believed or changed. An error means 400.
 func readRegister(req *sipmsg.Request, from arrival) (registration, error) {
-	from.Source, from.Local = unmapped(from.Source), unmapped(from.Local)
+	from.Source, from.Local = unmap(from.Source), unmap(from.Local)
 	to, callID, cseq := req.To(), req.CallID(), req.CSeq()
 	if to == nil || callID == nil || cseq == nil {
 		return registration{}, errors.New("register without To, Call-ID or CSeq")
@@ -273,8 +273,9 @@ func (r *registrar) apply(g registration) (code int, reason string) {
 
 // replaces says that contact c of g takes the place of binding b: the same address, the same
 // device (RFC 5626 §6), or the same phone with a new address, which shows by its Call-ID (RFC
-// 3261 §10.2.4) or by the connection that its proxy names. Devices that say who they are, are never taken for one another. Two contacts of
-// one REGISTER stand beside each other, and taking one away takes only that one.
+// 3261 §10.2.4) or by the connection that its proxy names. Devices that say who they are, are
+// never taken for one another. Two contacts of one REGISTER stand beside each other, and taking
+// one away takes only that one.
 func (g registration) replaces(c contact, b *bound) bool {
 	if c.key == b.key {
 		return true

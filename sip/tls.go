@@ -175,10 +175,10 @@ func (s *Server) serverTLS(c *tcpConn) *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return s.pairs[c.side].get(), nil
 	}}
-	carrier := s.carrierOf(c.peer.Addr())
 	if c.side == phoneSide {
 		return config
 	}
+	carrier := s.carrierOf(c.peer.Addr())
 	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		if carrier == nil {
 			return nil, errNoTLS

@@ -102,7 +102,7 @@ type tale struct {
 
 var numbers atomic.Int64
 
-// call makes one call that was due at a time: it chooses English and waits until it is hung up.
+// makeCall makes one call that was due at a time: it chooses English and waits until it is hung up.
 func makeCall(ctx context.Context, crew *crew, due time.Time, stay bool) (t tale) {
 	t.late = time.Since(due)
 	t.number = fmt.Sprintf("+000%09d", numbers.Add(1))
