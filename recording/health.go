@@ -85,6 +85,10 @@ func (r *Recorder) probe() error {
 	r.health.set(func() { r.health.probed = r.now() })
 	defer r.health.set(func() { r.health.probed = time.Time{} })
 	free, size, err := r.room(r.o.Dir)
+	if err == nil {
+		r.metrics.free.Set(float64(free))
+		r.metrics.size.Set(float64(size))
+	}
 	if err == nil && free < min(leastFree, size/20) {
 		err = fmt.Errorf("the disk of the recordings has only %d MiB left", free>>20)
 	}

@@ -24,6 +24,9 @@ func TestHealthTellsOfTheDisk(t *testing.T) {
 		if err := r.Healthy(); (err != nil) != (c.says != "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("a disk of %d with %d free is told as %v", c.size, c.free, err)
 		}
+		if free, size := testutil.ToFloat64(r.metrics.free), testutil.ToFloat64(r.metrics.size); free != float64(c.free) || size != float64(c.size) {
+			t.Errorf("a disk of %d with %d free is shown as %v with %v", c.size, c.free, size, free)
+		}
 	}
 	r.room = room
 	if err := os.RemoveAll(r.o.Dir); err != nil {

@@ -16,6 +16,8 @@ type metrics struct {
 	written  prometheus.Counter
 	seal     prometheus.Histogram
 	panics   prometheus.Counter // shared with line, sip and others
+	free     prometheus.Gauge
+	size     prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -45,6 +47,12 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		})),
 		panics: register(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_panics_recovered_total", Help: "Panics caught at a door: each one is our fault and ended at most one call.",
+		})),
+		free: register(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hotline_disk_free_bytes", Help: "Room left where the recordings are, as it was at the last look, at most seconds ago.",
+		})),
+		size: register(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hotline_disk_size_bytes", Help: "Room there is in all where the recordings are.",
 		})),
 	}
 	for _, op := range []string{opCreate, opWrite, opSync, opSeal} {
