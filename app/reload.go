@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/configs"
+	"hotline/queue"
 )
 
 // Reload reads the configuration file again. A bad file changes nothing and is told; a good
@@ -36,7 +37,7 @@ func (a *App) Reload() error {
 	a.grace = next.Stop.Grace.D()
 	a.mu.Unlock()
 	a.line.Configure(s)
-	a.floor.SetRules(rules(next))
+	a.floor.SetRules(rules(next), queue.House{})
 	a.setTrunks(next)
 	a.sip.SetOutgoing(outgoing(next))
 	a.sip.SetCarriers(carriers(next))

@@ -33,7 +33,9 @@ func (f *Floor) step(ev queue.Event) outcome {
 		case queue.Withdrawn:
 			f.log.Debug("offer withdrawn", zap.String("call", string(c.Call)),
 				zap.String("operator", c.Operator), zap.String("why", string(c.Why)))
-			f.order(c.Call, queue.Order{Kind: queue.Withdraw, Operator: c.Operator})
+			f.order(c.Call, queue.Order{Kind: queue.Withdraw, Operator: c.Operator, Elsewhere: c.Why == queue.WhyElsewhere})
+		case queue.Expired:
+			f.order(c.Call, queue.Order{Kind: queue.Expire})
 		case queue.Connected:
 			f.metrics.connected(c)
 		case queue.Abandoned:

@@ -25,6 +25,7 @@ type Journal interface {
 // Options are what a floor is made of.
 type Options struct {
 	Rules   []queue.Rules
+	House   queue.House
 	Journal Journal
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
@@ -91,6 +92,7 @@ func New(o Options) *Floor {
 		orders:  map[call.ID]chan queue.Order{},
 	}
 	f.timer.Stop() // until the state asks for a wake
+	f.state.Step(queue.RulesSet{Rules: o.Rules, House: o.House}, f.now())
 	f.metrics = newMetrics(f)
 	f.metrics.ensure(o.Rules)
 	o.Metrics.MustRegister(f.metrics)
@@ -157,21 +159,27 @@ func (f *Floor) ask(do func()) bool {
 }
 
 // Enter puts a caller in its queue. Orders for the goroutine that owns the call come on the
-// channel until Leave, or Close, closes it. Error: queue.ErrNoQueue, queue.ErrDoubled, ErrClosed.
+// channel until Leave, or Close, closes it. Error: queue.ErrNoQueue, queue.ErrDoubled,
+// queue.ErrFull, ErrClosed.
 func (f *Floor) Enter(t queue.Ticket) (<-chan queue.Order, error) {
+	return f.admit(t, queue.Entered{Ticket: t})
+}
+
+// admit lets somebody in by one event.
+func (f *Floor) admit(t queue.Ticket, ev queue.Event) (<-chan queue.Order, error) {
 	var orders <-chan queue.Order
 	err := ErrClosed
-	f.ask(func() { orders, err = f.enter(t) })
+	f.ask(func() { orders, err = f.enter(t, ev) })
 	return orders, err
 }
 
-func (f *Floor) enter(t queue.Ticket) (<-chan queue.Order, error) {
+func (f *Floor) enter(t queue.Ticket, ev queue.Event) (<-chan queue.Order, error) {
 	mine := make(chan queue.Order, backlog)
 	_, known := f.orders[t.Call]
 	if !known {
 		f.orders[t.Call] = mine // before the step: the first order may be in it
 	}
-	if o := f.step(queue.Entered{Ticket: t}); o.refused != nil {
+	if o := f.step(ev); o.refused != nil {
 		if !known {
 			delete(f.orders, t.Call)
 		}
@@ -200,14 +208,14 @@ func (f *Floor) SetOperators(list []queue.Operator) { f.tell(queue.OperatorsSet{
 
 // SetRules makes the list the set of queues. Rules that queue.CheckRules faults change nothing
 // and are logged; a reload has checked them before. Callers of a queue that is gone are served on.
-func (f *Floor) SetRules(rules []queue.Rules) {
+func (f *Floor) SetRules(rules []queue.Rules, house queue.House) {
 	if err := queue.CheckRules(rules); err != nil {
 		f.log.Error("new rules are faulty, the old ones stay", zap.Error(err))
 		return
 	}
 	f.ask(func() {
 		f.metrics.ensure(rules)
-		f.step(queue.RulesSet{Rules: rules})
+		f.step(queue.RulesSet{Rules: rules, House: house})
 	})
 }
 
@@ -218,15 +226,77 @@ func (f *Floor) Registered(user string, registered, fresh bool) {
 }
 
 // Pause keeps an operator from being rung, from after a running talk on. The reason is for the
-// journal and the desk. Error: queue.ErrNoOperator, ErrClosed.
+// journal and the desk. Error: queue.ErrNoOperator, queue.ErrCover (too few would be left at work),
+// ErrClosed.
 func (f *Floor) Pause(operator, reason string) error {
 	return f.command(queue.Paused{Operator: operator, Reason: reason})
+}
+
+// PauseAnyway is Pause also where too few are left at work: a supervisor's word.
+func (f *Floor) PauseAnyway(operator, reason string) error {
+	return f.command(queue.Paused{Operator: operator, Reason: reason, Force: true})
 }
 
 // Resume makes an operator ready: it ends a pause, a wrap-up and the rest after a missed offer.
 // Error: queue.ErrNoOperator, ErrClosed.
 func (f *Floor) Resume(operator string) error {
 	return f.command(queue.Resumed{Operator: operator})
+}
+
+// ExtendWrapUp gives the operator another wrap-up's time. Error: queue.ErrNoOperator,
+// queue.ErrNoWrapUp, ErrClosed.
+func (f *Floor) ExtendWrapUp(operator string) error {
+	return f.command(queue.WrapUpExtended{Operator: operator})
+}
+
+// Dispose says what the operator's last call was about. Error: queue.ErrNoOperator, queue.ErrNoCall,
+// ErrClosed.
+func (f *Floor) Dispose(operator, topic string) error {
+	return f.command(queue.Disposed{Operator: operator, Topic: topic})
+}
+
+// Hold tells that the operator of a talk has put the caller on hold, or taken them back.
+func (f *Floor) Hold(id call.ID, on bool) { f.tell(queue.Held{Call: id, On: on}) }
+
+// Place says where a caller stands, and how long it will take.
+func (f *Floor) Place(id call.ID) queue.Place {
+	var p queue.Place
+	f.ask(func() { p = f.state.Place(id, f.now()) })
+	return p
+}
+
+// Told tells that a caller was told how long it will take.
+func (f *Floor) Told(id call.ID, wait time.Duration) { f.tell(queue.Told{Call: id, Wait: wait}) }
+
+// Prioritise gives one waiting caller a head start. Error: queue.ErrNoCall, ErrClosed.
+func (f *Floor) Prioritise(id call.ID, headStart time.Duration) error {
+	return f.command(queue.Prioritised{Call: id, HeadStart: headStart})
+}
+
+// AskCallback puts somebody in the line who will be called, where t.For is the call that asks in its
+// place: that call leaves, and its order channel is closed. Orders for the goroutine that owns the
+// callback come on the channel until it is closed. Error: queue.ErrCallbackOpen, queue.ErrNoCall,
+// queue.ErrNoQueue, ErrClosed.
+func (f *Floor) AskCallback(t queue.Ticket) (<-chan queue.Order, error) {
+	return f.admit(t, queue.CallbackAsked{Ticket: t})
+}
+
+// CallbackReached tells that whoever was to be called has answered and may be joined.
+func (f *Floor) CallbackReached(id call.ID) { f.tell(queue.CallbackReached{Call: id}) }
+
+// CallbackFailed tells that they did not; final: it is not tried again.
+func (f *Floor) CallbackFailed(id call.ID, final bool) {
+	f.tell(queue.CallbackFailed{Call: id, Final: final})
+}
+
+// SetHours tells that a queue's hours begin or end: outside them nobody is called back.
+func (f *Floor) SetHours(name string, open bool) { f.tell(queue.HoursSet{Queue: name, Open: open}) }
+
+// Staff shows what those operators do who serve each queue in each language.
+func (f *Floor) Staff(languages []call.Language) []queue.StaffView {
+	var out []queue.StaffView
+	f.ask(func() { out = f.state.Staff(languages) })
+	return out
 }
 
 // OwnCall tells that the operator's telephone has made a call, or that such a call is over. Each

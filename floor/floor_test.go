@@ -220,7 +220,7 @@ func TestWhatIsNotSo(t *testing.T) {
 		}
 		s.Leave("c9")
 		s.OwnCall("eve", true)
-		s.SetRules([]queue.Rules{{}})
+		s.SetRules([]queue.Rules{{}}, queue.House{})
 		if n := s.logs.FilterMessageSnippet("faulty").Len(); n != 1 {
 			t.Errorf("faulty rules were told %d times", n)
 		}
@@ -247,7 +247,7 @@ func TestPauseResumeOwnCallAndReload(t *testing.T) {
 		s.OwnCall("ann", false)
 		quick := general
 		quick.Offer = 3 * time.Second
-		s.SetRules([]queue.Rules{quick})
+		s.SetRules([]queue.Rules{quick}, queue.House{})
 		if o := s.want(orders, queue.Ring, "ann"); time.Until(o.Deadline) != quick.Offer {
 			t.Errorf("after the reload an offer lasts %s", time.Until(o.Deadline))
 		}
@@ -289,7 +289,7 @@ func TestAfterCloseEverythingIsAnswered(t *testing.T) {
 		}
 		s.Leave("c1")
 		s.SetOperators(nil)
-		s.SetRules([]queue.Rules{general})
+		s.SetRules([]queue.Rules{general}, queue.House{})
 		s.Registered("ann", true, true)
 		s.OwnCall("ann", true)
 		if err := s.Pause("ann", ""); !errors.Is(err, ErrClosed) {

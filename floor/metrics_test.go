@@ -22,6 +22,7 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 		s.wantMetrics(`
 # HELP hotline_operators Operators by what they are doing.
 # TYPE hotline_operators gauge
+hotline_operators{state="holding"} 0
 hotline_operators{state="offered"} 0
 hotline_operators{state="offline"} 0
 hotline_operators{state="paused"} 0
@@ -82,6 +83,7 @@ func TestScriptedCallsAreCountedRight(t *testing.T) {
 		s.wantMetrics(`
 # HELP hotline_operators Operators by what they are doing.
 # TYPE hotline_operators gauge
+hotline_operators{state="holding"} 0
 hotline_operators{state="offered"} 0
 hotline_operators{state="offline"} 0
 hotline_operators{state="paused"} 0

@@ -6,204 +6,170 @@ import (
 	"hotline/call"
 )
 
-// An Event is one thing that happened outside: Entered, Left, Reported, OperatorsSet, RulesSet,
-// PhoneChanged, Paused, Resumed, OwnCallChanged, Reserved, Released, Transferred or Tick. Any event
-// may come at any time, late or twice; what no longer matters changes nothing.
+// An Event is one thing that happened outside. Any event may come at any time, late or twice; what
+// no longer matters changes nothing.
 type Event interface{ event() }
 
-// Entered says that a caller begins to wait. It is answered by Queued or Refused.
-type Entered struct{ Ticket Ticket }
+// Of callers.
+type (
+	// Entered says that a caller begins to wait. It is answered by Queued or Refused.
+	Entered struct{ Ticket Ticket }
 
-// Left says that the caller is gone, or that the talk is over: the operator goes to wrap-up, or
-// is ready again if there was only an offer. It is answered by Finished, unless the call is unknown.
-type Left struct{ Call call.ID }
+	// Left says that the caller is gone, or that the talk is over: the operator goes to wrap-up, or
+	// is ready again if there was only an offer. It is answered by Finished, unless the call is unknown.
+	Left struct{ Call call.ID }
 
-// Reported is the outcome of an order to ring, or later the loss of the operator. It is always
-// answered by Replied.
-type Reported struct {
-	Call     call.ID
-	Operator string
-	Result   Result
-}
+	// Reported is the outcome of an order to ring, or later the loss of the operator. It is always
+	// answered by Replied.
+	Reported struct {
+		Call     call.ID
+		Operator string
+		Result   Result
+	}
 
-// OperatorsSet is the whole list of operators, at the start and after each edit.
-type OperatorsSet struct{ Operators []Operator }
+	// Held says that the operator of a talk has put the caller on hold, or taken them back.
+	Held struct {
+		Call call.ID
+		On   bool
+	}
 
-// RulesSet is the whole list of queues, after a reload. A queue that is no longer in it takes no
-// new callers and is kept until the last of its callers has gone.
-type RulesSet struct{ Rules []Rules }
+	// Transferred says that the operator of a talk has handed the caller on: to another one, who is
+	// reserved, or (To empty) to somebody who is no operator, which ends the call's part here. The
+	// first goes to wrap-up. It is answered by Replied.
+	Transferred struct {
+		Call call.ID
+		To   string
+	}
 
-// PhoneChanged is what the registrar says of an operator's phone. Fresh: it had no contact
-// before (also after a restart of ours); a refresh is not fresh and makes nobody ready.
-type PhoneChanged struct {
-	Operator   string
-	Registered bool
-	Fresh      bool
-}
+	// Prioritised gives one caller who waits a head start of their own, on top of the queue's.
+	Prioritised struct {
+		Call      call.ID
+		HeadStart time.Duration
+	}
 
-// Paused says that the operator does not want to be rung. It is Refused for an unknown operator.
-type Paused struct{ Operator, Reason string }
-
-// Resumed says that the operator wants to be rung: it ends a pause, a wrap-up and a rest. It is
-// Refused for an unknown operator.
-type Resumed struct{ Operator string }
-
-// OwnCallChanged says that the operator's telephone has made a call, or that such a call is over.
-// They are counted: a telephone may make two at once.
-type OwnCallChanged struct {
-	Operator string
-	On       bool
-}
-
-// Reserved asks for an operator outside the queues: for a transfer, or for a colleague's call. It
-// is answered by Replied; where that stands, the operator counts as talking until Released or
-// Transferred says otherwise, and is offered nobody. A pause or a wrap-up is no hindrance: whoever
-// calls knows whom. One who is in a call, or is being rung, is not reserved.
-type Reserved struct{ Operator string }
-
-// Released says that nobody has the operator any more who was reserved.
-type Released struct{ Operator string }
-
-// Transferred says that the operator of a talk has handed the caller on: to another one, who is
-// reserved, or (To empty) to somebody who is no operator, which ends the call's part here. The
-// first goes to wrap-up. It is answered by Replied.
-type Transferred struct {
-	Call call.ID
-	To   string
-}
-
-// Tick says only that time has passed: it answers Wake.
-type Tick struct{}
-
-func (Entered) event()        {}
-func (Left) event()           {}
-func (Reported) event()       {}
-func (OperatorsSet) event()   {}
-func (RulesSet) event()       {}
-func (PhoneChanged) event()   {}
-func (Paused) event()         {}
-func (Resumed) event()        {}
-func (OwnCallChanged) event() {}
-func (Reserved) event()       {}
-func (Released) event()       {}
-func (Transferred) event()    {}
-func (Tick) event()           {}
-
-// A Command is what the runner has to do or to note: Queued, Offered, Withdrawn, Replied,
-// Connected, Abandoned, Finished, OperatorChanged, Refused or Wake.
-type Command interface{ command() }
-
-// Queued notes that a caller waits from now on.
-type Queued struct {
-	Call     call.ID
-	Queue    string
-	Language call.Language
-	Position int  // in the queue, from 1
-	Again    bool // came back: the operator vanished, or hung up before being joined
-	Why      Why  // WhyEntered, WhyLost or WhyBusy
-}
-
-// Offered asks the owner of the call to ring the operator until Deadline, and says why this one.
-type Offered struct {
-	Call     call.ID
-	Queue    string
-	Language call.Language
-	Operator string
-	Deadline time.Time
-	Waited   time.Duration // of the caller, since it was queued
-	Idle     time.Duration // of the operator: the longest of those who fit
-	Free     int           // how many operators fit, this one included
-}
-
-// Withdrawn asks the owner of the call to stop ringing the operator; no report is due.
-type Withdrawn struct {
-	Call     call.ID
-	Operator string
-	Why      Why
-}
-
-// Replied answers Reported: whether the operator has the call after it. For Answered that is
-// whether the offer still stood; for other results it means nothing. It also answers Reserved
-// and Transferred: whether it could be done.
-type Replied struct {
-	Call     call.ID
-	Operator string
-	Stood    bool
-}
-
-// Connected notes that the caller's wait ended with an operator.
-type Connected struct {
-	Call     call.ID
-	Queue    string
-	Operator string
-	Waited   time.Duration // since it was queued
-	InTarget bool          // Waited is within the queue's Target
-	Again    bool          // had an operator before: its first wait was counted
-}
-
-// Abandoned notes that the caller left without ever having had an operator.
-type Abandoned struct {
-	Call   call.ID
-	Queue  string
-	Waited time.Duration // since it was queued
-}
-
-// Finished says that nothing more will come for the call.
-type Finished struct{ Call call.ID }
-
-// OperatorChanged notes an operator's new state.
-type OperatorChanged struct {
-	Operator string
-	From, To OperatorState
-	Call     call.ID   // of an offer or a talk, else empty
-	Why      Why       // what caused it
-	Reason   string    // of a pause, as the operator gave it
-	At       time.Time // when it fell due; for timers that is before the step that noticed
-}
-
-// Refused answers an event that cannot be: ErrNoQueue, ErrDoubled, ErrNoOperator.
-type Refused struct{ Err error }
-
-// Wake is the last command of every step: it asks for a Tick at At. Zero: nothing is due.
-type Wake struct{ At time.Time }
-
-func (Queued) command()          {}
-func (Offered) command()         {}
-func (Withdrawn) command()       {}
-func (Replied) command()         {}
-func (Connected) command()       {}
-func (Abandoned) command()       {}
-func (Finished) command()        {}
-func (OperatorChanged) command() {}
-func (Refused) command()         {}
-func (Wake) command()            {}
-
-// A Why is the cause of a command, for the journal. The list is closed.
-type Why string
-
-// The causes.
-const (
-	WhyEntered      Why = "entered"       // the caller came to the queue
-	WhyOffered      Why = "offered"       // the longest idle of those who fit
-	WhyAnswered     Why = "answered"      // the operator took the offer
-	WhyNoAnswer     Why = "no_answer"     // rang in vain
-	WhyBusy         Why = "busy"          // busy or declined
-	WhyUnreachable  Why = "unreachable"   // the phone did not react
-	WhyLost         Why = "lost"          // the operator vanished out of the talk
-	WhyOverdue      Why = "overdue"       // nobody reported what became of the offer
-	WhyCallerLeft   Why = "caller_left"   // before an operator answered
-	WhyCallEnded    Why = "call_ended"    // the talk is over
-	WhyWrapUpEnded  Why = "wrap_up_ended" // by time
-	WhyRested       Why = "rested"        // an unreachable phone is tried again
-	WhyRegistered   Why = "registered"
-	WhyUnregistered Why = "unregistered"
-	WhyPaused       Why = "paused"
-	WhyResumed      Why = "resumed"
-	WhyOwnCall      Why = "own_call" // a call of the operator's own began
-	WhyOwnCallEnded Why = "own_call_ended"
-	WhyReserved     Why = "reserved"    // for a transfer or a colleague's call
-	WhyReleased     Why = "released"    // nobody has them any more
-	WhyTransferred  Why = "transferred" // the caller was handed on
-	WhyEdited       Why = "edited"      // the operator's data changed
-	WhyRemoved      Why = "removed"     // the operator is no longer one
+	// Told says that a caller was told how long it will take, to measure how wrong that was. The
+	// first time counts.
+	Told struct {
+		Call call.ID
+		Wait time.Duration
+	}
 )
+
+// Of callbacks.
+type (
+	// CallbackAsked puts somebody in the line who will be called: in the place of the call that
+	// asks, which thereby leaves, or with no call (Ticket.For empty) at the end. Answered by Queued or
+	// Refused (ErrCallbackOpen).
+	CallbackAsked struct{ Ticket Ticket }
+
+	// CallbackReached says that whoever was to be called has answered and heard the notice: the two
+	// are joined.
+	CallbackReached struct{ Call call.ID }
+
+	// CallbackFailed says that the operator was there, but not whoever was to be called. Final: it
+	// is not tried again.
+	CallbackFailed struct {
+		Call  call.ID
+		Final bool
+	}
+
+	// HoursSet says that a queue's hours begin or end. Outside them nobody is called back. Who waits
+	// on the line is served on.
+	HoursSet struct {
+		Queue string
+		Open  bool
+	}
+)
+
+// Of operators.
+type (
+	// OperatorsSet is the whole list of operators, at the start and after each edit.
+	OperatorsSet struct{ Operators []Operator }
+
+	// PhoneChanged is what the registrar says of an operator's phone. Fresh: it had no contact
+	// before; a refresh is not fresh and makes nobody ready.
+	PhoneChanged struct {
+		Operator   string
+		Registered bool
+		Fresh      bool
+	}
+
+	// Paused says that the operator does not want to be rung. It is Refused for an unknown operator,
+	// and where the house keeps a cover that this would break; Force asks nobody.
+	Paused struct {
+		Operator, Reason string
+		Force            bool
+	}
+
+	// Resumed says that the operator wants to be rung: it ends a pause, a wrap-up and a rest. It is
+	// Refused for an unknown operator.
+	Resumed struct{ Operator string }
+
+	// WrapUpExtended asks for another wrap-up's time, also before the talk is over.
+	WrapUpExtended struct{ Operator string }
+
+	// Disposed says what the operator's last call was about.
+	Disposed struct{ Operator, Topic string }
+
+	// OwnCallChanged says that the operator's telephone has made a call, or that such a call is over.
+	// They are counted: a telephone may make two at once.
+	OwnCallChanged struct {
+		Operator string
+		On       bool
+	}
+
+	// Reserved asks for an operator outside the queues: for a transfer, or for a colleague's call. It
+	// is answered by Replied; where that stands, the operator counts as talking until Released or
+	// Transferred says otherwise, and is offered nobody. A pause or a wrap-up is no hindrance: whoever
+	// calls knows whom. One who is in a call, or is being rung, is not reserved.
+	Reserved struct{ Operator string }
+
+	// Released says that nobody has the operator any more who was reserved.
+	Released struct{ Operator string }
+)
+
+// Of the house.
+type (
+	// RulesSet is the whole list of queues, after a reload. A queue that is no longer in it takes no
+	// new callers and is kept until the last of its callers has gone.
+	RulesSet struct {
+		Rules []Rules
+		House House
+	}
+
+	// Restarted says that the process has begun anew on the journal of one that ended: everybody who
+	// was on the line is gone, and no telephone is known. Callbacks, pauses and wrap-ups stay.
+	Restarted struct{}
+
+	// PhonesTold says that after Restarted all telephones that are still registered were told of:
+	// operators of others have signed off.
+	PhonesTold struct{}
+
+	// Tick says only that time has passed: it answers Wake.
+	Tick struct{}
+)
+
+func (Entered) event()         {}
+func (Left) event()            {}
+func (Reported) event()        {}
+func (Held) event()            {}
+func (Transferred) event()     {}
+func (Prioritised) event()     {}
+func (Told) event()            {}
+func (CallbackAsked) event()   {}
+func (CallbackReached) event() {}
+func (CallbackFailed) event()  {}
+func (HoursSet) event()        {}
+func (OperatorsSet) event()    {}
+func (PhoneChanged) event()    {}
+func (Paused) event()          {}
+func (Resumed) event()         {}
+func (WrapUpExtended) event()  {}
+func (Disposed) event()        {}
+func (OwnCallChanged) event()  {}
+func (Reserved) event()        {}
+func (Released) event()        {}
+func (RulesSet) event()        {}
+func (Restarted) event()       {}
+func (PhonesTold) event()      {}
+func (Tick) event()            {}

@@ -142,7 +142,7 @@ func live(calls []oracleCall, names []string, wrapUp time.Duration) []oracleCall
 			step(e.ev, e.at)
 		default:
 			c := calls[next]
-			step(Entered{Ticket{id(next), "general", "az", noon.Add(c.arrived)}}, c.arrived)
+			step(Entered{Ticket{Call: id(next), Queue: "general", Language: "az", Arrived: noon.Add(c.arrived)}}, c.arrived)
 			next++
 		}
 	}

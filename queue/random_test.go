@@ -110,7 +110,7 @@ func (d *day) event() Event {
 	case k < 72:
 		return Left{d.call()}
 	case k < 75:
-		return Paused{d.name(), "lunch"}
+		return Paused{Operator: d.name(), Reason: "lunch"}
 	case k < 80:
 		return Resumed{d.name()}
 	case k < 89:
@@ -193,13 +193,13 @@ func (d *day) operators() []Operator {
 func (d *day) reload() Event {
 	switch d.pick(4) {
 	case 0:
-		return RulesSet{twoQueues[:1]}
+		return RulesSet{Rules: twoQueues[:1]}
 	case 1:
 		changed := twoQueues[1]
 		changed.WrapUp, changed.ReadyOnRegister = 5*time.Second, true
-		return RulesSet{[]Rules{changed, twoQueues[0]}}
+		return RulesSet{Rules: []Rules{changed, twoQueues[0]}}
 	}
-	return RulesSet{twoQueues}
+	return RulesSet{Rules: twoQueues}
 }
 
 func (d *day) do(ev Event, after time.Duration) error {
@@ -234,7 +234,7 @@ func (d *day) live(steps int) error {
 // heal makes everything well: then every caller has to be served, and at last nothing may be
 // left, no caller, no timer, nobody held (I5, I14).
 func (d *day) heal(all []Operator) error {
-	d.do(RulesSet{twoQueues}, 0)
+	d.do(RulesSet{Rules: twoQueues}, 0)
 	d.do(OperatorsSet{all}, 0)
 	for _, name := range names {
 		for o := d.ops[name]; o.own > 0; {
@@ -277,7 +277,7 @@ func (d *day) heal(all []Operator) error {
 			d.object("I14: %s is left as %+v", o.Name, o)
 		}
 	}
-	if !d.wake.IsZero() || len(d.calls) > 0 || len(d.s.calls) > 0 || len(d.s.waiting) > 0 {
+	if !d.wake.IsZero() || len(d.calls) > 0 || len(d.s.calls) > 0 || len(d.s.demands) > 0 || len(d.s.timers) > 0 {
 		d.object("I14: left are a timer at %s and %d calls", d.wake, len(d.s.calls))
 	}
 	return d.wrong

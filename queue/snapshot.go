@@ -17,7 +17,8 @@ type Snapshot struct {
 // A QueueView is one queue at one moment.
 type QueueView struct {
 	Name        string
-	Waiting     int           // callers, those an operator is rung for included
+	Waiting     int           // callers on the line, those an operator is rung for included
+	Callbacks   int           // who will be called
 	LongestWait time.Duration // of those who wait; 0: nobody does
 	Calls       []CallView    // by position
 }
@@ -29,7 +30,9 @@ type CallView struct {
 	Position int       // in the queue, from 1
 	Arrived  time.Time // of the call
 	Since    time.Time // when the present wait began
-	Operator string    // who is rung for it; empty: nobody
+	Operator string    // who is rung for it, the first of several; empty: nobody
+	Callback bool      // nobody is on the line
+	Again    time.Time // of a callback: not before; zero: in its turn
 }
 
 // An OperatorView is one operator at one moment.
@@ -44,13 +47,17 @@ type OperatorView struct {
 	Paused     bool      // also while State is still talking: takes effect after
 	Reason     string    // of the pause, as given
 	RestsUntil time.Time // not rung before, after a missed offer; zero: not resting
+	WrapsUntil time.Time // end of the wrap-up; zero: none
+	Skills     []Skill
+	Last       call.ID // the last caller talked to; empty: none
+	InRow      int     // offers missed since
 }
 
 // Snapshot shows the state at now. What fell due since the last step shows as it was then.
 func (s *State) Snapshot(now time.Time) Snapshot {
 	snap := Snapshot{At: now, Queues: make([]QueueView, len(s.rules)), Operators: make([]OperatorView, len(s.operators))}
 	for i, r := range s.rules {
-		snap.Queues[i] = s.viewQueue(r.Name, now)
+		snap.Queues[i] = s.viewQueue(r, now)
 	}
 	for i, o := range s.operators {
 		snap.Operators[i] = o.view()
@@ -58,17 +65,21 @@ func (s *State) Snapshot(now time.Time) Snapshot {
 	return snap
 }
 
-func (s *State) viewQueue(name string, now time.Time) QueueView {
-	q := QueueView{Name: name, Calls: []CallView{}}
-	for _, c := range s.waiting {
-		if c.Queue != name {
-			continue
+func (s *State) viewQueue(r *ruled, now time.Time) QueueView {
+	q := QueueView{Name: r.Name, Calls: []CallView{}}
+	for i, c := range r.line {
+		if c.live() {
+			q.Waiting++
+			q.LongestWait = max(q.LongestWait, now.Sub(c.since))
+		} else {
+			q.Callbacks++
 		}
-		q.Waiting++
-		q.LongestWait = max(q.LongestWait, now.Sub(c.since))
-		v := CallView{Call: c.Call, Language: c.Language, Position: q.Waiting, Arrived: c.Arrived, Since: c.since}
-		if c.operator != nil {
-			v.Operator = c.operator.Name
+		v := CallView{
+			Call: c.Call, Language: c.Language, Position: i + 1, Arrived: c.Arrived, Since: c.since,
+			Callback: !c.live(), Again: c.notBefore,
+		}
+		if len(c.ringing) > 0 {
+			v.Operator = c.ringing[0].Name
 		}
 		q.Calls = append(q.Calls, v)
 	}
@@ -79,10 +90,36 @@ func (o *operator) view() OperatorView {
 	v := OperatorView{
 		Name: o.Name, Languages: slices.Clone(o.Languages), Queues: slices.Clone(o.Queues),
 		State: o.state, Since: o.since, Registered: o.registered,
-		Paused: o.paused, Reason: o.reason, RestsUntil: o.restUntil,
+		Paused: o.paused, Reason: o.reason, RestsUntil: o.restUntil, WrapsUntil: o.wrapUntil,
+		Skills: slices.Clone(o.Skills), Last: o.last, InRow: o.inRow,
 	}
 	if o.caller != nil {
 		v.Call = o.caller.Call
 	}
 	return v
+}
+
+// A StaffView is what those operators do who serve one queue in one language.
+type StaffView struct {
+	Queue    string
+	Language call.Language
+	Staff    Staff
+}
+
+// Staff shows that for every queue in every one of the languages.
+func (s *State) Staff(languages []call.Language) []StaffView {
+	var out []StaffView
+	for _, r := range s.rules {
+		for _, l := range languages {
+			v := StaffView{Queue: r.Name, Language: l}
+			for _, a := range s.abilities {
+				o := operator{Operator: *a.is}
+				if o.serves(r.Name) && o.speaks(l) {
+					v.Staff.add(a.staff)
+				}
+			}
+			out = append(out, v)
+		}
+	}
+	return out
 }

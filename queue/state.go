@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"hotline/call"
@@ -23,6 +22,12 @@ const (
 	// Quiet is how long a phone whose offer was taken back is left alone, so that the old ring
 	// has stopped and a report of it still on its way is not taken for one of the next offer.
 	Quiet = time.Second
+
+	// LongestWrapUp is how far a wrap-up can be put off from now.
+	LongestWrapUp = 15 * time.Minute
+
+	// usualWrapUp is by how much an extension moves a wrap-up in a queue that has none.
+	usualWrapUp = time.Minute
 )
 
 // What a step may refuse.
@@ -30,40 +35,64 @@ var (
 	ErrNoQueue    = errors.New("there is no such queue")
 	ErrDoubled    = errors.New("the call is in a queue already")
 	ErrNoOperator = errors.New("there is no such operator")
+	ErrFull       = errors.New("the queue is full")
+	ErrNoCall     = errors.New("there is no such call")
+	ErrNoWrapUp   = errors.New("there is no wrap-up")
+	ErrCover      = errors.New("too few operators would be left at work")
+
+	// ErrCallbackOpen says that whoever is to be called back is in the line already.
+	ErrCallbackOpen = errors.New("a callback is open for this number")
 )
 
 // A State is all that is known of who waits and who is free. It is not safe for use by several
 // goroutines: one runner owns it.
 type State struct {
 	now       time.Time           // of the current step; never runs backwards
-	rules     []ruled             // in the order of the configuration, then the retired
+	house     House               //
+	rules     []*ruled            // in the order of the configuration, then the retired
 	operators []*operator         // by name
 	phones    map[string]bool     // users whose phone is registered, operators or not; only looked up
 	calls     map[call.ID]*caller // everybody between Entered and Left; only looked up
-	waiting   []*caller           // not yet talking, in the order they are to be served
-	out       []Command           // of the current step
+	parties   map[string]call.ID  // open callbacks, by whom they call; only looked up
+	timers    timers              // of operators and callers
+
+	demands   []*demand
+	abilities []*ability
+	demandBy  map[string]*demand
+	abilityBy map[string]*ability
+
+	touchedOperators []*operator
+	touchedCallers   []*caller
+
+	out []Command // of the current step
 }
 
-// ruled is a queue's rules and whether a reload has dropped it.
+// ruled is a queue's rules, and who waits there.
 type ruled struct {
 	Rules
-	retired bool
-	calls   int // callers between Entered and Left
+	retired bool                    // a reload has dropped it
+	closed  bool                    // outside its hours: nobody is called back
+	calls   int                     // callers between Entered and Left
+	line    []*caller               // not yet talking, in the order they are to be served
+	turn    string                  // the operator offered last
+	paces   map[call.Language]*pace // only looked up
 }
 
-// caller is one call between Entered and Left.
-type caller struct {
-	Ticket
-	since    time.Time // when the present wait began
-	operator *operator // who is rung for it or talks to it
-	talking  bool
-	talked   bool // had an operator before, who vanished or hung up
+// wrapUp is by how much an extension moves a wrap-up.
+func (r *ruled) wrapUp() time.Duration {
+	if r.WrapUp > 0 {
+		return r.WrapUp
+	}
+	return usualWrapUp
 }
 
 // New makes the state of a house where nobody waits and nobody works. Of two rules with one
 // name the first counts; CheckRules finds such faults.
 func New(rules []Rules) *State {
-	s := &State{phones: map[string]bool{}, calls: map[call.ID]*caller{}}
+	s := &State{
+		phones: map[string]bool{}, calls: map[call.ID]*caller{}, parties: map[string]call.ID{},
+		demandBy: map[string]*demand{}, abilityBy: map[string]*ability{},
+	}
 	s.setRules(rules)
 	return s
 }
@@ -92,65 +121,54 @@ func CheckRules(rules []Rules) error {
 		if r.WrapUp < 0 {
 			fault(i, "wrap_up", "%s is negative, would be right: 60s, or 0s for none", r.WrapUp)
 		}
+		checkChoice(r, func(key, format string, args ...any) { fault(i, key, format, args...) })
 	}
 	return errors.Join(faults...)
 }
 
-// setRules makes the list the set of queues; one that is not in it retires.
+// setRules makes the list the set of queues; one that is not in it retires. Everybody who waits is
+// filed anew, by what is needed now.
 func (s *State) setRules(list []Rules) {
-	old := s.rules
-	s.rules = nil
+	var rules []*ruled
 	for _, r := range list {
-		if s.rule(r.Name) == nil {
-			s.rules = append(s.rules, ruled{Rules: r})
+		if slices.ContainsFunc(rules, func(seen *ruled) bool { return seen.Name == r.Name }) {
+			continue
+		}
+		is := s.rule(r.Name)
+		if is == nil {
+			is = &ruled{paces: map[call.Language]*pace{}}
+		}
+		is.Rules, is.retired = r, false
+		rules = append(rules, is)
+	}
+	for _, was := range s.rules {
+		if !slices.Contains(rules, was) && was.calls > 0 {
+			was.retired = true
+			rules = append(rules, was)
 		}
 	}
-	for _, was := range old {
-		if now := s.rule(was.Name); now != nil {
-			now.calls = was.calls
-		} else if was.calls > 0 {
-			was.retired = true
-			s.rules = append(s.rules, was)
+	s.rules = rules
+	for _, r := range rules {
+		for _, c := range slices.Clone(r.line) {
+			c.step, c.spread = min(c.step, len(r.Steps)), min(c.spread, len(r.Overflow))
+			s.rerank(c)
+		}
+	}
+	s.demands, s.demandBy = nil, map[string]*demand{}
+	for _, r := range rules {
+		for _, c := range r.line {
+			s.reconsider(c)
 		}
 	}
 }
 
-// rule is the rules of the queue, nil if there is none. It is valid until the next setRules.
+// rule is the rules of the queue, nil if there is none.
 func (s *State) rule(name string) *ruled {
-	i := slices.IndexFunc(s.rules, func(r ruled) bool { return r.Name == name })
+	i := slices.IndexFunc(s.rules, func(r *ruled) bool { return r.Name == name })
 	if i < 0 {
 		return nil
 	}
-	return &s.rules[i]
-}
-
-// byArrival orders callers by the arrival of their call, then by its id.
-func byArrival(a, b *caller) int {
-	if c := a.Arrived.Compare(b.Arrived); c != 0 {
-		return c
-	}
-	return strings.Compare(string(a.Call), string(b.Call))
-}
-
-// wait puts the caller in the line, where its arrival says, and tells its place.
-func (s *State) wait(c *caller, again bool, why Why) {
-	c.since = s.now
-	i, _ := slices.BinarySearchFunc(s.waiting, c, byArrival)
-	s.waiting = slices.Insert(s.waiting, i, c)
-	position := 1
-	for _, before := range s.waiting[:i] {
-		if before.Queue == c.Queue {
-			position++
-		}
-	}
-	s.emit(Queued{Call: c.Call, Queue: c.Queue, Language: c.Language, Position: position, Again: again, Why: why})
-}
-
-// unwait takes the caller out of the line.
-func (s *State) unwait(c *caller) {
-	if i, found := slices.BinarySearchFunc(s.waiting, c, byArrival); found {
-		s.waiting = slices.Delete(s.waiting, i, i+1)
-	}
+	return s.rules[i]
 }
 
 func (s *State) emit(c Command) { s.out = append(s.out, c) }

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,24 +30,47 @@ func (s *State) apply(ev Event) {
 		s.leave(ev)
 	case Reported:
 		s.report(ev)
+	case Held:
+		s.hold(ev)
+	case Transferred:
+		s.transfer(ev)
+	case Prioritised:
+		s.prioritise(ev)
+	case Told:
+		s.tell(ev)
+	case CallbackAsked:
+		s.askCallback(ev.Ticket)
+	case CallbackReached:
+		s.callbackReached(ev)
+	case CallbackFailed:
+		s.callbackFailed(ev)
+	case HoursSet:
+		s.setHours(ev)
 	case OperatorsSet:
 		s.setOperators(ev.Operators)
-	case RulesSet:
-		s.setRules(ev.Rules)
 	case PhoneChanged:
 		s.phone(ev)
 	case Paused:
-		s.of(ev.Operator, func(o *operator) { s.pause(o, ev.Reason) })
+		s.of(ev.Operator, func(o *operator) { s.pause(o, ev) })
 	case Resumed:
 		s.of(ev.Operator, s.resume)
+	case WrapUpExtended:
+		s.of(ev.Operator, s.extendWrapUp)
+	case Disposed:
+		s.of(ev.Operator, func(o *operator) { s.dispose(o, ev.Topic) })
 	case OwnCallChanged:
 		s.ownCall(ev)
 	case Reserved:
 		s.reserve(ev)
 	case Released:
 		s.release(ev)
-	case Transferred:
-		s.transfer(ev)
+	case RulesSet:
+		s.house = ev.House
+		s.setRules(ev.Rules)
+	case Restarted:
+		s.restart()
+	case PhonesTold:
+		s.phonesTold()
 	case Tick:
 	}
 }
@@ -100,7 +122,7 @@ func (s *State) transfer(ev Transferred) {
 	c := s.calls[ev.Call]
 	next, _ := s.find(ev.To)
 	switch {
-	case c == nil || !c.talking:
+	case c == nil || c.waits():
 		s.emit(Replied{Call: ev.Call, Operator: ev.To})
 		return
 	case ev.To == "":
@@ -113,92 +135,135 @@ func (s *State) transfer(ev Transferred) {
 		return
 	}
 	before := c.operator
-	s.part(c)
-	s.wrapUp(before, s.rule(c.Queue))
+	s.part(before)
+	s.wrapUp(before, c.rule)
 	s.quiet(before)
-	c.operator, c.talking, next.caller, next.reserved = next, true, c, false
+	next.caller, next.reserved = c, false
+	s.talk(c, next)
 	s.review(before, WhyTransferred)
 	s.settle(next, WhyTransferred, s.now)
 	s.emit(Replied{Call: ev.Call, Operator: ev.To, Stood: true})
 }
 
-// quiet lets a telephone come to rest before it is rung for anybody: it still rings, or is about to
-// be told of the end of a transfer and then hung up.
-func (s *State) quiet(o *operator) { o.quietUntil = s.now.Add(Quiet) }
-
+// enter lets a caller in.
 func (s *State) enter(t Ticket) {
 	r := s.rule(t.Queue)
+	if err := s.admit(t, r); err != nil {
+		s.emit(Refused{err})
+		return
+	}
+	c := &caller{Ticket: t, rule: r, entered: s.now, rank: t.Arrived.Add(-r.HeadStart)}
+	c.timer = timer{key: "~" + string(t.Call), caller: c} // after operators, whose keys begin with o
+	for c.step < len(r.Steps) && r.Steps[c.step].After <= 0 {
+		c.step++
+	}
+	s.calls[t.Call] = c
+	r.calls++
+	s.wait(c, false, WhyEntered)
+	s.bind(c)
+}
+
+// admit says why a caller cannot wait.
+func (s *State) admit(t Ticket, r *ruled) error {
 	switch {
 	case r == nil || r.retired:
-		s.emit(Refused{fmt.Errorf("queue %q: %w", t.Queue, ErrNoQueue)})
+		return fmt.Errorf("queue %q: %w", t.Queue, ErrNoQueue)
 	case s.calls[t.Call] != nil:
-		s.emit(Refused{fmt.Errorf("call %s: %w", t.Call, ErrDoubled)})
-	default:
-		c := &caller{Ticket: t}
-		s.calls[t.Call] = c
-		r.calls++
-		s.wait(c, false, WhyEntered)
+		return fmt.Errorf("call %s: %w", t.Call, ErrDoubled)
+	case r.Limit > 0 && len(r.line) >= r.Limit && !t.callback():
+		return fmt.Errorf("queue %q: %w", t.Queue, ErrFull)
 	}
+	return nil
 }
 
 // leave ends the call's part in all this, whatever it was.
 func (s *State) leave(ev Left) {
 	c := s.calls[ev.Call]
-	if c == nil {
-		return
+	switch {
+	case c == nil:
+	case c.waits() || !c.live():
+		s.end(c, WhyCallerLeft)
+	default:
+		s.end(c, WhyCallEnded)
 	}
-	why := WhyCallerLeft
-	if c.talking {
-		why = WhyCallEnded
-	}
-	s.end(c, why)
 }
 
 // end takes a caller out of the books.
 func (s *State) end(c *caller, why Why) {
+	s.farewell(c, why)
 	delete(s.calls, c.Call)
+	s.unbind(c)
 	s.unwait(c)
-	r := s.rule(c.Queue)
-	if !c.talking && !c.talked {
-		s.emit(Abandoned{Call: c.Call, Queue: c.Queue, Waited: s.now.Sub(c.since)})
-	}
+	s.stopRinging(c, "", why)
 	if o := c.operator; o != nil {
-		if c.talking {
-			s.wrapUp(o, r)
+		if c.live() {
+			s.wrapUp(o, c.rule)
+			c.rule.pace(c.Language).finished(s.now.Sub(o.joined) + c.rule.WrapUp)
 		}
-		s.part(c)
+		s.part(o)
 		s.review(o, why)
 	}
-	if r.calls--; r.retired && r.calls == 0 {
-		s.rules = slices.DeleteFunc(s.rules, func(r ruled) bool { return r.retired && r.calls == 0 })
+	if c.rule.calls--; c.rule.retired && c.rule.calls == 0 {
+		s.rules = slices.DeleteFunc(s.rules, func(r *ruled) bool { return r == c.rule })
 	}
 	s.emit(Finished{Call: c.Call})
 }
 
-// wrapUp leaves the operator of a talk that is over alone for a while. The last talk decides for how
-// long, also for one who was reserved out of another's wrap-up.
-func (s *State) wrapUp(o *operator, r *ruled) {
-	o.wrapUntil = time.Time{}
-	if r.WrapUp > 0 {
-		o.wrapUntil = s.now.Add(r.WrapUp)
+// farewell tells what became of the caller, where nothing else has.
+func (s *State) farewell(c *caller, why Why) {
+	if c.callback() {
+		delete(s.parties, c.Party)
+		outcome := CallbackCancelled
+		switch {
+		case c.reached:
+			outcome = CallbackDone
+		case why == WhyNotReached:
+			outcome = CallbackGivenUp
+		}
+		s.emit(CallbackClosed{Call: c.Call, Queue: c.Queue, Outcome: outcome, Tries: c.tries, Waited: s.now.Sub(c.entered)})
+		return
+	}
+	if c.counted || why == WhyRestarted || why == WhyAskedCallback {
+		return
+	}
+	waited := s.now.Sub(c.since)
+	s.emit(Abandoned{
+		Call: c.Call, Queue: c.Queue, Language: c.Language, Waited: waited,
+		InTarget: waited <= c.rule.Target, Short: waited < c.rule.Short, Expired: c.expired,
+	})
+}
+
+// stopRinging takes all offers of a caller back, except that to one operator.
+func (s *State) stopRinging(c *caller, except string, why Why) {
+	for _, o := range slices.Clone(c.ringing) {
+		if o.Name == except {
+			continue
+		}
+		if why == WhyElsewhere {
+			s.withdraw(o, why)
+		} else {
+			s.part(o)
+		}
+		s.review(o, why)
 	}
 }
 
 // report takes what became of an order to ring. One that no longer matters changes nothing.
 func (s *State) report(ev Reported) {
 	c := s.calls[ev.Call]
-	if c == nil || c.operator == nil || c.operator.Name != ev.Operator {
+	o, _ := s.find(ev.Operator)
+	if c == nil || o == nil || o.caller != c {
 		s.emit(Replied{Call: ev.Call, Operator: ev.Operator})
 		return
 	}
-	switch o := c.operator; {
-	case c.talking && ev.Result == Lost:
+	switch {
+	case o.talking() && ev.Result == Lost:
 		s.comeBack(c, WhyLost)
-	case c.talking && ev.Result == Busy:
+	case o.talking() && ev.Result == Busy:
 		s.comeBack(c, WhyBusy)
-	case c.talking: // doubled, or overtaken by the answer
+	case o.talking(): // doubled, or overtaken by the answer
 	case ev.Result == Answered:
-		s.connect(c)
+		s.connect(c, o)
 	case ev.Result == Unreachable, ev.Result == Lost:
 		s.missed(o, WhyUnreachable, s.now)
 	case ev.Result == Busy:
@@ -206,138 +271,178 @@ func (s *State) report(ev Reported) {
 	default:
 		s.missed(o, WhyNoAnswer, s.now)
 	}
-	s.emit(Replied{Call: ev.Call, Operator: ev.Operator, Stood: c.talking})
+	s.emit(Replied{Call: ev.Call, Operator: ev.Operator, Stood: o.talking()})
 }
 
-func (s *State) connect(c *caller) {
-	o := c.operator
-	c.talking = true
-	o.deadline = time.Time{}
+// connect gives the caller to the operator who answered first.
+func (s *State) connect(c *caller, o *operator) {
+	s.stopRinging(c, o.Name, WhyElsewhere)
+	s.unbind(c)
 	s.unwait(c)
-	waited := s.now.Sub(c.since)
-	s.emit(Connected{
-		Call: c.Call, Queue: c.Queue, Operator: o.Name,
-		Waited: waited, InTarget: waited <= s.rule(c.Queue).Target, Again: c.talked,
-	})
+	s.talk(c, o)
+	if c.live() {
+		s.connected(c)
+	}
 	s.settle(o, WhyAnswered, s.now)
+}
+
+// talk makes the two talk.
+func (s *State) talk(c *caller, o *operator) {
+	c.operator, c.ringing, c.held = o, nil, false
+	o.deadline, o.joined, o.inRow = time.Time{}, s.now, 0
+	o.last, o.lastFor = c.Call, c.rule
+	s.touch(o)
+	s.touchCaller(c)
+}
+
+// connected tells of the end of a wait.
+func (s *State) connected(c *caller) {
+	since := c.since
+	if c.callback() {
+		since = c.entered
+	}
+	waited := s.now.Sub(since)
+	told := Connected{
+		Call: c.Call, Queue: c.Queue, Language: c.Language, Operator: c.operator.Name,
+		Waited: waited, InTarget: waited <= c.rule.Target, Again: c.counted, Callback: c.callback(),
+	}
+	if !c.toldAt.IsZero() && !c.counted {
+		told.Told, told.Error = true, s.now.Sub(c.toldAt)-c.told
+	}
+	s.emit(told)
+	if !c.counted && !c.callback() {
+		c.rule.pace(c.Language).answered(waited, s.now)
+	}
+	c.counted = true
 }
 
 // comeBack returns a caller whose operator is gone to the line, where the first arrival counts.
 // The operator rests as after a missed offer.
 func (s *State) comeBack(c *caller, why Why) {
 	o := c.operator
-	s.part(c)
-	c.talked = true
+	s.part(o)
 	o.rest(s.now, why == WhyLost)
 	s.review(o, why)
 	s.wait(c, true, why)
 }
 
-// part takes caller and operator from each other; the states follow by review or settle.
-func (s *State) part(c *caller) {
-	o := c.operator
+// part takes an operator's caller from them; the states follow by review or settle.
+func (s *State) part(o *operator) {
+	c := o.caller
+	if c.operator == o {
+		o.talked += s.now.Sub(o.joined)
+		c.operator, c.held, c.talked = nil, false, true
+	} else if i := slices.Index(c.ringing, o); i >= 0 {
+		c.ringing = slices.Delete(c.ringing, i, i+1)
+	}
 	o.caller, o.deadline = nil, time.Time{}
-	c.operator, c.talking = nil, false
+	s.touch(o)
+	s.touchCaller(c)
 }
 
-// missed ends an offer that the operator let pass.
+// missed ends an offer that the operator let pass. Who lets too many pass in a row has left the
+// telephone alone, and is paused.
 func (s *State) missed(o *operator, why Why, at time.Time) {
-	s.part(o.caller)
+	c := o.caller
+	s.part(o)
+	if c.bound == o {
+		s.unbind(c)
+	}
 	o.rest(at, why == WhyUnreachable)
+	if why != WhyUnreachable {
+		o.inRow++
+	}
+	s.emit(Missed{Call: c.Call, Queue: c.Queue, Operator: o.Name, Why: why, InRow: o.inRow})
+	if most := c.rule.PauseAfter; most > 0 && o.inRow >= most {
+		o.paused, o.reason = true, string(WhyMissed)
+		why = WhyMissed
+	}
 	s.settle(o, why, at)
 }
 
-// withdraw takes an offer back for a reason on the operator's side; the state follows.
+// withdraw takes an offer back for a reason that is not the caller's leaving; the state follows.
 func (s *State) withdraw(o *operator, why Why) {
 	c := o.caller
-	s.part(c)
+	s.part(o)
 	s.quiet(o)
 	s.emit(Withdrawn{Call: c.Call, Operator: o.Name, Why: why})
 }
 
-// match offers waiting callers to free operators: callers in their order, each to the longest
-// idle of those who fit.
-func (s *State) match() {
-	var free []*operator
-	for _, o := range s.operators {
-		if o.free() {
-			free = append(free, o)
-		}
+// hold notes whether the operator of a talk has put the caller on hold.
+func (s *State) hold(ev Held) {
+	c := s.calls[ev.Call]
+	if c == nil || c.waits() || c.held == ev.On {
+		return
 	}
-	slices.SortFunc(free, func(a, b *operator) int {
-		return cmp.Or(a.idle.Compare(b.idle), strings.Compare(a.Name, b.Name))
-	})
-	for _, c := range s.waiting {
-		if len(free) == 0 {
-			return
-		}
-		if c.operator != nil {
+	c.held = ev.On
+	why := WhyTakenBack
+	if ev.On {
+		why = WhyHeld
+	}
+	s.settle(c.operator, why, s.now)
+}
+
+func (s *State) prioritise(ev Prioritised) {
+	c := s.calls[ev.Call]
+	if c == nil {
+		s.emit(Refused{fmt.Errorf("call %s: %w", ev.Call, ErrNoCall)})
+		return
+	}
+	c.headStart = ev.HeadStart
+	s.rerank(c)
+}
+
+func (s *State) tell(ev Told) {
+	if c := s.calls[ev.Call]; c != nil && c.waits() && c.toldAt.IsZero() {
+		c.told, c.toldAt = ev.Wait, s.now
+	}
+}
+
+// dispose notes what the operator's last call was about.
+func (s *State) dispose(o *operator, topic string) {
+	if o.last == "" {
+		s.emit(Refused{fmt.Errorf("operator %q: %w", o.Name, ErrNoCall)})
+		return
+	}
+	s.emit(Disposition{Call: o.last, Operator: o.Name, Topic: topic})
+}
+
+// restart clears what died with the process: everybody on the line and every telephone. Who was to
+// be called back is still to be.
+func (s *State) restart() {
+	var all []*caller
+	for _, c := range s.calls { // in no order, so sorted
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b *caller) int { return strings.Compare(string(a.Call), string(b.Call)) })
+	for _, o := range s.operators {
+		o.ownCalls, o.reserved, o.registered, o.quietUntil = 0, false, false, time.Time{}
+		s.touch(o)
+	}
+	s.phones = map[string]bool{}
+	for _, c := range all {
+		if c.live() {
+			s.end(c, WhyRestarted)
 			continue
 		}
-		if i := slices.IndexFunc(free, func(o *operator) bool { return o.fits(c) }); i >= 0 {
-			s.offer(c, free[i], free)
-			free = slices.Delete(free, i, i+1)
+		s.stopRinging(c, "", WhyRestarted)
+		if o := c.operator; o != nil {
+			s.part(o)
+			s.review(o, WhyRestarted)
+			s.wait(c, true, WhyRestarted)
 		}
+	}
+	for _, o := range slices.Clone(s.operators) {
+		s.review(o, WhyRestarted)
 	}
 }
 
-// offer gives the caller to the operator, until the deadline.
-func (s *State) offer(c *caller, o *operator, free []*operator) {
-	c.operator, o.caller = o, c
-	o.deadline = s.now.Add(s.rule(c.Queue).Offer)
-	fit := 0
-	for _, f := range free {
-		if f.fits(c) {
-			fit++
+// phonesTold signs those off whose telephone did not outlive the restart.
+func (s *State) phonesTold() {
+	for _, o := range slices.Clone(s.operators) {
+		if !o.registered {
+			o.signedOn = false
+			s.review(o, WhyUnregistered)
 		}
-	}
-	s.emit(Offered{
-		Call: c.Call, Queue: c.Queue, Language: c.Language, Operator: o.Name, Deadline: o.deadline,
-		Waited: s.now.Sub(c.since), Idle: s.now.Sub(o.idle), Free: fit,
-	})
-	s.settle(o, WhyOffered, s.now)
-}
-
-// next is when the earliest timer runs out; zero: none runs.
-func (s *State) next() time.Time {
-	var at time.Time
-	for _, o := range s.operators {
-		at = earlier(at, o.due())
-	}
-	return at
-}
-
-// expire lets all that is due happen, in the order it fell due (together: by name), so that a
-// late Tick leaves the operators in the same order of idleness as punctual ones.
-func (s *State) expire() {
-	for {
-		var first *operator
-		var at time.Time
-		for _, o := range s.operators {
-			if due := o.due(); !due.IsZero() && !due.After(s.now) && (first == nil || due.Before(at)) {
-				first, at = o, due
-			}
-		}
-		if first == nil {
-			return
-		}
-		s.expireOne(first, at)
-	}
-}
-
-func (s *State) expireOne(o *operator, at time.Time) {
-	over := func(t time.Time) bool { return !t.IsZero() && !t.After(at) }
-	switch {
-	case !o.deadline.IsZero() && !o.deadline.Add(Grace).After(at):
-		s.emit(Withdrawn{Call: o.caller.Call, Operator: o.Name, Why: WhyOverdue})
-		s.missed(o, WhyOverdue, at)
-	case over(o.wrapUntil):
-		o.wrapUntil = time.Time{}
-		s.settle(o, WhyWrapUpEnded, at)
-	case over(o.restUntil):
-		o.restUntil, o.silent = time.Time{}, false
-		s.settle(o, WhyRested, at)
-	case over(o.quietUntil):
-		o.quietUntil = time.Time{}
 	}
 }

@@ -119,7 +119,13 @@ func (h *house) wantState(operator string, want OperatorState) {
 
 func (h *house) wantCommand(want Command) {
 	h.t.Helper()
-	if !slices.Contains(h.last, want) {
+	if !slices.ContainsFunc(h.last, func(c Command) bool {
+		if q, ok := c.(Queued); ok {
+			q.Staff = Staff{} // told apart in a test of its own
+			c = q
+		}
+		return c == want
+	}) {
 		h.t.Errorf("the step has no %#v, it has %#v", want, h.last)
 	}
 }
@@ -143,8 +149,8 @@ func TestWhoIsRung(t *testing.T) {
 		},
 		"who serves two queues, by arrival over both": func(h *house) {
 			h.do(Paused{Operator: "ann"}).do(Paused{Operator: "bob"})
-			h.do(Entered{Ticket{"c2", "tax", "az", h.now}})
-			h.do(Entered{Ticket{"c1", "general", "az", h.now.Add(-time.Second)}})
+			h.do(Entered{Ticket{Call: "c2", Queue: "tax", Language: "az", Arrived: h.now}})
+			h.do(Entered{Ticket{Call: "c1", Queue: "general", Language: "az", Arrived: h.now.Add(-time.Second)}})
 			h.do(Resumed{"ann"})
 			h.wantRung("c1", "ann")
 			h.wantRung("c2", "")
@@ -161,8 +167,8 @@ func TestWhoIsRung(t *testing.T) {
 		},
 		"the earlier caller, though she came to the queue later": func(h *house) {
 			h.do(Paused{Operator: "ann"}).do(Paused{Operator: "bob"})
-			h.do(Entered{Ticket{"c9", "general", "az", h.now}})
-			h.do(Entered{Ticket{"c8", "general", "az", h.now.Add(-time.Minute)}})
+			h.do(Entered{Ticket{Call: "c9", Queue: "general", Language: "az", Arrived: h.now}})
+			h.do(Entered{Ticket{Call: "c8", Queue: "general", Language: "az", Arrived: h.now.Add(-time.Minute)}})
 			h.do(Resumed{"ann"})
 			h.wantRung("c8", "ann")
 			h.wantRung("c9", "")
@@ -260,7 +266,7 @@ func TestReportsLateAndDoubled(t *testing.T) {
 
 func TestTheTakenBackOffer(t *testing.T) {
 	for name, ev := range map[string]Event{
-		"pause":            Paused{"ann", "lunch"},
+		"pause":            Paused{Operator: "ann", Reason: "lunch"},
 		"unregistered":     PhoneChanged{"ann", false, false},
 		"own call":         OwnCallChanged{"ann", true},
 		"disabled":         OperatorsSet{[]Operator{{Name: "ann", Languages: []call.Language{"az"}, Disabled: true}, speaks("bob", "az")}},
@@ -306,10 +312,10 @@ func TestAfterTheTalk(t *testing.T) {
 		h := talking(t)
 		none := general
 		none.WrapUp = 0
-		h.do(RulesSet{[]Rules{none}}).do(Left{"c1"}).wantState("ann", OperatorReady)
+		h.do(RulesSet{Rules: []Rules{none}}).do(Left{"c1"}).wantState("ann", OperatorReady)
 	})
 	t.Run("a pause said during the talk takes effect", func(t *testing.T) {
-		h := talking(t).do(Paused{"ann", "lunch"})
+		h := talking(t).do(Paused{Operator: "ann", Reason: "lunch"})
 		h.wantState("ann", OperatorTalking)
 		h.do(Left{"c1"}).wantState("ann", OperatorPaused)
 		h.wantCommand(OperatorChanged{"ann", OperatorTalking, OperatorPaused, "", WhyCallEnded, "lunch", h.now})
@@ -343,7 +349,7 @@ func TestTheOperatorVanishes(t *testing.T) {
 	h.do(Paused{Operator: "bob"}).do(PhoneChanged{"bob", true, true})
 	h.report("c1", "ann", Lost)
 	h.wantState("ann", OperatorUnreachable)
-	h.wantCommand(Queued{"c1", "general", "az", 1, true, WhyLost})
+	h.wantCommand(Queued{Call: "c1", Queue: "general", Language: "az", Position: 1, Again: true, Why: WhyLost})
 	h.do(Resumed{"bob"})
 	h.wantRung("c1", "bob")
 	h.wantRung("c2", "")
@@ -361,7 +367,7 @@ func TestTheOperatorHangsUpBeforeBeingJoined(t *testing.T) {
 	h := open(t, []Rules{general}, speaks("ann", "az"), speaks("bob", "az"))
 	h.enter("c1", "az").talk("c1", "ann").pass(time.Second)
 	h.report("c1", "ann", Busy)
-	h.wantCommand(Queued{"c1", "general", "az", 1, true, WhyBusy})
+	h.wantCommand(Queued{Call: "c1", Queue: "general", Language: "az", Position: 1, Again: true, Why: WhyBusy})
 	h.wantState("ann", OperatorReady)
 	h.wantRung("c1", "bob")
 	h.report("c1", "bob", NoAnswer)
@@ -384,7 +390,7 @@ func TestWhoIsReady(t *testing.T) {
 		{"one who says so", byHand, []Event{PhoneChanged{"ann", true, true}, Resumed{"ann"}}, OperatorReady},
 		{"one who said so before registering", byHand, []Event{Resumed{"ann"}, PhoneChanged{"ann", true, true}}, OperatorReady},
 		{"not one whose phone went and came", byHand, []Event{PhoneChanged{"ann", true, true}, Resumed{"ann"}, PhoneChanged{"ann", false, false}, PhoneChanged{"ann", true, true}}, OperatorOffline},
-		{"not one who paused, whatever the phone does", general, []Event{PhoneChanged{"ann", true, true}, Paused{"ann", ""}, PhoneChanged{"ann", true, false}, PhoneChanged{"ann", false, false}, PhoneChanged{"ann", true, true}}, OperatorPaused},
+		{"not one who paused, whatever the phone does", general, []Event{PhoneChanged{"ann", true, true}, Paused{Operator: "ann", Reason: ""}, PhoneChanged{"ann", true, false}, PhoneChanged{"ann", false, false}, PhoneChanged{"ann", true, true}}, OperatorPaused},
 		{"one whose phone was quicker than the edit", general, []Event{OperatorsSet{}, PhoneChanged{"ann", true, true}, OperatorsSet{[]Operator{speaks("ann", "az")}}}, OperatorReady},
 		{"not one who is disabled", general, []Event{PhoneChanged{"ann", true, true}, OperatorsSet{[]Operator{{Name: "ann", Disabled: true}}}}, OperatorOffline},
 		{"one who is enabled again", general, []Event{PhoneChanged{"ann", true, true}, OperatorsSet{[]Operator{{Name: "ann", Disabled: true}}}, OperatorsSet{[]Operator{speaks("ann", "az")}}}, OperatorReady},
@@ -429,7 +435,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{Entered{Ticket{Call: "c2", Queue: "nowhere"}}, ErrNoQueue},
 		{Entered{Ticket{Call: "c1", Queue: "general"}}, ErrDoubled},
-		{Paused{"nobody", ""}, ErrNoOperator},
+		{Paused{Operator: "nobody", Reason: ""}, ErrNoOperator},
 		{Resumed{"nobody"}, ErrNoOperator},
 	} {
 		h.do(c.ev)
@@ -443,7 +449,7 @@ func TestRefused(t *testing.T) {
 func TestTheQueueTakenOutOfTheFile(t *testing.T) {
 	h := open(t, []Rules{general}, speaks("ann", "az"))
 	h.enter("c1", "az").enter("c2", "az").talk("c1", "ann")
-	h.do(RulesSet{[]Rules{{Name: "tax", Offer: time.Second}}})
+	h.do(RulesSet{Rules: []Rules{{Name: "tax", Offer: time.Second}}})
 	h.enter("c3", "az")
 	if r, ok := h.last[0].(Refused); !ok || !errors.Is(r.Err, ErrNoQueue) {
 		t.Errorf("a queue that is gone took a caller: %#v", h.last)
@@ -463,19 +469,19 @@ func TestTheMeasuredWait(t *testing.T) {
 	h := open(t, []Rules{general}, speaks("ann", "az"))
 	h.enter("c1", "az").pass(4 * time.Second)
 	h.do(Reported{"c1", "ann", Answered})
-	h.wantCommand(Connected{"c1", "general", "ann", 4 * time.Second, true, false})
+	h.wantCommand(Connected{Call: "c1", Queue: "general", Language: "az", Operator: "ann", Waited: 4 * time.Second, InTarget: true, Again: false})
 	h.enter("c2", "az").pass(30 * time.Second)
 	snap := h.s.Snapshot(h.now)
 	if q := snap.Queues[0]; q.Waiting != 1 || q.LongestWait != 30*time.Second || q.Calls[0].Position != 1 {
 		t.Errorf("the queue shows %+v", q)
 	}
 	h.do(Left{"c2"})
-	h.wantCommand(Abandoned{"c2", "general", 30 * time.Second})
+	h.wantCommand(Abandoned{Call: "c2", Queue: "general", Language: "az", Waited: 30 * time.Second})
 	h.enter("c3", "az").do(Left{"c1"}).do(Resumed{"ann"}).pass(15 * time.Second)
 	h.pass(6 * time.Second) // the report is late: +21 s are over the target, and over the grace
 	h.pass(Rest - time.Second)
 	h.do(Reported{"c3", "ann", Answered})
-	h.wantCommand(Connected{"c3", "general", "ann", 50 * time.Second, false, false})
+	h.wantCommand(Connected{Call: "c3", Queue: "general", Language: "az", Operator: "ann", Waited: 50 * time.Second, InTarget: false, Again: false})
 }
 
 // A clock that is set back must not give an offer more time, nor let anything panic.

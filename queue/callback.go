@@ -1,0 +1,92 @@
+package queue
+
+import "fmt"
+
+// askCallback puts somebody in the line who will be called, in the place of the call that asks.
+func (s *State) askCallback(t Ticket) {
+	asks := s.calls[t.For]
+	if t.For != "" && (asks == nil || !asks.waits()) {
+		s.emit(Refused{fmt.Errorf("call %s: %w", t.For, ErrNoCall)})
+		return
+	}
+	if _, open := s.parties[t.Party]; open || t.Party == "" {
+		s.emit(Refused{fmt.Errorf("call %s: %w", t.Call, ErrCallbackOpen)})
+		return
+	}
+	if asks != nil {
+		t.Queue, t.Language, t.Arrived, t.Last = asks.Queue, asks.Language, asks.Arrived, asks.Last
+	}
+	r := s.rule(t.Queue)
+	if err := s.admit(t, r); err != nil {
+		s.emit(Refused{err})
+		return
+	}
+	s.parties[t.Party] = t.Call
+	s.enter(t)
+	if asks == nil {
+		return
+	}
+	c := s.calls[t.Call]
+	c.entered, c.step, c.spread, c.headStart = asks.entered, asks.step, asks.spread, asks.headStart
+	s.end(asks, WhyAskedCallback)
+	s.rerank(c)
+}
+
+// callbackReached makes a callback a talk like others.
+func (s *State) callbackReached(ev CallbackReached) {
+	c := s.calls[ev.Call]
+	if c == nil || c.waits() || c.live() {
+		return
+	}
+	c.reached = true
+	s.connected(c)
+}
+
+// callbackFailed puts a callback back in the line, for later, or ends it. The operator loses no place
+// by it: nobody was there to talk to.
+func (s *State) callbackFailed(ev CallbackFailed) {
+	c := s.calls[ev.Call]
+	if c == nil || c.waits() || c.live() {
+		return
+	}
+	o, idle := c.operator, c.operator.idle
+	c.tries++
+	if ev.Final || c.tries >= max(1, c.rule.Callback.Tries) {
+		why := WhyNotReached
+		if ev.Final {
+			why = WhyCallerLeft
+		}
+		s.quiet(o)
+		s.end(c, why)
+	} else {
+		s.part(o)
+		s.quiet(o)
+		s.review(o, WhyNotReached)
+		c.notBefore = s.now.Add(c.rule.Callback.Pause)
+		s.emit(CallbackMissed{Call: c.Call, Try: c.tries, Again: c.notBefore})
+		s.wait(c, true, WhyNotReached)
+	}
+	if o.state == OperatorReady {
+		o.idle = idle
+		s.touch(o)
+	}
+}
+
+// setHours opens or closes a queue for callbacks.
+func (s *State) setHours(ev HoursSet) {
+	r := s.rule(ev.Queue)
+	if r == nil || r.closed == !ev.Open {
+		return
+	}
+	r.closed = !ev.Open
+	for _, c := range r.line {
+		if r.closed && !c.live() && len(c.ringing) > 0 {
+			for len(c.ringing) > 0 {
+				o := c.ringing[0]
+				s.withdraw(o, WhyCallerLeft)
+				s.review(o, WhyCallerLeft)
+			}
+		}
+		s.touchCaller(c)
+	}
+}

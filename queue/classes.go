@@ -1,0 +1,384 @@
+package queue
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Callers who need the same are one demand, operators who know the same are one ability. There are
+// few of both, however many callers and operators there are, and who fits whom is decided once for
+// each pair. A step looks only at demands and abilities that have changed, and there at who is first.
+
+// A demand is all callers who need the same.
+type demand struct {
+	key      string
+	rule     *ruled
+	queues   []string // whose operators may take them: their own, then those of overflows
+	language string
+	need     Step
+	bound    *operator // the only one who may, for a while; nil: all who fit
+
+	wants [2][]*caller // by rank; see listKind
+	users int          // callers filed here
+	dirty bool
+	fits  map[*ability]fit
+}
+
+// A listKind says which list of a demand a caller stands in.
+type listKind int
+
+const (
+	noList listKind = iota
+	unrung          // nobody is rung for them
+	rung            // somebody is, and more may be
+)
+
+// An ability is all operators who know the same and serve the same queues in the same order.
+type ability struct {
+	key     string
+	is      *Operator   // any of them
+	free    []*operator // by idleness
+	staff   Staff
+	members int
+	dirty   bool
+}
+
+// A fit is how well an ability meets a demand.
+type fit struct {
+	ok    bool
+	cost  time.Duration // how much later those callers come for these operators, who take other queues first
+	level int           // how well they know what is needed
+}
+
+// Staff is how many operators who fit a caller do what.
+type Staff struct {
+	Ready, Offered, Talking, Holding, WrapUp, Paused, Unreachable, Offline int
+}
+
+// Working is how many of them have come to work: they may pause, but have not left.
+func (s Staff) Working() int {
+	return s.Ready + s.Offered + s.Talking + s.Holding + s.WrapUp + s.Unreachable
+}
+
+func (s *Staff) of(state OperatorState) *int {
+	switch state {
+	case OperatorReady:
+		return &s.Ready
+	case OperatorOffered:
+		return &s.Offered
+	case OperatorTalking:
+		return &s.Talking
+	case OperatorHolding:
+		return &s.Holding
+	case OperatorWrapUp:
+		return &s.WrapUp
+	case OperatorPaused:
+		return &s.Paused
+	case OperatorUnreachable:
+		return &s.Unreachable
+	default:
+		return &s.Offline
+	}
+}
+
+func (s *Staff) add(t Staff) {
+	s.Ready += t.Ready
+	s.Offered += t.Offered
+	s.Talking += t.Talking
+	s.Holding += t.Holding
+	s.WrapUp += t.WrapUp
+	s.Paused += t.Paused
+	s.Unreachable += t.Unreachable
+	s.Offline += t.Offline
+}
+
+// demandOf is the demand of the caller as it is now, made where there is none yet.
+func (s *State) demandOf(c *caller) *demand {
+	var key strings.Builder
+	for _, part := range []string{c.Queue, string(c.Language), strconv.Itoa(c.step), strconv.Itoa(c.spread)} {
+		key.WriteString(part)
+		key.WriteByte(0)
+	}
+	if c.bound != nil {
+		key.WriteString(c.bound.Name)
+	}
+	if d := s.demandBy[key.String()]; d != nil {
+		return d
+	}
+	d := &demand{
+		key: key.String(), rule: c.rule, language: string(c.Language), need: c.need(), bound: c.bound,
+		queues: []string{c.Queue}, fits: map[*ability]fit{},
+	}
+	for _, o := range c.rule.Overflow[:c.spread] {
+		d.queues = append(d.queues, o.To)
+	}
+	s.demandBy[d.key] = d
+	s.demands = append(s.demands, d)
+	return d
+}
+
+// abilityOf is the ability of an operator, made where there is none yet.
+func (s *State) abilityOf(o *Operator) *ability {
+	var key strings.Builder
+	skills := slices.Clone(o.Skills)
+	for _, l := range o.Languages {
+		skills = append(skills, Skill{string(l), o.level(string(l))})
+	}
+	slices.SortFunc(skills, func(a, b Skill) int { return cmp.Or(strings.Compare(a.Name, b.Name), b.Level-a.Level) })
+	for _, k := range slices.Compact(skills) {
+		key.WriteString(k.Name + "\x00" + strconv.Itoa(k.Level) + "\x00")
+	}
+	key.WriteString("\x00" + strings.Join(o.Queues, "\x00"))
+	if a := s.abilityBy[key.String()]; a != nil {
+		return a
+	}
+	a := &ability{key: key.String(), is: o}
+	s.abilityBy[a.key] = a
+	s.abilities = append(s.abilities, a)
+	return a
+}
+
+// join gives the operator the ability that fits what they know now.
+func (s *State) join(o *operator) {
+	a := s.abilityOf(&o.Operator)
+	if a == o.ability {
+		a.is = &o.Operator
+		return
+	}
+	s.disjoin(o)
+	o.ability = a
+	a.members++
+}
+
+// disjoin takes the operator out of their ability, and forgets one that nobody has.
+func (s *State) disjoin(o *operator) {
+	a := o.ability
+	if a == nil {
+		return
+	}
+	s.unfree(o)
+	s.count(o, "")
+	o.ability = nil
+	if a.members--; a.members > 0 {
+		i := slices.IndexFunc(s.operators, func(other *operator) bool { return other.ability == a })
+		if i >= 0 {
+			a.is = &s.operators[i].Operator
+		}
+		return
+	}
+	delete(s.abilityBy, a.key)
+	s.abilities = slices.DeleteFunc(s.abilities, func(other *ability) bool { return other == a })
+	for _, d := range s.demands {
+		delete(d.fits, a)
+	}
+}
+
+// fitOf says how an ability meets a demand.
+func (s *State) fitOf(d *demand, a *ability) fit {
+	f, known := d.fits[a]
+	if !known {
+		f = d.measure(a.is)
+		d.fits[a] = f
+	}
+	return f
+}
+
+// inOrder is what each place further down an operator's list of queues costs a caller there: as if
+// it had come so much later.
+const inOrder = time.Minute
+
+func (d *demand) measure(o *Operator) fit {
+	f := fit{cost: -1}
+	for _, q := range d.queues {
+		cost := time.Duration(0)
+		if len(o.Queues) > 0 {
+			i := slices.Index(o.Queues, q)
+			if i < 0 {
+				continue
+			}
+			cost = time.Duration(i) * inOrder
+		}
+		if f.cost < 0 || cost < f.cost {
+			f.cost = cost
+		}
+	}
+	if f.cost < 0 {
+		return fit{}
+	}
+	if d.language != "" {
+		level := o.level(d.language)
+		if level < d.need.Language {
+			return fit{}
+		}
+		f.level += level
+	}
+	for _, k := range d.need.Skills {
+		level := o.level(k.Name)
+		if level < k.Level {
+			return fit{}
+		}
+		f.level += level
+	}
+	f.ok = true
+	return f
+}
+
+// staff is what the operators are doing who fit the caller.
+func (s *State) staff(c *caller) Staff {
+	var sum Staff
+	d := s.demandOf(c)
+	for _, a := range s.abilities {
+		if s.fitOf(d, a).ok {
+			sum.add(a.staff)
+		}
+	}
+	if d.users == 0 {
+		s.forget(d)
+	}
+	return sum
+}
+
+// forget drops a demand that no caller has.
+func (s *State) forget(d *demand) {
+	delete(s.demandBy, d.key)
+	s.demands = slices.DeleteFunc(s.demands, func(other *demand) bool { return other == d })
+}
+
+// touch notes that something about an operator has changed, touchCaller about a caller. flush files
+// them anew before anybody looks.
+func (s *State) touch(o *operator) {
+	if !o.touched {
+		o.touched = true
+		s.touchedOperators = append(s.touchedOperators, o)
+	}
+}
+
+func (s *State) touchCaller(c *caller) {
+	if !c.touched {
+		c.touched = true
+		s.touchedCallers = append(s.touchedCallers, c)
+	}
+}
+
+func (s *State) flush() {
+	for len(s.touchedOperators) > 0 || len(s.touchedCallers) > 0 {
+		operators, callers := s.touchedOperators, s.touchedCallers
+		s.touchedOperators, s.touchedCallers = nil, nil
+		for _, o := range operators {
+			o.touched = false
+			s.fileOperator(o)
+		}
+		for _, c := range callers {
+			c.touched = false
+			s.file(c)
+		}
+	}
+}
+
+// fileOperator puts an operator where the facts now say.
+func (s *State) fileOperator(o *operator) {
+	if o.forgotten {
+		s.timers.set(&o.timer, time.Time{})
+		s.disjoin(o)
+		return
+	}
+	s.timers.set(&o.timer, o.due())
+	state := o.state
+	if o.Disabled || o.removed {
+		state = ""
+	}
+	s.count(o, state)
+	if !o.atWork() {
+		s.unbindAll(o)
+	}
+	if o.filed == o.free() && (!o.filed || o.filedIdle.Equal(o.idle)) {
+		return
+	}
+	s.unfree(o)
+	if o.free() {
+		o.filed, o.filedIdle = true, o.idle
+		a := o.ability
+		i, _ := slices.BinarySearchFunc(a.free, o, byIdle)
+		a.free = slices.Insert(a.free, i, o)
+		a.dirty = true
+	}
+}
+
+// byIdle orders operators of one ability: the longest idle first.
+func byIdle(a, b *operator) int {
+	return cmp.Or(a.filedIdle.Compare(b.filedIdle), strings.Compare(a.Name, b.Name))
+}
+
+func (s *State) unfree(o *operator) {
+	if !o.filed {
+		return
+	}
+	if i, found := slices.BinarySearchFunc(o.ability.free, o, byIdle); found {
+		o.ability.free = slices.Delete(o.ability.free, i, i+1)
+	}
+	o.filed = false
+}
+
+// count moves an operator in the staff of their ability; an empty state is none.
+func (s *State) count(o *operator, state OperatorState) {
+	if o.counted == state || o.ability == nil {
+		return
+	}
+	if o.counted != "" {
+		*o.ability.staff.of(o.counted)--
+	}
+	if o.counted = state; state != "" {
+		*o.ability.staff.of(state)++
+	}
+}
+
+// file puts a caller where the facts now say.
+func (s *State) file(c *caller) {
+	if s.calls[c.Call] != c {
+		s.timers.set(&c.timer, time.Time{})
+		s.unfile(c)
+		return
+	}
+	s.timers.set(&c.timer, c.due())
+	list := noList
+	switch {
+	case !c.waits() || c.expired || c.asleep():
+	case len(c.ringing) == 0:
+		list = unrung
+	case c.rule.Strategy == RingSeveral && c.live() && len(c.ringing) < c.rule.AtOnce:
+		list = rung
+	}
+	if list == noList {
+		s.unfile(c)
+		return
+	}
+	d := s.demandOf(c)
+	if c.filed.in == d && c.filed.list == list {
+		return
+	}
+	d.users++ // before unfile, which may forget a demand that nobody has
+	s.unfile(c)
+	c.filed = filing{d, list}
+	callers := &d.wants[list-1]
+	i, _ := slices.BinarySearchFunc(*callers, c, byRank)
+	*callers = slices.Insert(*callers, i, c)
+	d.dirty = true
+}
+
+func (s *State) unfile(c *caller) {
+	d := c.filed.in
+	if d == nil {
+		return
+	}
+	callers := &d.wants[c.filed.list-1]
+	if i, found := slices.BinarySearchFunc(*callers, c, byRank); found {
+		*callers = slices.Delete(*callers, i, i+1)
+	}
+	c.filed = filing{}
+	if d.users--; d.users == 0 {
+		s.forget(d)
+	}
+}
