@@ -40,6 +40,9 @@ type Options struct {
 	// Version is shown by `hotline version` and the API, never to telephones.
 	Version Version
 
+	// Supervisor is told how the server is; nil: nobody is.
+	Supervisor *Supervisor
+
 	// OnState, where set, is told of every call's every state: for tests that plant a panic or
 	// a kill there.
 	OnState func(id call.ID, s call.State)
@@ -65,6 +68,7 @@ type App struct {
 	media    *media.Engine
 	recorder *recording.Recorder
 	floor    *floor.Floor
+	floorNow func() time.Time // nil: the machine's; for tests that hang the floor
 	line     *line.Line
 	traces   *trace.Keeper
 	sip      *sip.Server
@@ -127,6 +131,7 @@ func (a *App) start(ctx context.Context) error {
 			return err
 		}
 	}
+	a.beSupervised()
 	return nil
 }
 
@@ -188,7 +193,7 @@ func (a *App) openFloor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.floor = floor.New(floor.Options{Rules: rules(a.file), Journal: a.store, Log: a.log, Metrics: a.metrics})
+	a.floor = floor.New(floor.Options{Rules: rules(a.file), Journal: a.store, Log: a.log, Metrics: a.metrics, Now: a.floorNow})
 	a.steps.closer("floor", func() error { a.floor.Close(); return nil })
 	if err := a.loadOperators(ctx); err != nil {
 		return err

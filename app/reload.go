@@ -21,6 +21,8 @@ func (a *App) Reload() error {
 	}
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
+	a.tellReloading()
+	defer a.tell("READY=1")
 	next, err := configs.Load(a.o.Path)
 	if err != nil {
 		return err

@@ -117,6 +117,17 @@ func (e *Engine) Close() error {
 	return nil
 }
 
+// Turn returns when each loop has come round once, or has ended. A loop that hangs, and carries
+// nobody's sound any more, keeps it waiting: who watches over the program finds out so.
+func (e *Engine) Turn() {
+	for _, lp := range e.loops {
+		turned := make(chan struct{})
+		if lp.post(command{do: func() { close(turned) }}) {
+			<-turned
+		}
+	}
+}
+
 // Name is "epoll" or "portable".
 func (e *Engine) Name() string { return e.net.name() }
 

@@ -32,7 +32,7 @@ type loop struct {
 	stopped  chan struct{}
 }
 
-// A command is something to be done by the loop of a leg.
+// A command is something to be done by the loop of a leg; without a leg, by the loop it was posted to.
 type command struct {
 	leg *Leg
 	do  func()
@@ -107,9 +107,11 @@ func (lp *loop) commands() bool {
 	}
 	for i, c := range lp.running {
 		lp.running[i] = command{} // keeps nothing alive
-		if home := c.leg.home.Load(); home != lp {
-			home.post(c) // the leg has moved since it was asked
-			continue
+		if c.leg != nil {
+			if home := c.leg.home.Load(); home != lp {
+				home.post(c) // the leg has moved since it was asked
+				continue
+			}
 		}
 		c.do()
 	}

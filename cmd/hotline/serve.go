@@ -31,8 +31,12 @@ func (c *serveCmd) Run() error {
 	if faults := file.Serveable(); len(faults) > 0 {
 		return faults
 	}
+	supervisor, err := app.SupervisorFrom(os.Getenv, os.Getpid())
+	if err != nil {
+		return err
+	}
 	log := app.NewLog(level(c.LogLevel))
-	server, err := app.Start(context.Background(), app.Options{File: file, Path: c.Config, Log: log, Version: built()})
+	server, err := app.Start(context.Background(), app.Options{File: file, Path: c.Config, Log: log, Version: built(), Supervisor: supervisor})
 	if err != nil {
 		return err
 	}
