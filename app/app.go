@@ -43,6 +43,10 @@ type Options struct {
 	// Supervisor is told how the server is; nil: nobody is.
 	Supervisor *Supervisor
 
+	// Now is the clock that hours go by: of lines, of the directory, of calls out; nil: time.Now.
+	// Records, recordings and timers go by the machine's.
+	Now func() time.Time
+
 	// OnState, where set, is told of every call's every state: for tests that plant a panic or
 	// a kill there.
 	OnState func(id call.ID, s call.State)
@@ -110,6 +114,9 @@ func Start(ctx context.Context, o Options) (*App, error) { return start(ctx, o, 
 
 // start is Start with a word before the parts are built: for a trial's differences.
 func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	a := &App{o: o, log: o.Log, began: time.Now(), metrics: prometheus.NewRegistry(), file: o.File, grace: o.File.Stop.Grace.D()}
 	a.steps.log = o.Log.Named("app")
 	a.stopper.init()
@@ -205,7 +212,7 @@ func (a *App) openFloor(ctx context.Context) error {
 	a.line, err = line.New(line.Options{
 		Settings: settings(a.file), Floor: a.floor, Operators: a.floor, Dialer: a,
 		Journal: a.store, Recorder: a.recorder, Prompts: heard, Log: a.log.Named("line"), Metrics: a.metrics,
-		OnState: a.o.OnState,
+		Now: a.o.Now, OnState: a.o.OnState,
 	})
 	if err != nil {
 		return err
@@ -246,7 +253,7 @@ func (a *App) openSignalling(context.Context) (err error) {
 	a.restoring = true
 	defer func() { a.restoring = false }()
 	a.setTrunks(a.file)
-	out, plan := outgoing(a.file)
+	out, plan := outgoing(a.file, a.o.Now)
 	if err := a.openTraces(); err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (a *App) Reload() error {
 	a.line.Configure(s)
 	a.floor.SetRules(rules(next), queue.House{})
 	a.setTrunks(next)
-	a.sip.SetOutgoing(outgoing(next))
+	a.sip.SetOutgoing(outgoing(next, a.o.Now))
 	a.sip.SetCarriers(carriers(next))
 	a.sip.SetLimits(limits(next))
 	if err := a.loadOperators(context.Background()); err != nil {

@@ -30,14 +30,15 @@ func carriers(f *configs.File) []sip.Carrier {
 }
 
 // outgoing is what may leave by a trunk: the allow-list, and whoever is in the directory; never
-// our own numbers.
-func outgoing(f *configs.File) (sip.Outgoing, sip.Numbers) {
+// our own numbers. Its hours go by the clock given.
+func outgoing(f *configs.File, now func() time.Time) (sip.Outgoing, sip.Numbers) {
 	o := sip.Outgoing{
 		Allow: f.Outgoing.Allow, Calls: f.Outgoing.Calls, PerOperator: f.Outgoing.PerOperator,
 		PerNumberHour: f.Outgoing.PerNumberHour, PerOperatorDay: f.Outgoing.PerOperatorDay, PerDay: f.Outgoing.PerDay, Zone: f.Zone(),
 	}
 	if f.Outgoing.Hours != configs.Always {
-		o.Open = func(t time.Time) bool { return f.Calendars[f.Outgoing.Hours].Open(t, f.Zone()) }
+		hours := f.Hours(f.Outgoing.Hours)
+		o.Open = func(time.Time) bool { return hours.Open(now()) }
 	}
 	for _, e := range f.Directory {
 		o.Directory = append(o.Directory, e.Number)
@@ -110,13 +111,13 @@ func settings(f *configs.File) line.Settings {
 	}
 	for _, e := range f.Directory {
 		s.Directory = append(s.Directory, line.Entry{
-			Name: e.Name, Number: call.Number(e.Number), Languages: e.Languages, Emergency: e.Emergency,
+			Name: e.Name, Number: call.Number(e.Number), Languages: e.Languages, Emergency: e.Emergency, Open: f.Hours(e.Hours).Open,
 		})
 	}
 	for _, l := range f.Lines {
 		n := line.Number{Number: l.Number, Also: l.Also, Queue: f.Menus[l.Start].Queue}
 		if l.Hours != configs.Always {
-			n.Open = func(t time.Time) bool { return f.Open(l, t) }
+			n.Hours = f.Hours(l.Hours)
 		}
 		s.Lines = append(s.Lines, n)
 	}

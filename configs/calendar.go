@@ -1,69 +1,54 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// A Calendar says when a line is open.
+// A Calendar says when a line is open. Schedule answers from it.
 type Calendar struct {
-	Week     Week           `yaml:"week"`
-	Holidays Holidays       `yaml:"holidays"`
-	Dates    map[Date]Hours `yaml:"dates"` // single days; they win over week and holidays
+	Week     Week             `yaml:"week"`
+	Says     string           `yaml:"says"`     // the clip that tells the hours of the week; empty: see says
+	Holidays Holidays         `yaml:"holidays"` // days on which it is closed
+	Movable  map[Year]Movable `yaml:"movable"`  // those of the holidays that are decided each year
+	Eve      Duration         `yaml:"eve"`      // how much earlier the day before a holiday ends
+	Mourning []Anniversary    `yaml:"mourning"` // days without music; nil: those that go with Holidays
+	Dates    map[Date]Day     `yaml:"dates"`    // single days; they win over week and holidays
 }
 
-// Open reports whether t, on the clock of zone, lies in the hours of its day.
-func (c Calendar) Open(t time.Time, zone *time.Location) bool {
-	local := t.In(zone)
-	return c.Hours(DateOf(local)).hold(local.Hour()*60 + local.Minute())
-}
+// standardHours are those that the shipped clip closed.hours tells.
+var standardHours = Hours{{9 * 60, 18 * 60}}
 
-// Hours are those of one day: of the date itself, else none on a holiday, else of the weekday.
-func (c Calendar) Hours(day Date) Hours {
-	if h, ok := c.Dates[day]; ok {
-		return h
+// says is the clip that tells the hours of the week: the calendar's own, else the shipped one
+// where it is true, else none.
+func (c Calendar) says() string {
+	if c.Says != "" {
+		return c.Says
 	}
-	if c.Holidays.On(day) {
-		return nil
-	}
-	return c.Week.On(day.Weekday())
-}
-
-// Holidays names a set of days on which a line is closed.
-type Holidays string
-
-// The sets.
-const (
-	HolidaysNone Holidays = "none"
-	HolidaysAZ   Holidays = "az"
-)
-
-// azFixed are the non-working days of Azerbaijan whose date is the same each year: Labour Code
-// articles 105 and 106 (20 January). Novruz, Qurban, Ramazan, days transferred from a weekend
-// and swapped days are announced by the Cabinet of Ministers; they are never computed.
-var azFixed = map[time.Month][]int{
-	time.January:  {1, 2, 20},
-	time.March:    {8},
-	time.May:      {9, 28},
-	time.June:     {15, 26},
-	time.November: {8, 9},
-	time.December: {31},
-}
-
-// On reports whether a day belongs to the set.
-func (h Holidays) On(day Date) bool {
-	if h != HolidaysAZ {
-		return false
-	}
-	for _, d := range azFixed[day.Month] {
-		if d == day.Day {
-			return true
+	for day := time.Sunday; day <= time.Saturday; day++ {
+		want := standardHours
+		if day == time.Saturday || day == time.Sunday {
+			want = nil
+		}
+		if !slices.Equal(c.Week.On(day), want) {
+			return ""
 		}
 	}
-	return false
+	return "closed.hours"
 }
+
+// A Day is what holds on a single date, instead of week and holidays. The file writes its hours
+// alone or {hours: …, clip: …}.
+type Day struct {
+	Hours Hours  `yaml:"hours"`
+	Clip  string `yaml:"clip"` // says why, to those who call outside the hours
+}
+
+func (d *Day) short(text string) error { return d.Hours.parse(text) }
 
 // A Date is a day of the calendar, in no time zone.
 type Date struct {
@@ -81,6 +66,21 @@ func DateOf(t time.Time) Date {
 // Weekday is the day of the week.
 func (d Date) Weekday() time.Weekday {
 	return time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC).Weekday()
+}
+
+// plus is the day so many days later, or earlier.
+func (d Date) plus(days int) Date {
+	return DateOf(time.Date(d.Year, d.Month, d.Day+days, 12, 0, 0, 0, time.UTC))
+}
+
+// compare orders days.
+func (d Date) compare(o Date) int {
+	return cmp.Or(d.Year-o.Year, int(d.Month-o.Month), d.Day-o.Day)
+}
+
+// at is the moment of so many minutes on the day's clock; 1440 is the midnight that ends it.
+func (d Date) at(minute int, zone *time.Location) time.Time {
+	return time.Date(d.Year, d.Month, d.Day, 0, minute, 0, 0, zone)
 }
 
 func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, d.Month, d.Day) }
@@ -154,13 +154,19 @@ type Hours []Span
 // that is outside.
 type Span struct{ From, To int }
 
-func (h Hours) hold(minute int) bool {
+// shorter is h with so many minutes taken from its end.
+func (h Hours) shorter(minutes int) Hours {
+	if len(h) == 0 || minutes == 0 {
+		return h
+	}
+	end := h[len(h)-1].To - minutes
+	var out Hours
 	for _, s := range h {
-		if s.From <= minute && minute < s.To {
-			return true
+		if s.From < end {
+			out = append(out, Span{s.From, min(s.To, end)})
 		}
 	}
-	return false
+	return out
 }
 
 func (h *Hours) parse(text string) error {

@@ -312,6 +312,44 @@ func (c *checker) calendars() {
 			c.say(path, "use up to 63 letters, digits, - and _", "%s cannot be the name of a calendar", quote(key))
 		}
 		c.week(path+".week", c.file.Calendars[key].Week)
+		c.days(path, c.file.Calendars[key])
+	}
+}
+
+// clipKey is what a prompt may be called.
+var clipKey = regexp.MustCompile(`^[a-z][A-Za-z0-9]*(\.[A-Za-z0-9_-]+)+$`)
+
+// clip checks the key of a prompt. Whether there is one, app.Check knows.
+func (c *checker) clip(path, key string) {
+	if key != "" && !clipKey.MatchString(key) {
+		c.say(path, "name a prompt, such as closed.special, or one of yours, such as own.flood", "%s cannot be the name of a prompt", c.raw(path, key))
+	}
+}
+
+// days checks what a calendar says of single days.
+func (c *checker) days(path string, cal Calendar) {
+	c.clip(path+".says", cal.Says)
+	if e := cal.Eve.D(); e%time.Minute != 0 || e > 12*time.Hour {
+		c.say(path+".eve", "write whole minutes up to 12h, such as 1h, or 0s for none", "a day cannot be %s shorter", e)
+	}
+	if cal.Holidays != HolidaysAZ && len(cal.Movable) > 0 {
+		c.say(path+".movable", "write holidays: az, or name single days under dates", "holidays: %s has no movable days", cal.Holidays)
+	}
+	for date, day := range cal.Dates { // Parse puts the faults in order
+		c.clip(path+".dates."+date.String()+".clip", day.Clip)
+	}
+	for year, movable := range cal.Movable {
+		here := path + ".movable." + strconv.Itoa(int(year))
+		for _, f := range movable.feasts() {
+			n := len(f.dates)
+			switch {
+			case n == 0: // not announced yet: MovableMissing tells when it should be
+			case f.dates[0].Year != int(year):
+				c.say(here+"."+f.name, "write it under its own year", "%s does not lie in %d", f.dates[0], year)
+			case n < f.least || n > f.most:
+				c.say(here+"."+f.name, fmt.Sprintf("write all %d, such as FIRST to LAST (Labour Code 105)", f.least), "the feast has %d days, here are %d", f.least, n)
+			}
+		}
 	}
 }
 
@@ -342,7 +380,6 @@ func (c *checker) week(path string, w Week) {
 
 func (c *checker) lines() {
 	menus := slices.Sorted(maps.Keys(c.file.Menus))
-	hours := append([]string{Always}, slices.Sorted(maps.Keys(c.file.Calendars))...)
 	seen := make(map[string]string)
 	for i, l := range c.file.Lines {
 		path := at("lines", i)
@@ -357,14 +394,19 @@ func (c *checker) lines() {
 		for j, name := range l.Trunks {
 			c.trunk(at(path+".trunks", j), name)
 		}
-		if !slices.Contains(hours, l.Hours) {
-			c.say(path+".hours", defined(l.Hours, hours, "calendar", "calendars"), "there is no calendar %s", c.raw(path+".hours", l.Hours))
-		}
+		c.hours(path+".hours", l.Hours)
 		if l.Start == "" {
 			c.say(path+".start", "name a menu, such as start: main", "the line leads nowhere")
 		} else if !slices.Contains(menus, l.Start) {
 			c.say(path+".start", defined(l.Start, menus, "menu", "menus"), "there is no menu %s", c.raw(path+".start", l.Start))
 		}
+	}
+}
+
+// hours checks the name of a calendar, or always.
+func (c *checker) hours(path, value string) {
+	if all := append([]string{Always}, slices.Sorted(maps.Keys(c.file.Calendars))...); !slices.Contains(all, value) {
+		c.say(path, defined(value, all, "calendar", "calendars"), "there is no calendar %s", c.raw(path, value))
 	}
 }
 

@@ -1,7 +1,6 @@
 package configs
 
 import (
-	"maps"
 	"slices"
 	"time"
 )
@@ -60,6 +59,10 @@ func (c *checker) directory() {
 		if !dialable.MatchString(e.Number) {
 			c.say(path+".number", `write digits, with a + before a country code, such as "+994125550100"`, "%s cannot be dialled", c.raw(path+".number", e.Number))
 		}
+		c.hours(path+".hours", e.Hours)
+		if e.Emergency && e.Hours != Always {
+			c.say(path+".hours", "leave it out", "an emergency entry can be called at any hour")
+		}
 		for j, l := range e.Languages {
 			if !slices.Contains(spoken, l) {
 				c.say(at(path+".languages", j), "write az, en or ru", "there are no prompts in %s", c.raw(at(path+".languages", j), string(l)))
@@ -80,9 +83,7 @@ func (c *checker) outgoing() {
 			c.say(at("outgoing.allow", i), `write a prefix with +, such as "+994", or a whole short number`, "%s is no number", c.raw(at("outgoing.allow", i), p))
 		}
 	}
-	if hours := append([]string{Always}, slices.Sorted(maps.Keys(c.file.Calendars))...); !slices.Contains(hours, o.Hours) {
-		c.say("outgoing.hours", defined(o.Hours, hours, "calendar", "calendars"), "there is no calendar %s", c.raw("outgoing.hours", o.Hours))
-	}
+	c.hours("outgoing.hours", o.Hours)
 	for path, v := range map[string]int{
 		"outgoing.calls": o.Calls, "outgoing.per_operator": o.PerOperator, "outgoing.per_number_hour": o.PerNumberHour,
 		"outgoing.per_operator_day": o.PerOperatorDay, "outgoing.per_day": o.PerDay,

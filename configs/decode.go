@@ -28,6 +28,9 @@ type decoder struct {
 // A leaf is a type of ours that one word of the file makes.
 type leaf interface{ parse(text string) error }
 
+// A shorthand is a map that one word may stand for.
+type shorthand interface{ short(text string) error }
+
 // An entry is what a list or a map holds, with defaults of its own.
 type entry interface{ defaults() }
 
@@ -93,7 +96,7 @@ func (d *decoder) node(n ast.Node, v reflect.Value, path string, at spot) {
 	}
 	switch v.Kind() {
 	case reflect.Struct, reflect.Map:
-		if !isScalar(v) {
+		if !isScalar(v) && !(isShort(v) && isWord(n)) {
 			d.mapping(n, v, path)
 			return
 		}
@@ -113,6 +116,18 @@ func isScalar(v reflect.Value) bool {
 		return true
 	}
 	return false
+}
+
+// isShort reports whether one word of the file may make the whole of v.
+func isShort(v reflect.Value) bool {
+	_, ok := v.Addr().Interface().(shorthand)
+	return ok
+}
+
+// isWord reports whether a node is one word.
+func isWord(n ast.Node) bool {
+	_, k := text(n)
+	return k == plain || k == number
 }
 
 // pairs gives the keys and values of a mapping; false if it is none.
@@ -240,6 +255,8 @@ func set(v reflect.Value, word string) (err error) {
 	switch to := v.Addr().Interface().(type) {
 	case leaf:
 		return to.parse(word)
+	case shorthand:
+		return to.short(word)
 	case *netip.Prefix:
 		*to, err = parsePrefix(word)
 		return err

@@ -187,6 +187,7 @@ type Entry struct {
 	Number    string          `yaml:"number"`
 	Languages []call.Language `yaml:"languages"` // spoken there; empty: all
 	Emergency bool            `yaml:"emergency"` // no notice before it, and no cap on it
+	Hours     string          `yaml:"hours"`     // Always or the name of a calendar
 }
 
 // Transfer is how calls are put through.
@@ -317,9 +318,11 @@ func (c *Carrier) defaults() {
 
 func (l *Line) defaults() { l.Hours = Always; l.Also, l.Trunks = []string{}, []string{} }
 
-func (e *Entry) defaults() { e.Languages = []call.Language{} }
+func (e *Entry) defaults() { e.Languages, e.Hours = []call.Language{}, Always }
 
-func (c *Calendar) defaults() { c.Holidays = HolidaysNone; c.Week = Week{}; c.Dates = map[Date]Hours{} }
+func (c *Calendar) defaults() {
+	c.Holidays, c.Week, c.Movable, c.Dates = HolidaysNone, Week{}, map[Year]Movable{}, map[Date]Day{}
+}
 
 func (q *Queue) defaults() {
 	q.Target = Duration(20 * time.Second)
@@ -344,12 +347,4 @@ func (f *File) Calls() int {
 		return f.Limits.Calls
 	}
 	return f.Media.Ports.Count() / 4
-}
-
-// Open reports whether the line takes calls at t.
-func (f *File) Open(l Line, t time.Time) bool {
-	if l.Hours == Always {
-		return true
-	}
-	return f.Calendars[l.Hours].Open(t, f.Zone())
 }

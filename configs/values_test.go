@@ -56,7 +56,7 @@ calendars:
 	if err != nil {
 		t.Fatal(err)
 	}
-	office := f.Calendars["office"]
+	office := f.Hours("office")
 	for at, want := range map[string]bool{
 		"2026-11-25 08:59": false, // Wednesday
 		"2026-11-25 09:00": true,
@@ -81,11 +81,11 @@ calendars:
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := office.Open(when.UTC(), baku); got != want {
+		if got := office.Open(when.UTC()); got != want {
 			t.Errorf("%s: open %v, want %v", at, got, want)
 		}
 	}
-	if (Calendar{}).Open(time.Now(), baku) {
+	if (Calendar{}).In(baku).Open(time.Now()) {
 		t.Error("a calendar without hours is open")
 	}
 }

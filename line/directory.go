@@ -75,7 +75,7 @@ func (l *Line) destination(s *Settings, to string) (d destination, code int) {
 		if e.Name != to && !(number && s.spelled(e.Number.Raw()) == s.spelled(to)) {
 			continue
 		}
-		if e.Open != nil && !e.Open(time.Now()) {
+		if e.Open != nil && !e.Open(l.o.Now()) {
 			return destination{entry: e}, 480
 		}
 		return destination{entry: e}, 0

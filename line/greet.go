@@ -18,8 +18,8 @@ func (l *Line) greet(v *visit) bool {
 	if v.full {
 		return l.busy(v)
 	}
-	if v.line.Open != nil && !v.line.Open(v.rec.Arrived) {
-		return l.closed(v)
+	if h := v.line.Hours; h != nil && !h.Open(v.came) {
+		return l.closed(v, h.Reason(v.came))
 	}
 	lang, chosen := ivr.ChooseLanguage(v.ctx, v.leg.Audio(), l.o.Prompts, langs)
 	if v.ctx.Err() != nil {
@@ -57,27 +57,20 @@ func (l *Line) notify(v *visit, in []call.Language) {
 	}
 }
 
-// closed tells a caller who comes outside the hours so, and lets go. When the line is open is
-// not said: only the deployer knows the words for its own hours.
-func (l *Line) closed(v *visit) bool {
-	v.outcome, v.endedBy = call.Closed, call.ByUs
-	return l.sendAway(v, "closed.intro")
-}
-
 // busy tells a caller for whom there is no room among those who wait so, and lets go: kinder
 // than the tone of a 486, which sounds like the caller's own mistake.
 func (l *Line) busy(v *visit) bool {
 	l.away.Add(1)
 	defer l.away.Add(-1)
 	v.rec.Code, v.outcome, v.endedBy = 486, call.Refused, call.ByUs
-	return l.sendAway(v, "queue.full")
+	return l.sendAway(v, func(lang call.Language) []*call.Clip { return l.clips(lang, "queue.full") })
 }
 
-// sendAway plays a clip in every language. It is never true.
-func (l *Line) sendAway(v *visit, clip string) bool {
+// sendAway plays what there is to say in every language. It is never true.
+func (l *Line) sendAway(v *visit, say func(call.Language) []*call.Clip) bool {
 	var words []*call.Clip
 	for _, lang := range v.settings.Languages {
-		words = append(words, l.o.Prompts.Clip(clip, lang))
+		words = append(words, say(lang)...)
 	}
 	if v.leg.Audio().Play(v.ctx, words...).Whole || !v.leaving() {
 		return false

@@ -82,9 +82,9 @@ const (
 // A Number is one line: what the public dials and where it leads.
 type Number struct {
 	Number string
-	Also   []string // other spellings carriers send
-	Queue  string   // where its start menu leads
-	Open   func(t time.Time) bool
+	Also   []string   // other spellings carriers send
+	Queue  string     // where its start menu leads
+	Hours  call.Hours // nil: always, and with music on every day
 }
 
 // Settings are what a reload may change. Calls already inside keep those they began with.
@@ -123,7 +123,7 @@ func (s Settings) Check() error {
 	return nil
 }
 
-// Options are what a Line is built from. All but OnState are required.
+// Options are what a Line is built from. All but Now and OnState are required.
 type Options struct {
 	Settings  Settings
 	Floor     Floor
@@ -134,6 +134,10 @@ type Options struct {
 	Prompts   Prompts
 	Log       *zap.Logger
 	Metrics   prometheus.Registerer
+
+	// Now is the clock that hours go by, of lines and of the directory; nil: time.Now. Everything
+	// else, records too, goes by the machine's.
+	Now func() time.Time
 
 	// OnState, where set, is called by the call's own goroutine when it enters a state: for
 	// tests that plant a panic or a kill there.
@@ -159,6 +163,9 @@ type Line struct {
 func New(o Options) (*Line, error) {
 	if err := o.Settings.Check(); err != nil {
 		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	l := &Line{o: o, log: o.Log, talks: newTalks()}
 	l.metrics = newMetrics(o.Metrics)

@@ -277,7 +277,7 @@ func (o *own) notice(ctx context.Context, leg call.Leg) bool {
 		return true
 	}
 	if o.early.Load() {
-		o.phone.Audio().Loop(o.l.o.Prompts.Music())
+		o.phone.Audio().Loop(o.l.music(o.settings.Lines...))
 	}
 	n := ivr.Notice(ctx, leg.Audio(), o.l.o.Prompts, o.to.entry.languages(o.settings)...)
 	if n == nil {
@@ -372,10 +372,10 @@ func (o *own) put(held bool) {
 		return
 	}
 	if held {
-		far.Loop(o.l.o.Prompts.Music())
+		far.Loop(o.l.music(o.settings.Lines...))
 	}
 	if o.far.held {
-		phone.Loop(o.l.o.Prompts.Music())
+		phone.Loop(o.l.music(o.settings.Lines...))
 	}
 }
 

@@ -46,6 +46,7 @@ type visit struct {
 	hold     chan bool           // the caller put us on hold, or took us back
 	asked    chan *call.Transfer // what the operator asked for in another call: the consult
 	operator call.Leg            // while one is joined or being told the language, a third party too
+	came     time.Time           // by the clock that hours go by
 	full     bool                // too many wait: the caller is told so, and let go
 	endedBy  call.Party
 	outcome  call.Outcome // set where the way it ends is known before the leg does
@@ -80,6 +81,7 @@ func (l *Line) visit(ctx context.Context, caller call.Leg) *visit {
 	v := &visit{
 		id: info.Call, leg: caller, settings: s, line: find(s, info.Dialled), state: call.Ringing,
 		log: l.log.With(zap.String("call", string(info.Call))), hold: make(chan bool, 8), asked: make(chan *call.Transfer, 1),
+		came: l.o.Now(),
 	}
 	if v.line == nil {
 		// A reload took the line away between sip's look and ours.

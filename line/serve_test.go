@@ -256,7 +256,7 @@ func TestWhatWeEndIsOurs(t *testing.T) {
 func TestOutsideTheHours(t *testing.T) {
 	for by, listens := range map[call.Party]time.Duration{call.ByUs: time.Minute, call.ByCaller: time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHall(t, func(o *Options) { o.Settings.Lines[0].Open = func(time.Time) bool { return false } })
+			h := newHall(t, func(o *Options) { o.Settings.Lines[0].Hours = &hours{closed: call.Closure{Why: call.AfterHours}} })
 			caller, done := h.caller()
 			time.Sleep(listens)
 			caller.End(call.CauseHangup)

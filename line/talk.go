@@ -127,7 +127,7 @@ func (l *Line) hold(v *visit, p party, h holds) {
 func (l *Line) put(v *visit, p party, h holds) {
 	switch {
 	case h.party:
-		v.leg.Audio().Loop(l.o.Prompts.Music())
+		v.leg.Audio().Loop(l.music(*v.line))
 	default:
 		if err := v.leg.Audio().Join(p.leg.Audio()); err != nil {
 			v.log.Error("the two could not be joined again", zap.Error(err))

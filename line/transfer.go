@@ -74,7 +74,7 @@ func (l *Line) transfer(v *visit, p party, h *holds, t *call.Transfer) (next onw
 
 // ringFor reaches a destination for a caller who hears music.
 func (l *Line) ringFor(v *visit, x *passing, h *holds, try func(context.Context) (party, error)) (next onward, stays bool) {
-	v.leg.Audio().Loop(l.o.Prompts.Music())
+	v.leg.Audio().Loop(l.music(*v.line))
 	l.voice(v, false, "transfer")
 	l.event(v, "call.transferring", "from", x.from.name, "to", x.to.name(), "kind", x.kind, "to_kind", x.to.kind())
 	to, err := l.ringWhile(v, x, h, try)

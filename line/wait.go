@@ -224,7 +224,7 @@ func (l *Line) comfort(ctx context.Context, v *visit, first string) {
 	ticker := time.NewTicker(word)
 	defer ticker.Stop()
 	for i := 0; ctx.Err() == nil; i++ {
-		sound.Loop(l.o.Prompts.Music())
+		sound.Loop(l.music(*v.line))
 		select {
 		case <-ctx.Done():
 			return

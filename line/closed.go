@@ -1,0 +1,50 @@
+package line
+
+import (
+	"hotline/call"
+)
+
+// closed tells a caller who comes outside the hours why nobody is there, and lets go. What is said
+// is true on that very day: see call.Closure.
+func (l *Line) closed(v *visit, c call.Closure) bool {
+	v.outcome, v.endedBy = call.Closed, call.ByUs
+	l.event(v, "call.closed", "why", string(c.Why))
+	return l.sendAway(v, func(lang call.Language) []*call.Clip { return l.closure(c, lang) })
+}
+
+// closure is what is said of a closure in one language. A clip of the deployer's own that is not
+// in this language is left to the general words.
+func (l *Line) closure(c call.Closure, lang call.Language) []*call.Clip {
+	own := l.clips(lang, c.Clip)
+	switch {
+	case c.Why == call.NonWorking:
+		own = l.clips(lang, "closed.nonworking")
+	case c.Why != call.Special || own == nil:
+		own = append(l.clips(lang, "closed.intro"), own...)
+	}
+	return append(own, l.clips(lang, "closed.emergency")...)
+}
+
+// clips are those of the keys that there are in this language; the empty key is none.
+func (l *Line) clips(lang call.Language, keys ...string) (list []*call.Clip) {
+	for _, key := range keys {
+		if key == "" {
+			continue
+		}
+		if c := l.o.Prompts.Clip(key, lang); c != nil && c.Language == lang {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// music is what those hear who wait for somebody of these lines: on a day of mourning silence, which
+// a nil clip is.
+func (l *Line) music(lines ...Number) *call.Clip {
+	for _, n := range lines {
+		if n.Hours != nil && n.Hours.Mourning(l.o.Now()) {
+			return nil
+		}
+	}
+	return l.o.Prompts.Music()
+}
