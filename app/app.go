@@ -200,7 +200,7 @@ func (a *App) openFloor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.floor = floor.New(floor.Options{Rules: rules(a.file), Journal: a.store, Log: a.log, Metrics: a.metrics, Now: a.floorNow})
+	a.floor = floor.New(floor.Options{Rules: rules(a.file), Languages: a.file.Languages, Journal: a.store, Log: a.log, Metrics: a.metrics, Now: a.floorNow})
 	a.steps.closer("floor", func() error { a.floor.Close(); return nil })
 	if err := a.loadOperators(ctx); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package floor
 
 import (
-	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,71 +24,29 @@ func (f *Floor) step(ev queue.Event) outcome {
 	var o outcome
 	now := f.now()
 	for _, c := range f.state.Step(ev, now) {
+		f.note(c, now)
+		f.metrics.fold(c)
 		switch c := c.(type) {
-		case queue.Queued:
-			f.queued(c, now)
 		case queue.Offered:
-			f.offered(c, now)
+			f.order(c.Call, queue.Order{Kind: queue.Ring, Operator: c.Operator, Deadline: c.Deadline})
 		case queue.Withdrawn:
-			f.log.Debug("offer withdrawn", zap.String("call", string(c.Call)),
-				zap.String("operator", c.Operator), zap.String("why", string(c.Why)))
 			f.order(c.Call, queue.Order{Kind: queue.Withdraw, Operator: c.Operator, Elsewhere: c.Why == queue.WhyElsewhere})
 		case queue.Expired:
 			f.order(c.Call, queue.Order{Kind: queue.Expire})
-		case queue.Connected:
-			f.metrics.connected(c)
-		case queue.Abandoned:
-			f.metrics.abandoned(c)
-		case queue.OperatorChanged:
-			f.changed(c)
 		case queue.Finished:
 			f.finished(c)
 		case queue.Replied:
 			o.stood = c.Stood
 		case queue.Refused:
 			o.refused = c.Err
+		case queue.Uncovered:
+			f.log.Warn("fewer operators are at work than there should be", zap.String("language", string(c.Language)),
+				zap.Int("have", c.Have), zap.Int("need", c.Need))
 		case queue.Wake:
 			f.wake(c.At)
 		}
 	}
 	return o
-}
-
-func (f *Floor) queued(c queue.Queued, now time.Time) {
-	f.journal.Event(call.Event{At: now, Call: c.Call, Name: "call.queued", Data: map[string]string{
-		"queue":    c.Queue,
-		"language": string(c.Language),
-		"position": strconv.Itoa(c.Position),
-		"why":      string(c.Why),
-	}})
-}
-
-func (f *Floor) offered(c queue.Offered, now time.Time) {
-	f.journal.Event(call.Event{At: now, Call: c.Call, Name: "call.offered", Data: map[string]string{
-		"queue":     c.Queue,
-		"language":  string(c.Language),
-		"operator":  c.Operator,
-		"why":       "longest_idle",
-		"idle_ms":   millis(c.Idle),
-		"waited_ms": millis(c.Waited),
-		"free":      strconv.Itoa(c.Free),
-	}})
-	f.order(c.Call, queue.Order{Kind: queue.Ring, Operator: c.Operator, Deadline: c.Deadline})
-}
-
-func (f *Floor) changed(c queue.OperatorChanged) {
-	data := map[string]string{
-		"operator": c.Operator,
-		"from":     string(c.From),
-		"to":       string(c.To),
-		"why":      string(c.Why),
-	}
-	if c.Reason != "" {
-		data["reason"] = c.Reason
-	}
-	f.journal.Event(call.Event{At: c.At, Call: c.Call, Name: "operator.state_changed", Data: data})
-	f.log.Debug("operator changed", zap.String("operator", c.Operator),
-		zap.String("state", string(c.To)), zap.String("why", string(c.Why)))
 }
 
 func (f *Floor) finished(c queue.Finished) {
@@ -129,5 +86,3 @@ func (f *Floor) wake(at time.Time) {
 	}
 	f.timer.Reset(at.Sub(f.now()))
 }
-
-func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -27,6 +27,10 @@ type Options struct {
 	Rules   []queue.Rules
 	House   queue.House
 	Journal Journal
+
+	// Languages are those that operators are counted by.
+	Languages []call.Language
+
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 	Now     func() time.Time // nil: time.Now
@@ -93,7 +97,7 @@ func New(o Options) *Floor {
 	}
 	f.timer.Stop() // until the state asks for a wake
 	f.state.Step(queue.RulesSet{Rules: o.Rules, House: o.House}, f.now())
-	f.metrics = newMetrics(f)
+	f.metrics = newMetrics(f, o.Languages)
 	f.metrics.ensure(o.Rules)
 	o.Metrics.MustRegister(f.metrics)
 	go f.run()

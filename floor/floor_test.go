@@ -52,7 +52,7 @@ func (j *journal) story() []string {
 		case "operator.state_changed":
 			lines = append(lines, fmt.Sprintf("%s %s -> %s: %s", d["operator"], d["from"], d["to"], d["why"]))
 		case "call.offered":
-			lines = append(lines, fmt.Sprintf("%s offered to %s: %s %s ms of %s", e.Call, d["operator"], d["why"], d["idle_ms"], d["free"]))
+			lines = append(lines, fmt.Sprintf("%s offered to %s: %s %s ms of %s", e.Call, d["operator"], d["by"], d["idle_ms"], d["free"]))
 		default:
 			lines = append(lines, fmt.Sprintf("%s %s %s %s: %s", e.Call, e.Name, d["queue"], d["language"], d["why"]))
 		}
@@ -153,8 +153,9 @@ func TestACallIsOfferedTakenAndWrittenDown(t *testing.T) {
 			"ann offline -> ready: registered",
 			"bob offline -> ready: registered",
 			"c1 call.queued general az: entered",
-			"c1 offered to ann: longest_idle 2000 ms of 2",
+			"c1 offered to ann: longest-idle 2000 ms of 2",
 			"ann ready -> offered: offered",
+			"c1 call.connected general : ",
 			"ann offered -> talking: answered",
 			"ann talking -> wrap_up: call_ended",
 			"ann wrap_up -> ready: wrap_up_ended",

@@ -10,8 +10,15 @@ import (
 	"hotline/queue"
 )
 
-func (s *shift) wantMetrics(want string, names ...string) {
+// wantMetrics compares the series whose help is in want.
+func (s *shift) wantMetrics(want string) {
 	s.t.Helper()
+	var names []string
+	for line := range strings.Lines(want) {
+		if f := strings.Fields(line); len(f) > 2 && f[1] == "HELP" {
+			names = append(names, f[2])
+		}
+	}
 	if err := testutil.GatherAndCompare(s.registry, strings.NewReader(want), names...); err != nil {
 		s.t.Error(err)
 	}
@@ -42,8 +49,7 @@ hotline_queue_longest_wait_seconds{queue="general"} 0
 # HELP hotline_queue_waiting Callers who wait, those an operator is being rung for included.
 # TYPE hotline_queue_waiting gauge
 hotline_queue_waiting{queue="general"} 0
-`, "hotline_operators", "hotline_queue_abandoned_total", "hotline_queue_answered_within_target_total",
-			"hotline_queue_longest_wait_seconds", "hotline_queue_waiting")
+`)
 		if n, err := testutil.GatherAndCount(s.registry, "hotline_queue_wait_seconds"); n != 2 || err != nil {
 			t.Errorf("%d series of waits (%v), want one per outcome", n, err)
 		}
@@ -145,6 +151,106 @@ hotline_queue_wait_seconds_count{outcome="answered",queue="general"} 2
 # HELP hotline_queue_waiting Callers who wait, those an operator is being rung for included.
 # TYPE hotline_queue_waiting gauge
 hotline_queue_waiting{queue="general"} 1
+`)
+	}, "ann")
+}
+
+// What the two definitions of the service level are made of: every call counts once, in one place.
+func TestWhatAServiceLevelIsMadeOf(t *testing.T) {
+	run(t, func(s *shift) {
+		rules := general
+		rules.Short, rules.Overflow, rules.PauseAfter = 5*time.Second, []queue.Overflow{{After: 25 * time.Second, To: "help"}}, 2
+		s.SetRules([]queue.Rules{rules, {Name: "help", Offer: time.Second}}, queue.House{})
+		orders := s.enter("call-1")
+		s.want(orders, queue.Ring, "ann")
+		s.Report("call-1", "ann", queue.Answered)
+		s.enter("call-2") // leaves at once
+		time.Sleep(2 * time.Second)
+		s.Leave("call-2")
+		s.enter("call-3") // leaves within the target
+		time.Sleep(10 * time.Second)
+		s.Leave("call-3")
+		s.enter("call-4") // leaves after it, and after the operators of help were asked
+		s.Told("call-4", time.Second)
+		time.Sleep(30 * time.Second)
+		s.Leave("call-4")
+		five := s.enter("call-5")
+		s.Told("call-5", time.Minute)
+		time.Sleep(3 * time.Second)
+		s.Leave("call-1")
+		_ = s.Resume("ann")
+		s.want(five, queue.Ring, "ann")
+		s.Report("call-5", "ann", queue.Busy)
+		time.Sleep(queue.Rest)
+		s.want(five, queue.Ring, "ann")
+		s.Report("call-5", "ann", queue.Answered) // 33 s, and 60 had been said
+		s.wantMetrics(`
+# HELP hotline_queue_offered_total Calls that came to the queue.
+# TYPE hotline_queue_offered_total counter
+hotline_queue_offered_total{language="az",queue="general"} 5
+# HELP hotline_queue_answered_total Calls an operator took out of the queue.
+# TYPE hotline_queue_answered_total counter
+hotline_queue_answered_total{language="az",queue="general"} 2
+# HELP hotline_queue_answered_within_target_total Calls answered within the queue's target.
+# TYPE hotline_queue_answered_within_target_total counter
+hotline_queue_answered_within_target_total{queue="general"} 1
+hotline_queue_answered_within_target_total{queue="help"} 0
+# HELP hotline_queue_abandoned_total Calls that left the queue without ever having had an operator.
+# TYPE hotline_queue_abandoned_total counter
+hotline_queue_abandoned_total{queue="general"} 3
+hotline_queue_abandoned_total{queue="help"} 0
+# HELP hotline_queue_abandoned_within_target_total Of those, the ones that left within the queue's target.
+# TYPE hotline_queue_abandoned_within_target_total counter
+hotline_queue_abandoned_within_target_total{queue="general"} 2
+hotline_queue_abandoned_within_target_total{queue="help"} 0
+# HELP hotline_queue_abandoned_short_total Of those, the ones that left so soon that they do not count.
+# TYPE hotline_queue_abandoned_short_total counter
+hotline_queue_abandoned_short_total{queue="general"} 1
+hotline_queue_abandoned_short_total{queue="help"} 0
+# HELP hotline_queue_offers_missed_total Offers that an operator let pass, by why.
+# TYPE hotline_queue_offers_missed_total counter
+hotline_queue_offers_missed_total{queue="general",reason="busy"} 1
+hotline_queue_offers_missed_total{queue="general",reason="no_answer"} 0
+hotline_queue_offers_missed_total{queue="general",reason="overdue"} 0
+hotline_queue_offers_missed_total{queue="general",reason="unreachable"} 0
+hotline_queue_offers_missed_total{queue="help",reason="busy"} 0
+hotline_queue_offers_missed_total{queue="help",reason="no_answer"} 0
+hotline_queue_offers_missed_total{queue="help",reason="overdue"} 0
+hotline_queue_offers_missed_total{queue="help",reason="unreachable"} 0
+# HELP hotline_queue_overflowed_total Calls that the operators of another queue were asked to take, too.
+# TYPE hotline_queue_overflowed_total counter
+hotline_queue_overflowed_total{queue="general"} 2
+hotline_queue_overflowed_total{queue="help"} 0
+# HELP hotline_queue_estimate_error_seconds How much longer a caller waited than was said; below 0: less.
+# TYPE hotline_queue_estimate_error_seconds histogram
+hotline_queue_estimate_error_seconds_bucket{queue="general",le="-600"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="general",le="-300"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="general",le="-120"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="general",le="-60"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="general",le="-30"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="general",le="0"} 1
+hotline_queue_estimate_error_seconds_bucket{queue="general",le="30"} 1
+hotline_queue_estimate_error_seconds_bucket{queue="general",le="60"} 1
+hotline_queue_estimate_error_seconds_bucket{queue="general",le="120"} 1
+hotline_queue_estimate_error_seconds_bucket{queue="general",le="300"} 1
+hotline_queue_estimate_error_seconds_bucket{queue="general",le="600"} 1
+hotline_queue_estimate_error_seconds_bucket{queue="general",le="+Inf"} 1
+hotline_queue_estimate_error_seconds_sum{queue="general"} -27
+hotline_queue_estimate_error_seconds_count{queue="general"} 1
+hotline_queue_estimate_error_seconds_bucket{queue="help",le="-600"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="help",le="-300"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="help",le="-120"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="help",le="-60"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="help",le="-30"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="help",le="0"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="help",le="30"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="help",le="60"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="help",le="120"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="help",le="300"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="help",le="600"} 0
+hotline_queue_estimate_error_seconds_bucket{queue="help",le="+Inf"} 0
+hotline_queue_estimate_error_seconds_sum{queue="help"} 0
+hotline_queue_estimate_error_seconds_count{queue="help"} 0
 `)
 	}, "ann")
 }

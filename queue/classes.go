@@ -2,6 +2,7 @@ package queue
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,6 +82,17 @@ func (s *Staff) of(state OperatorState) *int {
 		return &s.Unreachable
 	default:
 		return &s.Offline
+	}
+}
+
+// All gives how many there are in each state, in the order of OperatorStates.
+func (s Staff) All() iter.Seq2[OperatorState, int] {
+	return func(yield func(OperatorState, int) bool) {
+		for _, state := range OperatorStates {
+			if !yield(state, *s.of(state)) {
+				return
+			}
+		}
 	}
 }
 
