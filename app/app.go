@@ -79,6 +79,8 @@ type App struct {
 	desk     *desk.Desk
 	orphans  []call.Dialog // of a process that died
 
+	calendars *calendars
+
 	autoAnswer atomic.Pointer[map[string]bool]     // by operator: whose phone is asked to answer by itself
 	trunks     atomic.Pointer[map[string][]string] // by line
 	restoring  bool                                // while New loads the registrations
@@ -132,7 +134,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 func (a *App) start(ctx context.Context) error {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		a.openFolder, a.openSound, a.openFloor, a.openSignalling, a.recover, a.listen, a.openDesk, a.openControl, a.announce,
+		a.openCalendars, a.openFolder, a.openSound, a.openFloor, a.openSignalling, a.recover, a.listen, a.openDesk, a.openControl, a.announce,
 	} {
 		if err := part(ctx); err != nil {
 			return err

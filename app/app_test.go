@@ -66,8 +66,9 @@ func config(t *testing.T, dir string, extra ...string) *configs.File {
 	return f
 }
 
-// shortClips lays clips of a fifth of a second over those that a caller must hear to the end.
-func shortClips(t *testing.T, dir string) {
+// shortClips lays clips of a fifth of a second over those that a caller must hear to the end, and
+// over more.
+func shortClips(t *testing.T, dir string, more ...string) {
 	t.Helper()
 	const n = call.ClockRate / 5
 	b := []byte("RIFF\x00\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00\x02\x00\x10\x00data")
@@ -76,7 +77,7 @@ func shortClips(t *testing.T, dir string) {
 		b = binary.LittleEndian.AppendUint16(b, uint16(int16(8000*math.Sin(2*math.Pi*600*float64(i)/call.ClockRate))))
 	}
 	binary.LittleEndian.PutUint32(b[4:], uint32(len(b)-8))
-	for _, key := range []string{"open.greeting", "notice.recording", "queue.enter"} {
+	for _, key := range append(more, "open.greeting", "notice.recording", "queue.enter") {
 		for _, lang := range []string{"az", "en"} {
 			path := filepath.Join(dir, "prompts", lang, key+".wav")
 			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -584,7 +585,7 @@ func readyz(t *testing.T, a *App) (code int, body readiness) {
 // Every series is there from the start, is named as Prometheus wants it, and is documented, by
 // generation: `go test ./app -run Metrics -update`.
 func TestMetricsAreDocumentedAndClean(t *testing.T) {
-	a := startApp(t, Options{File: config(t, t.TempDir())})
+	a := startApp(t, Options{File: config(t, t.TempDir(), "calendars: {office: {}}")})
 	defer a.Close()
 	families, err := a.metrics.Gather()
 	if err != nil {

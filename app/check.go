@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"hotline/configs"
@@ -55,7 +57,6 @@ func checkData(f *configs.File) (faults configs.Faults) {
 	}
 	switch info, err := os.Stat(f.Data); {
 	case errors.Is(err, fs.ErrNotExist): // the start makes it
-		return nil
 	case err != nil:
 		at("data", err.Error(), "name a folder that this user may read and write")
 		return faults
@@ -70,6 +71,26 @@ func checkData(f *configs.File) (faults configs.Faults) {
 	}
 	for _, c := range clips.Check() {
 		at("data", c.Path+": "+c.Problem, c.Want)
+	}
+	return append(faults, checkClips(f, clips)...)
+}
+
+// checkClips looks for the clips that calendars name: callers would hear general words instead.
+func checkClips(f *configs.File, clips *prompts.Library) (faults configs.Faults) {
+	is := func(key, clip string) {
+		for _, lang := range f.Languages {
+			if clip != "" && !clips.Has(clip, lang) {
+				faults = append(faults, f.Fault(key, fmt.Sprintf("there is no prompt %s in %s", clip, lang),
+					"record "+filepath.Join(f.Data, "prompts", string(lang), clip+".wav")+", or name one of the catalogue"))
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Calendars)) {
+		c, path := f.Calendars[name], "calendars."+name
+		is(path+".says", c.Says)
+		for _, date := range slices.SortedFunc(maps.Keys(c.Dates), configs.Date.Compare) {
+			is(path+".dates."+date.String()+".clip", c.Dates[date].Clip)
+		}
 	}
 	return faults
 }

@@ -73,8 +73,8 @@ func (d Date) plus(days int) Date {
 	return DateOf(time.Date(d.Year, d.Month, d.Day+days, 12, 0, 0, 0, time.UTC))
 }
 
-// compare orders days.
-func (d Date) compare(o Date) int {
+// Compare orders days: negative where d is the earlier.
+func (d Date) Compare(o Date) int {
 	return cmp.Or(d.Year-o.Year, int(d.Month-o.Month), d.Day-o.Day)
 }
 

@@ -96,7 +96,7 @@ func (c Calendar) off(year int) yearOff {
 	for d := range names {
 		days = append(days, d)
 	}
-	slices.SortFunc(days, Date.compare)
+	slices.SortFunc(days, Date.Compare)
 	for _, d := range days {
 		if d.Year == year {
 			out.holiday[d] = true
@@ -122,7 +122,7 @@ func (c Calendar) names(year int) map[Date]int {
 	names := map[Date]int{}
 	from := Date{year - 1, time.December, 1}
 	add := func(d Date, holidays int) {
-		if d.Year <= year && d.compare(from) >= 0 {
+		if d.Year <= year && d.Compare(from) >= 0 {
 			names[d] += holidays
 		}
 	}
@@ -201,11 +201,11 @@ func (l *DateList) parse(text string) error {
 		if from.parse(strings.TrimSpace(first)) != nil || to.parse(strings.TrimSpace(last)) != nil {
 			return wrong(want, "%s is no date and no span of dates", quote(strings.TrimSpace(part)))
 		}
-		if from.compare(to) > 0 || to.compare(from.plus(31)) > 0 {
+		if from.Compare(to) > 0 || to.Compare(from.plus(31)) > 0 {
 			return wrong(want, "%s is no span of a few days", quote(strings.TrimSpace(part)))
 		}
-		for d := from; d.compare(to) <= 0; d = d.plus(1) {
-			if len(out) > 0 && d.compare(out[len(out)-1]) <= 0 {
+		for d := from; d.Compare(to) <= 0; d = d.plus(1) {
+			if len(out) > 0 && d.Compare(out[len(out)-1]) <= 0 {
 				return wrong("write each day once, in order", "%s does not come after %s", d, out[len(out)-1])
 			}
 			out = append(out, d)

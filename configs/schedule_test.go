@@ -362,7 +362,7 @@ func TestAsManyDaysMoveAsAreOwed(t *testing.T) {
 			}
 		}
 		balance := 0
-		for d := from; d.compare(to) <= 0; d = d.plus(1) {
+		for d := from; d.Compare(to) <= 0; d = d.plus(1) {
 			n, named := names[d]
 			if named {
 				balance += max(0, n-1)
@@ -378,7 +378,7 @@ func TestAsManyDaysMoveAsAreOwed(t *testing.T) {
 			} else if !named && !c.rests(d) && balance > 0 {
 				t.Fatalf("%v is worked, and %d days are owed", d, balance)
 			}
-			if balance < 0 && d.compare(from.plus(14)) > 0 {
+			if balance < 0 && d.Compare(from.plus(14)) > 0 {
 				t.Fatalf("%v is off for nothing", d)
 			}
 			balance = max(balance, 0)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -132,6 +133,7 @@ func TestOwnClipsWin(t *testing.T) {
 	put(t, recorded(8000, 700), dir, "ru", "open.lang.3.wav")
 	put(t, recorded(16000, 440), dir, MusicFile)
 	put(t, recorded(16000, 440), dir, "tone.ok.wav")
+	put(t, recorded(8000, 440), dir, "az", "own.flood.wav")
 	put(t, []byte("x"), dir, "az", ".hidden")
 	l, shipped := load(t, dir, "az", "en", "ru"), load(t, "", "az", "en", "ru")
 	if f := l.Check(); len(f) > 0 {
@@ -142,6 +144,9 @@ func TestOwnClipsWin(t *testing.T) {
 		if len(own.PCM) != call.ClockRate || own.Version == ours.Version {
 			t.Errorf("%v: %d samples, version %s", n, len(own.PCM), own.Version)
 		}
+	}
+	if l.Clip("own.flood", "az").Duration() != time.Second || !l.Has("own.flood", "az") || l.Has("own.flood", "ru") {
+		t.Error("a clip that the configuration alone names is not there, or is where it is not")
 	}
 	if c := l.Clip("open.lang", "ru"); c.Key != "open.lang" {
 		t.Errorf("open.lang.wav does not win over open.lang.3.wav: %s", c.Key)
@@ -193,7 +198,7 @@ func TestBrokenOwnClips(t *testing.T) {
 	want := []string{
 		"az/Queue_Enter.wav: there is no prompt of this name, name it queue.enter.wav",
 		"az/bye.wav: this is no WAV file, " + wantWAV,
-		"az/other.wav: there is no prompt of this name, take it away, or name it KEY.wav as in the catalogue",
+		"az/other.wav: there is no prompt of this name, take it away, or name it KEY.wav as in the catalogue, or own.NAME.wav if the configuration has it",
 		"bye.wav: there is no prompt of this name, put it in the folder of its language: az, en or ru",
 		"en/bye.wav: it is 181 s long, cut it to 180 s at most",
 		"ru/bye.wav: it is no file, " + wantWAV,

@@ -81,6 +81,9 @@ func (l *Library) loadFolder(dir string, lang call.Language, entries []Entry) {
 	}
 }
 
+// ownKey begins the names of clips that the catalogue does not have and the configuration names.
+const ownKey = "own."
+
 // own takes one file. Only clips that somebody plays have names: another is a slip of the finger
 // that would otherwise stay unheard.
 func (l *Library) own(path string, lang call.Language, entries []Entry) {
@@ -92,8 +95,8 @@ func (l *Library) own(path string, lang call.Language, entries []Entry) {
 			known = append(known, e.Key)
 		}
 	}
-	if !isWAV || !slices.Contains(known, key) {
-		want := "take it away, or name it KEY.wav as in the catalogue"
+	if !isWAV || !slices.Contains(known, key) && !(lang != "" && strings.HasPrefix(key, ownKey)) {
+		want := "take it away, or name it KEY.wav as in the catalogue, or own.NAME.wav if the configuration has it"
 		if near := like(key, known); near != "" {
 			want = "name it " + near + ".wav"
 		} else if lang == "" {

@@ -102,6 +102,9 @@ func (c *checkCmd) Run(t *terminal) error {
 		faults = append(file.Serveable(), app.Check(file)...)
 	}
 	if len(faults) == 0 {
+		for _, w := range app.Warnings(file, time.Now()) {
+			fmt.Fprintln(t.err, "warning:", w)
+		}
 		fmt.Fprintf(t.out, "%s: good\n", c.Config)
 		return nil
 	}
