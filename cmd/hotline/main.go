@@ -35,6 +35,7 @@ type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Run the server."`
 	Check     checkCmd     `cmd:"" help:"Check the configuration file and all it names."`
 	Config    configCmd    `cmd:"" help:"Show the configuration."`
+	Simulate  simulateCmd  `cmd:"" help:"Tell what a caller would hear at any time, without a call."`
 	User      userCmd      `cmd:"" help:"Who works here."`
 	Operator  operatorCmd  `cmd:"" help:"See, pause and resume operators."`
 	Queue     queueCmd     `cmd:"" help:"See the queues."`
