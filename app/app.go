@@ -88,6 +88,7 @@ type App struct {
 
 	misbehave  map[string]misbehaviour // by number; only in a trial
 	fault      string                  // planted; only in a trial
+	around     func(call.Leg) call.Leg // what stands between a caller's leg and the line; only in a trial and in tests
 	registered func(user string, on, fresh bool)
 
 	reloading sync.Mutex // one reload at a time
@@ -298,8 +299,8 @@ func (a *App) serve(ctx context.Context, leg call.Leg) {
 		odd.do(ctx, leg)
 		return
 	}
-	if a.fault == faultSwappedLegs {
-		leg = crossedLeg{leg}
+	if a.around != nil {
+		leg = a.around(leg)
 	}
 	a.line.Serve(ctx, leg)
 }

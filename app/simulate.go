@@ -40,6 +40,21 @@ type Story struct {
 	Why call.Why `json:"-"` // of a line that is closed
 }
 
+// Standing says in words whether the line is open, and why not.
+func (s *Story) Standing() string {
+	switch s.Why {
+	case "":
+		return "open"
+	case call.Lunch:
+		return "closed for lunch"
+	case call.NonWorking:
+		return "closed, no working day"
+	case call.Special:
+		return "closed, a day with words of its own"
+	}
+	return "closed at this hour"
+}
+
 // A Step is one thing that happens to the caller: answer, play, "press 2", hangup.
 type Step struct {
 	Do       string        `json:"do"`

@@ -101,6 +101,9 @@ func startTrial(ctx context.Context, o TryOptions) (*App, error) {
 	crew := &tryCrew{people: map[string]bool{}}
 	a, err := start(ctx, Options{File: file, Path: path, Log: o.Log, Version: o.Version}, func(a *App) {
 		a.misbehave, a.fault = misbehaving, o.fault
+		if o.fault == faultSwappedLegs {
+			a.around = func(l call.Leg) call.Leg { return crossedLeg{l} }
+		}
 		a.registered = crew.registered
 		crew.app = a
 	})

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"hotline/app"
-	"hotline/call"
 )
 
 type simulateCmd struct {
@@ -63,18 +62,9 @@ func atTime(text string, zone *time.Location) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("--at: %q is no time, write 2026-12-05T10:00 or 2026-12-05T10:00:00+04:00", text)
 }
 
-// closures say in words why a line is closed.
-var closures = map[call.Why]string{
-	"":              "open",
-	call.AfterHours: "closed at this hour",
-	call.Lunch:      "closed for lunch",
-	call.NonWorking: "closed, no working day",
-	call.Special:    "closed, a day with words of its own",
-}
-
 // printStory tells a story to a person.
 func printStory(w io.Writer, s *app.Story) error {
-	fmt.Fprintf(w, "%s, line %s: %s\n\n", s.At.Format("Monday 2 January 2006, 15:04:05 -07:00"), s.Line, closures[s.Why])
+	fmt.Fprintf(w, "%s, line %s: %s\n\n", s.At.Format("Monday 2 January 2006, 15:04:05 -07:00"), s.Line, s.Standing())
 	rows := [][]string{{"DOES", "CLIP", "LANGUAGE", "SAYS"}}
 	for _, step := range s.Steps {
 		rows = append(rows, []string{step.Do, step.Clip, string(step.Language), step.Text})
