@@ -127,8 +127,10 @@ func (s *State) demandOf(c *caller) *demand {
 	for _, o := range c.rule.Overflow[:c.spread] {
 		d.queues = append(d.queues, o.To)
 	}
+	s.forget()
 	s.demandBy[d.key] = d
 	s.demands = append(s.demands, d)
+	s.unused++
 	return d
 }
 
@@ -247,16 +249,35 @@ func (s *State) staff(c *caller) Staff {
 			sum.add(a.staff)
 		}
 	}
-	if d.users == 0 {
-		s.forget(d)
-	}
 	return sum
 }
 
-// forget drops a demand that no caller has.
-func (s *State) forget(d *demand) {
-	delete(s.demandBy, d.key)
-	s.demands = slices.DeleteFunc(s.demands, func(other *demand) bool { return other == d })
+// mostUnused is how many demands are kept that no caller has now: the next one like it will not have
+// to be compared with every ability again.
+const mostUnused = 128
+
+// forget drops the demands that no caller has, where they have become many.
+func (s *State) forget() {
+	if s.unused <= mostUnused {
+		return
+	}
+	s.demands = slices.DeleteFunc(s.demands, func(d *demand) bool {
+		if d.users == 0 {
+			delete(s.demandBy, d.key)
+		}
+		return d.users == 0
+	})
+	s.unused = 0
+}
+
+// use counts the callers of a demand.
+func (s *State) use(d *demand, by int) {
+	if d.users == 0 {
+		s.unused--
+	}
+	if d.users += by; d.users == 0 {
+		s.unused++
+	}
 }
 
 // touch notes that something about an operator has changed, touchCaller about a caller. flush files
@@ -371,7 +392,7 @@ func (s *State) file(c *caller) {
 	if c.filed.in == d && c.filed.list == list {
 		return
 	}
-	d.users++ // before unfile, which may forget a demand that nobody has
+	s.use(d, 1)
 	s.unfile(c)
 	c.filed = filing{d, list}
 	callers := &d.wants[list-1]
@@ -390,7 +411,5 @@ func (s *State) unfile(c *caller) {
 		*callers = slices.Delete(*callers, i, i+1)
 	}
 	c.filed = filing{}
-	if d.users--; d.users == 0 {
-		s.forget(d)
-	}
+	s.use(d, -1)
 }

@@ -146,8 +146,5 @@ func (s *State) reconsider(c *caller) {
 			s.settle(o, WhyEdited, s.now)
 		}
 	}
-	if d.users == 0 {
-		s.forget(d)
-	}
 	s.touchCaller(c)
 }

@@ -197,9 +197,6 @@ func (s *State) fits(c *caller, o *operator) bool {
 	d := c.filed.in
 	if d == nil {
 		d = s.demandOf(c)
-		if d.users == 0 {
-			defer s.forget(d)
-		}
 	}
 	return (d.bound == nil || d.bound == o) && s.fitOf(d, o.ability).ok
 }

@@ -277,7 +277,7 @@ func (d *day) heal(all []Operator) error {
 			d.object("I14: %s is left as %+v", o.Name, o)
 		}
 	}
-	if !d.wake.IsZero() || len(d.calls) > 0 || len(d.s.calls) > 0 || len(d.s.demands) > 0 || len(d.s.timers) > 0 {
+	if !d.wake.IsZero() || len(d.calls) > 0 || len(d.s.calls) > 0 || d.s.unused < len(d.s.demands) || len(d.s.timers) > 0 {
 		d.object("I14: left are a timer at %s and %d calls", d.wake, len(d.s.calls))
 	}
 	return d.wrong

@@ -57,6 +57,7 @@ type State struct {
 	timers    timers              // of operators and callers
 
 	demands   []*demand
+	unused    int // demands that no caller has now
 	abilities []*ability
 	demandBy  map[string]*demand
 	abilityBy map[string]*ability
@@ -154,7 +155,7 @@ func (s *State) setRules(list []Rules) {
 			s.rerank(c)
 		}
 	}
-	s.demands, s.demandBy = nil, map[string]*demand{}
+	s.demands, s.demandBy, s.unused = nil, map[string]*demand{}, 0
 	for _, r := range rules {
 		for _, c := range r.line {
 			s.reconsider(c)
