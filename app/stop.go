@@ -35,7 +35,7 @@ func (a *App) Drain(until time.Time) error {
 	}
 	a.stopper.once.Do(func() {
 		a.log.Info("draining: new calls are refused, running ones finish", zap.Int("calls", a.line.Active()))
-		a.tell("STOPPING=1\nSTATUS=draining")
+		a.tellDraining()
 		go a.drain()
 	})
 	return nil

@@ -63,6 +63,10 @@ func (s *Supervisor) every() time.Duration {
 	return min(s.watch/2, unwatched)
 }
 
+// patience asks for time until a few messages more have come. Calls may go on for stop.grace, or for
+// as long as they like, and the supervisor's own patience may end earlier.
+func (s *Supervisor) patience() string { return "\nEXTEND_TIMEOUT_USEC=" + usec(6*s.every()) }
+
 // tell sends one message. It opens the socket anew each time: a supervisor may have been replaced
 // by its successor meanwhile.
 func (s *Supervisor) tell(lines string) error {
@@ -102,6 +106,13 @@ func (a *App) tellReloading() {
 	a.tell(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", now.Nano()/1000))
 }
 
+// tellDraining is what the end begins with. No part is asked: the end must come also where one hangs.
+func (a *App) tellDraining() {
+	if a.o.Supervisor != nil {
+		a.tell("STOPPING=1\nSTATUS=draining" + a.o.Supervisor.patience())
+	}
+}
+
 // usec writes a duration in the supervisor's unit.
 func usec(d time.Duration) string { return strconv.FormatInt(d.Microseconds(), 10) }
 
@@ -126,8 +137,7 @@ func (a *App) beSupervised() {
 // without and waits for the answer: a part that hangs keeps it from speaking, and the supervisor
 // acts. The disk is not asked: calls go on without it.
 func (a *App) beat(quit <-chan struct{}) {
-	every := a.o.Supervisor.every()
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(a.o.Supervisor.every())
 	defer tick.Stop()
 	for {
 		select {
@@ -138,9 +148,7 @@ func (a *App) beat(quit <-chan struct{}) {
 		message := "WATCHDOG=1\nSTATUS=" + a.condition()
 		a.media.Turn()
 		if a.Draining() {
-			// Calls may go on for stop.grace, or for as long as they like: the supervisor's own
-			// patience ends earlier. While we live it is asked for more.
-			message += "\nEXTEND_TIMEOUT_USEC=" + usec(6*every)
+			message += a.o.Supervisor.patience()
 		}
 		a.tell(message)
 	}

@@ -137,7 +137,9 @@ func TestSupervisorHearsAWholeLife(t *testing.T) {
 			if err := a.Drain(time.Time{}); err != nil {
 				t.Fatal(err)
 			}
-			heard.next("STOPPING")
+			if m := heard.next("STOPPING"); m["EXTEND_TIMEOUT_USEC"] == "" {
+				t.Errorf("when calls are to end it hears %v", m)
+			}
 			m := heard.next("EXTEND_TIMEOUT_USEC")
 			if more, _ := strconv.Atoi(m["EXTEND_TIMEOUT_USEC"]); more <= 1_000_000 || m["WATCHDOG"] != "1" || !strings.Contains(m["STATUS"], "draining: 1 here") {
 				t.Errorf("while the last call goes on it hears %v", m)
