@@ -70,11 +70,20 @@ var ErrNoLine = errors.New("no such line")
 // Simulate lets the code that serves callers serve one who is not there, at any time. Nothing is
 // placed, recorded or kept, and no server is needed.
 func Simulate(f *configs.File, c Caller) (*Story, error) {
-	number, err := dialled(f, c.Line)
+	clips, err := prompts.Load(filepath.Join(f.Data, "prompts"), f.Languages, zap.NewNop())
 	if err != nil {
 		return nil, err
 	}
-	clips, err := prompts.Load(filepath.Join(f.Data, "prompts"), f.Languages, zap.NewNop())
+	story, err := rehearse(f, c, clips)
+	if err != nil {
+		return nil, err
+	}
+	return story, tell(story.Steps, f, clips)
+}
+
+// rehearse is Simulate with these clips.
+func rehearse(f *configs.File, c Caller, clips line.Prompts) (*Story, error) {
+	number, err := dialled(f, c.Line)
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +103,7 @@ func Simulate(f *configs.File, c Caller) (*Story, error) {
 		return nil, err
 	}
 	l.Serve(context.Background(), r.leg)
-	story := &Story{At: c.At.In(f.Zone()), Line: r.record.Line, Why: r.why, Open: r.why == "", Steps: r.leg.steps(), Ends: r.ends()}
-	return story, tell(story.Steps, f, clips)
+	return &Story{At: c.At.In(f.Zone()), Line: r.record.Line, Why: r.why, Open: r.why == "", Steps: r.leg.steps(), Ends: r.ends()}, nil
 }
 
 // dialled finds the line that a caller means.
