@@ -107,6 +107,12 @@ func TestExitCodes(t *testing.T) {
 		{"try --fault busy-operator", exitUsage, "", "--call"},
 		{"call list --since yesterday --config " + good, exitUsage, "", "yesterday"},
 		{"call list --limit 0 --config " + good, exitUsage, "", "--limit"},
+		{"simulate --from 1 --config " + good, exitUsage, "", "--at"},
+		{"simulate --at noon --from 1 --config " + good, exitUsage, "", "noon"},
+		{"simulate --at 2026-11-25T18:00 --from 1 --keys 2x --config " + good, exitUsage, "", "--keys"},
+		{"simulate --at 2026-11-25T18:00 --from 1 --line 920 --config " + good, exitUsage, "", "920"},
+		{"simulate --at 2026-11-25T18:00 --from 1 --config " + empty, exitUsage, "", "lines"},
+		{"simulate --at 2026-11-25T18:00 --from 1 --config " + bad, exitUsage, "", "colour"},
 		{"drain --until noon --config " + good, exitUsage, "", "noon"},
 
 		{"check", exitUsage, "", "HOTLINE_CONFIG"},
