@@ -106,6 +106,7 @@ func (c *caller) due() time.Time {
 // wait puts the caller in the line, where its rank says, and tells its place.
 func (s *State) wait(c *caller, again bool, why Why) {
 	c.since = s.now
+	c.within() // a reload may have come during the talk
 	i, _ := slices.BinarySearchFunc(c.rule.line, c, byRank)
 	c.rule.line = slices.Insert(c.rule.line, i, c)
 	s.touchCaller(c)

@@ -151,7 +151,7 @@ func (s *State) setRules(list []Rules) {
 	s.rules = rules
 	for _, r := range rules {
 		for _, c := range slices.Clone(r.line) {
-			c.step, c.spread = min(c.step, len(r.Steps)), min(c.spread, len(r.Overflow))
+			c.within()
 			s.rerank(c)
 		}
 	}
