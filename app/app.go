@@ -135,7 +135,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 func (a *App) start(ctx context.Context) error {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		a.openCalendars, a.openFolder, a.openSound, a.openFloor, a.openSignalling, a.recover, a.listen, a.openDesk, a.openControl, a.announce,
+		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.openDesk, a.openControl, a.announce,
 	} {
 		if err := part(ctx); err != nil {
 			return err

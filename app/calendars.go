@@ -17,25 +17,29 @@ import (
 	"hotline/configs"
 )
 
-// lookAgain is how often the calendars are looked at: the alarm of 20 December is no matter of
-// minutes.
-const lookAgain = time.Hour
+// lookAgain is how often the calendars are looked at, besides at the borders of hours: a clock that
+// was set, or a machine that slept, is noticed within it.
+const lookAgain = time.Minute
 
-// calendars alarm when holidays that must be known are not: see configs.Calendar.MovableMissing.
+// calendars tell what follows from a calendar though nobody calls: that the hours of a queue begin
+// and end, and that holidays which must be known are not (configs.Calendar.MovableMissing).
 type calendars struct {
-	now     func() time.Time
-	log     *zap.Logger
-	missing *prometheus.GaugeVec
+	now      func() time.Time
+	setHours func(queue string, open bool)
+	log      *zap.Logger
+	missing  *prometheus.GaugeVec
 
-	mu   sync.Mutex
-	file *configs.File
-	told map[string]configs.Date // by calendar: the day of the last line of the log
+	mu    sync.Mutex
+	file  *configs.File
+	hours map[string][]*configs.Schedule // by queue: of the lines that lead there
+	open  map[string]bool                // by queue: as last told
+	told  map[string]configs.Date        // by calendar: the day of the last line of the log
 }
 
 // openCalendars looks at the calendars now, and again until the server stops.
 func (a *App) openCalendars(context.Context) error {
-	a.calendars = newCalendars(a.o.Now, a.log.Named("calendar"), a.metrics)
-	a.calendars.look(a.file)
+	a.calendars = newCalendars(a.o.Now, a.floor.SetHours, a.log.Named("calendar"), a.metrics)
+	a.calendars.configure(a.file)
 	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { a.calendars.watch(ctx) })
@@ -43,37 +47,60 @@ func (a *App) openCalendars(context.Context) error {
 	return nil
 }
 
-func newCalendars(now func() time.Time, log *zap.Logger, metrics prometheus.Registerer) *calendars {
-	return &calendars{now: now, log: log, told: map[string]configs.Date{}, missing: promauto.With(metrics).NewGaugeVec(prometheus.GaugeOpts{
+func newCalendars(now func() time.Time, setHours func(string, bool), log *zap.Logger, metrics prometheus.Registerer) *calendars {
+	return &calendars{now: now, setHours: setHours, log: log, missing: promauto.With(metrics).NewGaugeVec(prometheus.GaugeOpts{
 		Name: "hotline_calendar_movable_missing",
 		Help: "Movable holidays that a calendar with holidays: az should know and does not: of this year, from 20 December on of the next.",
 	}, []string{"calendar"})}
 }
 
 func (c *calendars) watch(ctx context.Context) {
-	ticker := time.NewTicker(lookAgain)
-	defer ticker.Stop()
 	for {
+		timer := time.NewTimer(c.look())
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return
-		case <-ticker.C:
-			c.look(nil)
+		case <-timer.C:
 		}
 	}
 }
 
-// look sets the metric and, once a day, says what is missing. A file takes the place of the one
-// before; nil: that one again.
-func (c *calendars) look(file *configs.File) {
+// configure takes another file, and tells everything anew. The floor knows its queues already.
+func (c *calendars) configure(f *configs.File) {
+	c.mu.Lock()
+	c.file, c.hours, c.open, c.told = f, queueHours(f), map[string]bool{}, map[string]configs.Date{}
+	c.missing.Reset()
+	c.mu.Unlock()
+	c.look()
+}
+
+// look tells what is so now and was not when it last looked. It gives how long nothing changes, at
+// most lookAgain.
+func (c *calendars) look() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if file != nil {
-		c.file = file
-		c.missing.Reset()
-		clear(c.told)
+	now := c.now()
+	rest := lookAgain
+	for queue, hours := range c.hours {
+		open := false
+		for _, h := range hours {
+			open = open || h.Open(now)
+			if until := h.Until(now); !until.IsZero() {
+				rest = min(rest, until.Sub(now))
+			}
+		}
+		if was, told := c.open[queue]; !told || was != open {
+			c.open[queue] = open
+			c.setHours(queue, open)
+		}
 	}
-	today := configs.DateOf(c.now().In(c.file.Zone()))
+	c.alarm(configs.DateOf(now.In(c.file.Zone())))
+	return rest
+}
+
+// alarm sets the metric and, once a day, says which holidays are missing.
+func (c *calendars) alarm(today configs.Date) {
 	for name, calendar := range c.file.Calendars {
 		year, feasts := calendar.MovableMissing(today)
 		c.missing.WithLabelValues(name).Set(float64(len(feasts)))

@@ -1,8 +1,13 @@
 package app
 
 import (
+	"context"
+	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,7 +40,7 @@ func TestTheAlarmOfTwentiethDecember(t *testing.T) {
 	now := time.Date(2026, 12, 19, 19, 59, 59, 0, time.UTC) // 23:59:59 in Baku
 	core, seen := observer.New(zapcore.WarnLevel)
 	registry := prometheus.NewRegistry()
-	c := newCalendars(func() time.Time { return now }, zap.New(core), registry)
+	c := newCalendars(func() time.Time { return now }, nil, zap.New(core), registry)
 	expect := func(missing float64, lines int) {
 		t.Helper()
 		if got := testutil.ToFloat64(c.missing.WithLabelValues("office")); got != missing {
@@ -48,28 +53,81 @@ func TestTheAlarmOfTwentiethDecember(t *testing.T) {
 			t.Errorf("%v: %d lines of the log, want %d", now, got, lines)
 		}
 	}
-	c.look(withYear(""))
+	c.configure(withYear(""))
 	expect(0, 0)
 	now = now.Add(time.Second)
-	c.look(nil)
+	c.look()
 	expect(3, 1)
 	now = now.Add(23 * time.Hour)
-	c.look(nil)
+	c.look()
 	expect(3, 1)
 	now = now.Add(time.Hour)
-	c.look(nil)
+	c.look()
 	expect(3, 2)
-	c.look(withYear(", 2027: {" + novruz2027 + "}"))
+	c.configure(withYear(", 2027: {" + novruz2027 + "}"))
 	expect(2, 3)
 	now = now.AddDate(0, 0, 30) // the alarm does not end with the year
-	c.look(nil)
+	c.look()
 	expect(2, 4)
-	c.look(withYear(", 2027: {" + novruz2027 + ", ramazan: 2027-03-10 to 2027-03-11, qurban: 2027-05-17 to 2027-05-18}"))
+	c.configure(withYear(", 2027: {" + novruz2027 + ", ramazan: 2027-03-10 to 2027-03-11, qurban: 2027-05-17 to 2027-05-18}"))
 	expect(0, 4)
 	line := seen.All()[2].ContextMap()
 	if line["calendar"] != "office" || line["year"] != int64(2027) || len(line["holidays"].([]any)) != 2 {
 		t.Errorf("told %v", line)
 	}
+}
+
+// The floor is told when the hours of a queue begin and end, at the very moment and once: of a line
+// that leads there, or of any where none does.
+func TestTheFloorIsToldWhenHoursBeginAndEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := parsed(t, `
+timezone: UTC
+lines: [{number: 919, hours: office, start: main}, {number: 920, hours: shop, start: main}, {number: 921, hours: shop, start: late}]
+menus: {main: {queue: general}, late: {queue: sales}}
+queues: [{name: general}, {name: sales}, {name: tax}]
+calendars: {office: {week: {mon-fri: "09:00-18:00"}}, shop: {week: {mon-sun: "12:00-20:00"}}}
+`[1:])
+		var mu sync.Mutex
+		var told []string
+		c := newCalendars(time.Now, func(queue string, open bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, fmt.Sprint(time.Now().Format("Mon 15:04:05.000 "), queue, " ", open))
+		}, zap.NewNop(), prometheus.NewRegistry())
+		expect := func(want ...string) {
+			t.Helper()
+			mu.Lock()
+			defer mu.Unlock()
+			slices.Sort(told)
+			slices.Sort(want)
+			if !slices.Equal(told, want) {
+				t.Errorf("told %q\nwant %q", told, want)
+			}
+			told = nil
+		}
+		c.configure(f) // midnight, 1 January 2000: a Saturday
+		expect("Sat 00:00:00.000 general false", "Sat 00:00:00.000 sales false", "Sat 00:00:00.000 tax false")
+		ctx, stop := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { c.watch(ctx) })
+		time.Sleep(24*time.Hour - time.Nanosecond)
+		expect("Sat 12:00:00.000 general true", "Sat 12:00:00.000 sales true", "Sat 12:00:00.000 tax true",
+			"Sat 20:00:00.000 general false", "Sat 20:00:00.000 sales false", "Sat 20:00:00.000 tax false")
+		time.Sleep(24 * time.Hour)
+		mu.Lock()
+		told = nil
+		mu.Unlock()
+		time.Sleep(24 * time.Hour)
+		expect("Mon 09:00:00.000 general true", "Mon 09:00:00.000 tax true", "Mon 12:00:00.000 sales true",
+			"Mon 20:00:00.000 general false", "Mon 20:00:00.000 sales false", "Mon 20:00:00.000 tax false")
+		stop()
+		wg.Wait()
+		c.configure(f) // after a reload the floor may have forgotten
+		if len(told) != 3 {
+			t.Errorf("told %q", told)
+		}
+	})
 }
 
 // `check` says the same, on the line of the calendar, and holds the file to be good.

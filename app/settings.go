@@ -99,6 +99,23 @@ func rules(f *configs.File) []queue.Rules {
 	return rs
 }
 
+// queueHours are the hours of each queue: those of the lines that lead there, or of all lines where
+// none does and calls are put through to it.
+func queueHours(f *configs.File) map[string][]*configs.Schedule {
+	by := map[string][]*configs.Schedule{}
+	var all []*configs.Schedule
+	for _, l := range f.Lines {
+		h, to := f.Hours(l.Hours), f.Menus[l.Start].Queue
+		all, by[to] = append(all, h), append(by[to], h)
+	}
+	for _, q := range f.Queues {
+		if by[q.Name] == nil {
+			by[q.Name] = all
+		}
+	}
+	return by
+}
+
 func settings(f *configs.File) line.Settings {
 	s := line.Settings{
 		Languages: f.Languages, Policy: line.Policy(f.Recording.Policy),
