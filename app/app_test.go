@@ -129,6 +129,18 @@ func dialAsync(t *testing.T, a *App) (*phone.Phone, *phone.Call) {
 // connect makes an operator and registers the telephone, which answers at once.
 func connect(t *testing.T, a *App, name string) {
 	t.Helper()
+	p := register(t, a, name)
+	go func() {
+		for c := range p.Incoming() {
+			c.Answer()
+			c.Media().Say(0.3, 1000)
+		}
+	}()
+}
+
+// register makes an operator and registers the telephone.
+func register(t *testing.T, a *App, name string) *phone.Phone {
+	t.Helper()
 	ctx := timeout(t, 10*time.Second)
 	u := store.User{Name: name, Role: "operator", Languages: []call.Language{"en"}, Phone: true}
 	if err := a.store.AddUser(ctx, u, "password"); err != nil {
@@ -149,12 +161,7 @@ func connect(t *testing.T, a *App, name string) {
 	if err := p.Register(ctx, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		for c := range p.Incoming() {
-			c.Answer()
-			c.Media().Say(0.3, 1000)
-		}
-	}()
+	return p
 }
 
 func timeout(t *testing.T, d time.Duration) context.Context {

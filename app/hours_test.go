@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/configs"
 	"hotline/phone"
 	"hotline/prompts"
 	"hotline/store"
@@ -276,6 +279,71 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		if time.Now().After(deadline) {
 			t.Errorf("%s: not within 20 s", what)
 			return
+		}
+	}
+}
+
+// An operator's own call to an entry outside its hours, or to anybody outside those of calls out, is
+// refused by the same clock; an emergency entry never is.
+func TestHoursOfTheDirectoryAndOfCallsOut(t *testing.T) {
+	carrier, err := phone.New(phone.Options{User: "carrier"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer carrier.Close()
+	go func() {
+		for c := range carrier.Incoming() {
+			if err := c.Reject(603); err != nil { // it was let out: that is all we ask
+				t.Error(err)
+			}
+		}
+	}()
+	file := config(t, t.TempDir(), `
+directory:
+  - {name: archive, number: "+994125550101", hours: archive}
+  - {name: service, number: "+994125550102"}
+  - {name: fire, number: "101", emergency: true}
+outgoing: {hours: office}
+calendars:
+  office: {week: {mon-fri: "09:00-18:00"}}
+  archive: {week: {mon-fri: "09:00-13:00"}}
+`)
+	host, port, err := net.SplitHostPort(carrier.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.SIP.Trunks.Carriers[0].To = []configs.Target{{Host: host, Port: uint16(at), Transport: configs.UDP}}
+	var now atomic.Pointer[time.Time]
+	set := func(hour int) {
+		at := time.Date(2026, 11, 25, hour, 0, 0, 0, file.Zone())
+		now.Store(&at)
+	}
+	set(9)
+	a := startApp(t, Options{File: file, Now: func() time.Time { return *now.Load() }})
+	defer a.Close()
+	p := register(t, a, "aysel")
+	for _, c := range []struct {
+		hour int
+		to   string
+		let  bool
+	}{
+		{12, "archive", true}, {12, "service", true}, {13, "archive", false}, {13, "service", true},
+		{18, "service", false}, {18, "archive", false}, {18, "fire", true}, {3, "fire", true},
+	} {
+		set(c.hour)
+		call, err := p.DialAsync(phone.DialOptions{To: "sip:" + c.to + "@" + hostPort(a.Run().Phones)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := call.WaitDone(timeout(t, 20*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if let := call.LastStatus() == 603; let != c.let { // the carrier's own word
+			t.Errorf("at %d:00 %s is answered with %d; let out %v, want %v", c.hour, c.to, call.LastStatus(), let, c.let)
 		}
 	}
 }

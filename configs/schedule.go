@@ -118,6 +118,23 @@ func (s *Schedule) Mourning(t time.Time) bool {
 	return !s.always && s.calendar.mourning(DateOf(t.In(s.zone)))
 }
 
+// WorkingDay is the nth day with hours after a day, which itself never counts: a term of one working
+// day that begins with a Friday's request ends on Monday. It is zero where there are not so many
+// within n years.
+func (s *Schedule) WorkingDay(after Date, n int) Date {
+	day := after
+	for range n * horizon {
+		day = day.plus(1)
+		if s.always || len(s.plan(day).hours) > 0 {
+			n--
+		}
+		if n == 0 {
+			return day
+		}
+	}
+	return Date{}
+}
+
 // A plan is what a day is.
 type plan struct {
 	hours Hours

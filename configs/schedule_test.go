@@ -191,6 +191,52 @@ func TestReasonsBordersAndWhatIsNext(t *testing.T) {
 	}
 }
 
+// Terms count working days: fifteen of them cross Novruz, and a Friday's request begins on Monday.
+func TestTermsOfWorkingDays(t *testing.T) {
+	office := calendar(t, "    dates: {2016-04-02: \"09:00-13:00\"}").In(baku(t))
+	for _, c := range []struct {
+		from string
+		n    int
+		to   string
+	}{
+		{"2016-03-15", 3, "2016-03-18"},
+		{"2016-03-15", 4, "2016-03-28"}, // 20 to 24 March and the Friday in place of the Sunday are off
+		{"2016-03-15", 15, "2016-04-11"},
+		{"2016-04-01", 1, "2016-04-02"}, // a Saturday that is worked
+		{"2014-11-07", 1, "2014-11-11"}, // Monday is off in place of Sunday the 9th
+		{"2016-11-04", 1, "2016-11-07"},
+		{"2016-11-05", 1, "2016-11-07"},
+	} {
+		var from Date
+		if err := from.parse(c.from); err != nil {
+			t.Fatal(err)
+		}
+		if got := office.WorkingDay(from, c.n).String(); got != c.to {
+			t.Errorf("%d working days after %s: %s, want %s", c.n, c.from, got, c.to)
+		}
+	}
+	if got := (Calendar{}).In(time.UTC).WorkingDay(Date{2016, 1, 1}, 1); got != (Date{}) {
+		t.Errorf("a calendar without hours works on %s", got)
+	}
+}
+
+// A line by day and night closes at midnight as a holiday begins, and opens at the midnight after.
+func TestAHolidayEndsANight(t *testing.T) {
+	zone := baku(t)
+	f, err := Parse("h.yaml", []byte("calendars: {round: {week: {mon-sun: \"00:00-24:00\"}, holidays: az}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	round := f.Hours("round")
+	night := on(t, "2026-12-30 23:30", zone)
+	if until := round.Until(night); !round.Open(night) || !until.Equal(on(t, "2026-12-31", zone)) {
+		t.Errorf("open %v until %v", round.Open(night), until)
+	}
+	if next := round.Next(on(t, "2026-12-31", zone)); !next.Equal(on(t, "2027-01-03", zone)) { // 31 December, 1 and 2 January; nothing moves where no day is one of rest
+		t.Errorf("open again at %v", next)
+	}
+}
+
 // The clip that tells the hours is played where it tells the truth.
 func TestTheClipOfTheHoursIsTrue(t *testing.T) {
 	for week, want := range map[string]string{
