@@ -123,7 +123,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 	a := &App{o: o, log: o.Log, began: time.Now(), metrics: prometheus.NewRegistry(), file: o.File, grace: o.File.Stop.Grace.D()}
 	a.steps.log = o.Log.Named("app")
 	a.stopper.init()
-	a.registered = func(user string, on, fresh bool) { a.floor.Registered(user, on, fresh || a.restoring) }
+	a.registered = func(user string, on, fresh bool) { a.floor.Registered(user, on, a.fresh(fresh)) }
 	prepare(a)
 	adaptLibraries(o.Log)
 	if err := a.start(ctx); err != nil {
@@ -203,7 +203,14 @@ func (a *App) openFloor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.floor = floor.New(floor.Options{Rules: rules(a.file), Languages: a.file.Languages, Journal: a.store, Log: a.log, Metrics: a.metrics, Now: a.floorNow})
+	past, err := a.store.Book().Past(ctx)
+	if err != nil {
+		return err
+	}
+	a.floor = floor.New(floor.Options{
+		Rules: rules(a.file), Languages: a.file.Languages, Journal: a.store, Book: a.store.Book(), Past: past,
+		Log: a.log, Metrics: a.metrics, Now: a.floorNow,
+	})
 	a.steps.closer("floor", func() error { a.floor.Close(); return nil })
 	if err := a.loadOperators(ctx); err != nil {
 		return err
@@ -250,8 +257,13 @@ func (a *App) loadOperators(ctx context.Context) error {
 	return nil
 }
 
+// fresh is whether a telephone counts as having become registered. One that outlived the last
+// process has not, where the floor goes on: its operator is what they were. A floor that begins
+// empty does not know them, and they are ready again.
+func (a *App) fresh(told bool) bool { return told || a.restoring && !a.floor.Restored() }
+
 // openSignalling builds the SIP side. Registrations that outlived the last process are told
-// meanwhile: to this process they are new, so their operators are ready again.
+// meanwhile, and then that these were all.
 func (a *App) openSignalling(context.Context) (err error) {
 	a.restoring = true
 	defer func() { a.restoring = false }()
@@ -275,6 +287,9 @@ func (a *App) openSignalling(context.Context) (err error) {
 		Trace: a.traces, Limits: limits(a.file), Strain: newStrainGauge().look, QueueFull: a.line.Full,
 		Line: a.isNumber, Serve: a.serve, ServePhone: a.line.ServePhone, Registered: a.registered,
 	})
+	if err == nil {
+		a.floor.PhonesTold()
+	}
 	return err
 }
 

@@ -264,7 +264,7 @@ type tryCrew struct {
 
 // registered passes a registration on to the floor and decides about the robot.
 func (c *tryCrew) registered(user string, on, fresh bool) {
-	c.app.floor.Registered(user, on, fresh || c.app.restoring)
+	c.app.floor.Registered(user, on, c.app.fresh(fresh))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if user != tryRobot {

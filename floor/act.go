@@ -23,7 +23,9 @@ type outcome struct {
 func (f *Floor) step(ev queue.Event) outcome {
 	var o outcome
 	now := f.now()
-	for _, c := range f.state.Step(ev, now) {
+	cmds := f.state.Step(ev, now)
+	f.decided(ev, cmds, now)
+	for _, c := range cmds {
 		f.note(c, now)
 		f.metrics.fold(c)
 		switch c := c.(type) {

@@ -28,6 +28,11 @@ type Options struct {
 	House   queue.House
 	Journal Journal
 
+	// Book keeps what is decided, and Past is what an earlier floor wrote into it: its last
+	// checkpoints and what came after, in order. nil: nothing is kept; the floor begins empty.
+	Book Book
+	Past []call.Decision
+
 	// Languages are those that operators are counted by.
 	Languages []call.Language
 
@@ -53,10 +58,12 @@ func (o Options) Check() error {
 
 // A Floor is a running queue. Its methods may be called from any goroutine at any time.
 type Floor struct {
-	journal Journal
-	log     *zap.Logger
-	now     func() time.Time
-	metrics *metrics
+	journal  Journal
+	book     Book // nil: none
+	log      *zap.Logger
+	now      func() time.Time
+	metrics  *metrics
+	restored bool
 
 	asks chan ask
 	quit chan struct{} // closed by Close: take no more
@@ -68,6 +75,8 @@ type Floor struct {
 	timer  *time.Timer
 	orders map[call.ID]chan queue.Order
 	last   queue.Snapshot // taken by Close
+
+	untilCheckpoint int // so many events more
 }
 
 // ask is one question to the goroutine, which runs do and then closes answered.
@@ -86,22 +95,40 @@ func New(o Options) *Floor {
 	}
 	f := &Floor{
 		journal: o.Journal,
+		book:    o.Book,
 		log:     o.Log.Named("floor"),
 		now:     o.Now,
 		asks:    make(chan ask),
 		quit:    make(chan struct{}),
 		done:    make(chan struct{}),
-		state:   queue.New(o.Rules),
 		timer:   time.NewTimer(time.Hour),
 		orders:  map[call.ID]chan queue.Order{},
 	}
 	f.timer.Stop() // until the state asks for a wake
-	f.state.Step(queue.RulesSet{Rules: o.Rules, House: o.House}, f.now())
 	f.metrics = newMetrics(f, o.Languages)
 	f.metrics.ensure(o.Rules)
+	f.begin(o)
 	o.Metrics.MustRegister(f.metrics)
 	go f.run()
 	return f
+}
+
+// begin makes the state: where an earlier floor ended, without all who were on the line.
+func (f *Floor) begin(o Options) {
+	f.state, f.restored = f.restore(o.Past, f.now())
+	f.untilCheckpoint = checkpointEvery
+	f.guard(func() {
+		if f.restored {
+			f.step(queue.Restarted{})
+		}
+		for _, t := range f.state.Callbacks() { // nobody is offered them yet: no telephone is known
+			f.orders[t.Call] = make(chan queue.Order, backlog)
+		}
+		f.step(queue.RulesSet{Rules: o.Rules, House: o.House})
+	})
+	if f.book != nil {
+		f.checkpoint(f.now())
+	}
 }
 
 // Close ends the floor: every order channel is closed, every later command is answered with
@@ -145,6 +172,7 @@ func (f *Floor) guard(do func()) {
 				zap.Any("panic", p), zap.Stack("stack"))
 			// The wake of this step may be lost with it: look again soon.
 			f.timer.Reset(time.Second)
+			f.untilCheckpoint = 0 // the event is not in the book
 		}
 	}()
 	do()

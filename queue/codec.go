@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+
+	"hotline/call"
 )
 
 // A codec is how one type of event or command is written and read. The names are on disk: each keeps
@@ -145,4 +147,31 @@ func (r *Refused) UnmarshalJSON(b []byte) error {
 	err := json.Unmarshal(b, &v)
 	r.Err = errors.New(v.Err)
 	return err
+}
+
+// CallOf is the call that an event is about; empty: none, or several.
+func CallOf(ev Event) call.ID {
+	switch ev := ev.(type) {
+	case Entered:
+		return ev.Ticket.Call
+	case Left:
+		return ev.Call
+	case Reported:
+		return ev.Call
+	case Held:
+		return ev.Call
+	case Transferred:
+		return ev.Call
+	case Prioritised:
+		return ev.Call
+	case Told:
+		return ev.Call
+	case CallbackAsked:
+		return ev.Ticket.Call
+	case CallbackReached:
+		return ev.Call
+	case CallbackFailed:
+		return ev.Call
+	}
+	return ""
 }

@@ -123,3 +123,15 @@ func (s *State) Staff(languages []call.Language) []StaffView {
 	}
 	return out
 }
+
+// Callbacks are those who wait to be called, queue by queue in the order in which they will be.
+func (s *State) Callbacks() (open []Ticket) {
+	for _, r := range s.rules {
+		for _, c := range r.line {
+			if !c.live() {
+				open = append(open, c.Ticket)
+			}
+		}
+	}
+	return open
+}

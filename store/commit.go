@@ -42,6 +42,8 @@ const (
 func (s *Store) commitLoop() {
 	defer close(s.done)
 	var retry <-chan time.Time
+	tidy := time.NewTicker(floorPrune)
+	defer tidy.Stop()
 	for {
 		select {
 		case <-s.stop:
@@ -49,6 +51,9 @@ func (s *Store) commitLoop() {
 			return
 		case <-s.kick:
 		case <-retry:
+		case <-tidy.C:
+			s.tidy(tidy)
+			continue
 		case <-s.wake:
 			select {
 			case <-time.After(groupTime):
@@ -62,6 +67,19 @@ func (s *Store) commitLoop() {
 		if !s.commitAndTell() {
 			retry = time.After(retryTime)
 		}
+	}
+}
+
+// tidy removes a few old rows, and comes back soon where there are more.
+func (s *Store) tidy(again *time.Ticker) {
+	more, err := s.prune(context.Background())
+	if err != nil && !busy(err) {
+		s.log.Error("old rows of the floor's journal were not removed", zap.Error(err))
+	}
+	if more {
+		again.Reset(groupTime)
+	} else {
+		again.Reset(floorPrune)
 	}
 }
 

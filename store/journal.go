@@ -23,6 +23,7 @@ const (
 	kindUndialog  = "undialog"
 	kindBinding   = "binding"
 	kindUnbinding = "unbinding"
+	kindDecision  = "decision"
 )
 
 // sealedEntry is the body of kindSealed.
@@ -151,6 +152,8 @@ func (s *Store) apply(ctx context.Context, tx *sql.Tx, e entry) error {
 				b.User, b.Contact, b.Expires.UnixMicro(), string(e.body))
 			return err
 		})
+	case kindDecision:
+		return applyAs(e, func(d call.Decision) error { return insertDecision(ctx, tx, e.seq, d) })
 	case kindUnbinding:
 		return applyAs(e, func(k bindingKey) error {
 			_, err := tx.ExecContext(ctx, `DELETE FROM bindings WHERE user = ? AND contact = ?`, k.User, k.Contact)

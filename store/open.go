@@ -28,6 +28,7 @@ type Options struct {
 	Dir     string // the data folder; the caller holds its lock (see Lock)
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
+	Now     func() time.Time // by which old rows are removed; nil: time.Now
 }
 
 // Check says what is missing.
@@ -49,6 +50,7 @@ func (o Options) Check() error {
 type Store struct {
 	log     *zap.Logger
 	metrics *metrics
+	now     func() time.Time
 
 	writer *sql.DB // one connection
 	reader *sql.DB
@@ -80,6 +82,9 @@ func Open(o Options) (*Store, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	m, err := newMetrics(o.Metrics)
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
@@ -87,6 +92,7 @@ func Open(o Options) (*Store, error) {
 	s := &Store{
 		log:       o.Log.Named("store"),
 		metrics:   m,
+		now:       o.Now,
 		argon:     make(chan struct{}, argonAtOnce),
 		wake:      make(chan struct{}, 1),
 		kick:      make(chan struct{}, 1),
