@@ -110,8 +110,9 @@ calendars: {office: {week: {mon-fri: "09:00-18:00"}}, shop: {week: {mon-sun: "12
 		expect("Sat 00:00:00.000 general false", "Sat 00:00:00.000 sales false", "Sat 00:00:00.000 tax false")
 		ctx, stop := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
+		time.Sleep(12345 * time.Millisecond) // or every look would fall on a full minute, as borders do
 		wg.Go(func() { c.watch(ctx) })
-		time.Sleep(24*time.Hour - time.Nanosecond)
+		time.Sleep(24*time.Hour - 12345*time.Millisecond - time.Nanosecond)
 		expect("Sat 12:00:00.000 general true", "Sat 12:00:00.000 sales true", "Sat 12:00:00.000 tax true",
 			"Sat 20:00:00.000 general false", "Sat 20:00:00.000 sales false", "Sat 20:00:00.000 tax false")
 		time.Sleep(24 * time.Hour)

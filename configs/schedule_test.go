@@ -175,6 +175,9 @@ func TestReasonsBordersAndWhatIsNext(t *testing.T) {
 		{at: "2027-01-19 17:00", why: call.AfterHours, until: "2027-01-21 09:00", next: "2027-01-21 09:00"},
 		{at: "2027-01-20 00:00", why: call.NonWorking, until: "2027-01-21 09:00", next: "2027-01-21 09:00"},
 		{at: "2027-01-20 23:59", why: call.NonWorking, until: "2027-01-21 09:00", next: "2027-01-21 09:00"},
+		{at: "2027-03-05 17:30", why: call.IsOpen, until: "2027-03-05 18:00", next: "2027-03-05 17:30"}, // a Friday: not the day before
+		{at: "2027-05-27 17:00", why: call.AfterHours, until: "2027-05-31 09:00", next: "2027-05-31 09:00"},
+		{at: "2027-06-14 17:00", why: call.AfterHours, until: "2027-06-16 09:00", next: "2027-06-16 09:00"},
 		{at: "2027-01-21 00:00", why: call.AfterHours, clip: "closed.hours", until: "2027-01-21 09:00", next: "2027-01-21 09:00"},
 	} {
 		s := office.In(zone)
@@ -234,6 +237,32 @@ func TestAHolidayEndsANight(t *testing.T) {
 	}
 	if next := round.Next(on(t, "2026-12-31", zone)); !next.Equal(on(t, "2027-01-03", zone)) { // 31 December, 1 and 2 January; nothing moves where no day is one of rest
 		t.Errorf("open again at %v", next)
+	}
+}
+
+// Whoever works on a holiday works whole on its eve.
+func TestTheEveOfAWorkedHoliday(t *testing.T) {
+	zone := baku(t)
+	office := calendar(t, "    eve: 1h\n    dates: {2027-06-15: \"09:00-18:00\"}").In(zone)
+	if at := on(t, "2027-06-14 17:30", zone); !office.Open(at) {
+		t.Error("the eve of a holiday that is worked is shorter")
+	}
+	if at := on(t, "2027-06-25 17:30", zone); office.Open(at) {
+		t.Error("the eve of 26 June is not shorter")
+	}
+}
+
+// São Paulo had no 00:00 on 18 October 2015: who is open day and night is so at 23:30 before.
+func TestAMidnightThatIsNot(t *testing.T) {
+	zone, err := time.LoadLocation("America/Sao_Paulo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	round := (Calendar{Week: Week{Days{time.Sunday, time.Saturday}: {{0, 1440}}}}).In(zone)
+	for at := on(t, "2015-10-17 22:00", zone); at.Before(on(t, "2015-10-18 02:00", zone)); at = at.Add(time.Minute) {
+		if !round.Open(at) || !round.Until(at).IsZero() {
+			t.Fatalf("closed at %v", at)
+		}
 	}
 }
 
