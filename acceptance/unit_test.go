@@ -74,12 +74,17 @@ func (s *server) addOperatorAs(u *unit, name string) {
 	s.t.Helper()
 	u.do("sh", "-c", "echo correct horse battery | /usr/local/bin/hotline user add "+name+
 		" --languages az,en --phone --config /etc/hotline.yaml -o json >/run/made.json")
-	made := u.do("cat", "/run/made.json")
+	s.secrets[name] = secretIn(s.t, u.do("cat", "/run/made.json"))
+}
+
+// secretIn is the secret of a telephone in what `user add -o json` said.
+func secretIn(t testing.TB, made string) string {
+	t.Helper()
 	secret := regexp.MustCompile(`"secret":\s*"([^"]+)"`).FindStringSubmatch(made)
 	if secret == nil {
-		s.t.Fatalf("user add said %s", made)
+		t.Fatalf("user add said %s", made)
 	}
-	s.secrets[name] = secret[1]
+	return secret[1]
 }
 
 // restricted demands that what the unit's file says has been done to the process.
