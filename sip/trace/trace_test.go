@@ -63,7 +63,7 @@ func script() Story {
 		Events: []call.Event{
 			event(ms(1), "call.arrived", map[string]string{"line": "919", "trunk": "carrier"}),
 			event(ms(502)+400*time.Microsecond, "call.answered", map[string]string{"by": "menu"}),
-			event(ms(5000), "call.offered", map[string]string{"operator": "aysel", "queue": "general"}),
+			event(ms(5000), "call.offered", map[string]string{"operator": "aysel", "queue": "general", "by": "longest-idle", "idle_ms": "61000", "free": "2"}),
 			event(ms(9000), "call.ended", map[string]string{"outcome": "completed", "ended_by": "operator"}),
 		},
 		Messages: []Message{
