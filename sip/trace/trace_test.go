@@ -452,3 +452,24 @@ func BenchmarkMessage(b *testing.B) {
 		k.Message(m)
 	}
 }
+
+// A panic while writing is told, counted where all are, and ends nothing.
+func TestAPanicIsCounted(t *testing.T) {
+	r := prometheus.NewRegistry()
+	all := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "hotline_panics_recovered_total", Help: "Panics caught at a door: each one is our fault and ended at most one call.",
+	})
+	r.MustRegister(all)
+	k, err := New(Options{Memory: 1 << 20, Log: zap.NewNop(), Zone: time.UTC, Metrics: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	func() {
+		defer k.recovered()
+		panic("planted")
+	}()
+	if n := testutil.ToFloat64(all); n != 1 {
+		t.Errorf("the panic was counted %v times", n)
+	}
+}
