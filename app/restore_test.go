@@ -103,7 +103,7 @@ func TestAFloorOutlivesItsProcess(t *testing.T) {
 			}
 		})
 	}
-	err := h.store.Book().Walk(context.Background(), time.Time{}, func(d call.Decision) error {
+	_, err := h.store.Book().Walk(context.Background(), 0, func(d call.Decision) error {
 		if d.Call == "cb1" && d.Kind != "callback_asked" {
 			t.Errorf("the journal has of the callback: %s", d.Kind)
 		}
