@@ -106,7 +106,9 @@ func (b Book) Record(ctx context.Context, id call.ID) (call.Record, bool, error)
 }
 
 // Events are those of a call, as they are committed.
-func (b Book) Events(ctx context.Context, id call.ID) ([]call.Event, error) { return b.s.events(ctx, id) }
+func (b Book) Events(ctx context.Context, id call.ID) ([]call.Event, error) {
+	return b.s.events(ctx, id)
+}
 
 func scanDecision(rows *sql.Rows) (d call.Decision, err error) {
 	var (
