@@ -24,7 +24,7 @@ import (
 var updatePicture = flag.Bool("update", false, "draw docs/pictures/board.svg anew")
 
 // empty are the queries that may have nothing to show on a day when all is well.
-var empty = []string{"hotline_sip_dropped_total"}
+var empty = []string{"hotline_sip_dropped_total", "hotline_sip_security_events_total", "hotline_media_dropped_packets_total"}
 
 // A real Prometheus scrapes a real server while people call, with our rules; each query of the
 // board then has something to show.

@@ -17,7 +17,9 @@ import (
 // are what the kernel says they are.
 func TestACallInsideTheUnit(t *testing.T) {
 	s := newServer(t)
-	u := newUnit(t, s)
+	u := newUnit(t, s, "SupplementaryGroups=adm")
+	u.do("sh", "-c", `echo 994 >/run/secret && chown root:adm /run/secret && chmod 0640 /run/secret &&
+		echo 'numbers: {country: "${FILE:/run/secret}", national: "0", international: "00"}' >>/etc/hotline.yaml`)
 	s.addOperatorAs(u, "aysel")
 	u.up()
 	if state, status := u.property("SubState"), u.property("StatusText"); state != "running" || !strings.HasPrefix(status, "takes calls") {
