@@ -17,15 +17,15 @@ import (
 // A stop in good order is no different. Whoever was away stays away.
 func TestKillTheFloor(t *testing.T) {
 	s := newServer(t, "queues: [{name: general, wrap_up: 25s}]")
-	names := []string{"aysel", "leyla", "nigar", "rena", "samir"}
+	names := []string{"aysel", "leyla", "nigar", "rena", "samir", "tural"}
 	for _, name := range names {
 		s.addOperator(name, "az,en,ru")
 	}
 	s.start()
 	phones := map[string]*phone.Phone{}
-	register := func(name string) *phone.Phone {
+	register := func(name string, change ...func(*phone.Options)) *phone.Phone {
 		t.Helper()
-		p := s.operatorPhone(name)
+		p := s.operatorPhone(name, change...)
 		if err := p.Register(within(t, 10*time.Second), 50*time.Minute); err != nil {
 			t.Fatal(err)
 		}
@@ -55,15 +55,22 @@ func TestKillTheFloor(t *testing.T) {
 	offered := s.queued(s.citizen())
 	s.rung(phones["rena"])
 	s.becomesState("rena", "offered")
+	register("tural", func(o *phone.Options) { o.Transport = "tcp" })
+	s.becomesState("tural", "ready")
 	before := s.floorNow()
 	t.Logf("before: %v", before)
 
 	s.kill()
 	s.start()
 	want := map[string]string{
-		"aysel": before["aysel"], "leyla": before["leyla"], "nigar": "wrap_up ", "rena": "ready ", "samir": "offline ",
+		"aysel": before["aysel"], "leyla": before["leyla"], "nigar": "wrap_up ", "rena": "ready ", "samir": "offline ", "tural": "offline ",
 	}
 	s.isFloor("after kill -9", want)
+	// A connection has died with the process: whoever was ready is again when there is a new one.
+	if err := phones["tural"].Register(within(t, 10*time.Second), 50*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	s.becomesState("tural", "ready")
 	if reason := strings.TrimPrefix(before["aysel"], "paused "); reason == "" || reason == before["aysel"] {
 		t.Errorf("aysel was %q, want paused with a reason", before["aysel"])
 	}
@@ -74,6 +81,9 @@ func TestKillTheFloor(t *testing.T) {
 	s.stop()
 	s.start()
 	s.isFloor("after a stop", want)
+	if err := phones["tural"].Unregister(within(t, 10*time.Second)); err != nil {
+		t.Error(err)
+	}
 
 	s.becomesState("leyla", "ready")
 	if took := time.Since(wrapped); took < 24*time.Second {

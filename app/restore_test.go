@@ -113,3 +113,22 @@ func TestAFloorOutlivesItsProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A store that takes nothing refuses nothing: the floor decides as before.
+func TestAFloorWithoutItsStore(t *testing.T) {
+	h := openHouse(t, t.TempDir())
+	if err := h.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	orders, err := h.floor.Enter(queue.Ticket{Call: "c1", Queue: "general", Arrived: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := <-orders; o.Kind != queue.Ring || !h.floor.Report("c1", o.Operator, queue.Answered) {
+		t.Errorf("the order is %+v", o)
+	}
+	h.floor.Leave("c1")
+	if err := h.floor.Pause("rena", "lunch"); err != nil {
+		t.Error(err)
+	}
+}
