@@ -55,9 +55,6 @@ func TestBoardShowsAWorkingDay(t *testing.T) {
 		drawn = append(drawn, d)
 	}
 	picture := drawBoard(drawn, began, ended)
-	if err := os.WriteFile(filepath.Join(t.TempDir(), "board.svg"), []byte(picture), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	if *updatePicture {
 		if err := os.WriteFile("../docs/pictures/board.svg", []byte(picture), 0o644); err != nil {
 			t.Fatal(err)

@@ -79,7 +79,11 @@ func (d drawing) written(v float64) string {
 	case "percentunit":
 		return fmt.Sprintf("%.0f %%", 100*v)
 	case "s":
-		return time.Duration(v * float64(time.Second)).Round(100 * time.Millisecond).String()
+		d := time.Duration(v * float64(time.Second))
+		if d > time.Second {
+			return d.Round(100 * time.Millisecond).String()
+		}
+		return d.Round(10 * time.Microsecond).String()
 	}
 	return fmt.Sprintf("%.3g", v)
 }
