@@ -22,14 +22,12 @@ func (s *State) askCallback(t Ticket) {
 		return
 	}
 	s.parties[t.Party] = t.Call
-	s.enter(t)
-	if asks == nil {
-		return
+	c := newCaller(t, r, s.now)
+	if asks != nil { // which leaves first, or it would stand before its own callback
+		c.entered, c.step, c.spread, c.headStart = asks.entered, asks.step, asks.spread, asks.headStart
+		s.end(asks, WhyAskedCallback)
 	}
-	c := s.calls[t.Call]
-	c.entered, c.step, c.spread, c.headStart = asks.entered, asks.step, asks.spread, asks.headStart
-	s.end(asks, WhyAskedCallback)
-	s.rerank(c)
+	s.begin(c)
 }
 
 // callbackReached makes a callback a talk like others.

@@ -107,13 +107,49 @@ func (c *caller) due() time.Time {
 func (s *State) wait(c *caller, again bool, why Why) {
 	c.since = s.now
 	c.within() // a reload may have come during the talk
+	c.rank = c.Arrived.Add(-c.rule.HeadStart - c.headStart)
 	i, _ := slices.BinarySearchFunc(c.rule.line, c, byRank)
 	c.rule.line = slices.Insert(c.rule.line, i, c)
 	s.touchCaller(c)
+	s.flush() // so that the staff is that of now
 	s.emit(Queued{
 		Call: c.Call, Queue: c.Queue, Language: c.Language, Position: i + 1, Again: again, Callback: !c.live(),
 		Why: why, Staff: s.staff(c),
 	})
+	s.catchUp(c)
+}
+
+// catchUp brings a caller who waits to the steps and overflows that have come by the rules of now: a
+// reload may have moved them, and in a talk they stand still.
+func (s *State) catchUp(c *caller) {
+	waited, steps, spread := s.now.Sub(c.entered), 0, 0
+	for steps < len(c.rule.Steps) && c.rule.Steps[steps].After <= waited {
+		steps++
+	}
+	for spread < len(c.rule.Overflow) && c.rule.Overflow[spread].After <= waited {
+		spread++
+	}
+	c.step, c.spread = min(c.step, steps), min(c.spread, spread)
+	for c.step < steps {
+		s.relax(c)
+	}
+	for c.spread < spread {
+		s.overflow(c)
+	}
+	s.reconsider(c)
+}
+
+// relax takes the caller to the next step.
+func (s *State) relax(c *caller) {
+	c.step++
+	s.emit(Relaxed{Call: c.Call, Queue: c.Queue, Step: c.step, Waited: c.rule.Steps[c.step-1].After})
+}
+
+// overflow lets the operators of one more queue take the caller.
+func (s *State) overflow(c *caller) {
+	next := c.rule.Overflow[c.spread]
+	c.spread++
+	s.emit(Overflowed{Call: c.Call, Queue: c.Queue, To: next.To, Waited: next.After})
 }
 
 // unwait takes the caller out of the line.

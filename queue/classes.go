@@ -118,6 +118,7 @@ func (s *State) demandOf(c *caller) *demand {
 		key.WriteString(c.bound.Name)
 	}
 	if d := s.demandBy[key.String()]; d != nil {
+		d.bound = c.bound // one who has left and come back under the same name is another
 		return d
 	}
 	d := &demand{
@@ -165,6 +166,9 @@ func (s *State) join(o *operator) {
 	s.disjoin(o)
 	o.ability = a
 	a.members++
+	for _, c := range o.bound {
+		s.touchCaller(c)
+	}
 }
 
 // disjoin takes the operator out of their ability, and forgets one that nobody has.
@@ -373,6 +377,10 @@ func (s *State) file(c *caller) {
 	if s.calls[c.Call] != c {
 		s.timers.set(&c.timer, time.Time{})
 		s.unfile(c)
+		return
+	}
+	if c.bound != nil && !s.fitOf(s.demandOf(c), c.bound.ability).ok {
+		s.unbind(c) // files it again
 		return
 	}
 	s.timers.set(&c.timer, c.due())

@@ -352,9 +352,11 @@ func (s *State) extendWrapUp(o *operator) {
 		if most := s.now.Add(LongestWrapUp); until.After(most) {
 			until = most
 		}
-		o.wrapUntil = until
+		if until.After(o.wrapUntil) { // the queue's own may be longer than any extension
+			o.wrapUntil = until
+		}
 		s.touch(o)
-		s.emit(WrapUpMoved{Operator: o.Name, Until: until})
+		s.emit(WrapUpMoved{Operator: o.Name, Until: o.wrapUntil})
 	}
 }
 

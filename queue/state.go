@@ -87,6 +87,16 @@ func (r *ruled) wrapUp() time.Duration {
 	return usualWrapUp
 }
 
+// waiting is how many wait on the line.
+func (r *ruled) waiting() (n int) {
+	for _, c := range r.line {
+		if c.live() {
+			n++
+		}
+	}
+	return n
+}
+
 // New makes the state of a house where nobody waits and nobody works. Of two rules with one
 // name the first counts; CheckRules finds such faults.
 func New(rules []Rules) *State {
@@ -158,7 +168,7 @@ func (s *State) setRules(list []Rules) {
 	s.demands, s.demandBy, s.unused = nil, map[string]*demand{}, 0
 	for _, r := range rules {
 		for _, c := range r.line {
-			s.reconsider(c)
+			s.catchUp(c)
 		}
 	}
 }

@@ -152,13 +152,22 @@ func (s *State) enter(t Ticket) {
 		s.emit(Refused{err})
 		return
 	}
-	c := &caller{Ticket: t, rule: r, entered: s.now, rank: t.Arrived.Add(-r.HeadStart)}
+	s.begin(newCaller(t, r, s.now))
+}
+
+// newCaller is somebody who will wait from now on.
+func newCaller(t Ticket, r *ruled, now time.Time) *caller {
+	c := &caller{Ticket: t, rule: r, entered: now}
 	c.timer = timer{key: "~" + string(t.Call), caller: c} // after operators, whose keys begin with o
 	for c.step < len(r.Steps) && r.Steps[c.step].After <= 0 {
 		c.step++
 	}
-	s.calls[t.Call] = c
-	r.calls++
+	return c
+}
+
+func (s *State) begin(c *caller) {
+	s.calls[c.Call] = c
+	c.rule.calls++
 	s.wait(c, false, WhyEntered)
 	s.bind(c)
 }
@@ -170,7 +179,7 @@ func (s *State) admit(t Ticket, r *ruled) error {
 		return fmt.Errorf("queue %q: %w", t.Queue, ErrNoQueue)
 	case s.calls[t.Call] != nil:
 		return fmt.Errorf("call %s: %w", t.Call, ErrDoubled)
-	case r.Limit > 0 && len(r.line) >= r.Limit && !t.callback():
+	case r.Limit > 0 && !t.callback() && r.waiting() >= r.Limit:
 		return fmt.Errorf("queue %q: %w", t.Queue, ErrFull)
 	}
 	return nil
@@ -289,7 +298,7 @@ func (s *State) connect(c *caller, o *operator) {
 // talk makes the two talk.
 func (s *State) talk(c *caller, o *operator) {
 	c.operator, c.ringing, c.held = o, nil, false
-	o.deadline, o.joined, o.inRow = time.Time{}, s.now, 0
+	o.deadline, o.joined, o.inRow, o.extend = time.Time{}, s.now, 0, 0
 	o.last, o.lastFor = c.Call, c.rule
 	s.touch(o)
 	s.touchCaller(c)

@@ -108,13 +108,10 @@ func (s *State) expireCaller(c *caller, at time.Time) {
 	case over(c.boundUntil):
 		s.unbind(c)
 	case over(c.nextStep()):
-		c.step++
-		s.emit(Relaxed{Call: c.Call, Queue: c.Queue, Step: c.step, Waited: at.Sub(c.entered)})
+		s.relax(c)
 		s.reconsider(c)
 	case over(c.nextOverflow()):
-		to := c.rule.Overflow[c.spread].To
-		c.spread++
-		s.emit(Overflowed{Call: c.Call, Queue: c.Queue, To: to, Waited: at.Sub(c.entered)})
+		s.overflow(c)
 	case over(c.notBefore):
 		c.notBefore = time.Time{}
 	case over(c.end()):
