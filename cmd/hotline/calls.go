@@ -10,7 +10,6 @@ import (
 
 type queueCmd struct {
 	Show queueShowCmd `cmd:"" help:"Show who waits, and how long."`
-	Log  queueLogCmd  `cmd:"" help:"Print the queues' journal in the form of Asterisk's queue_log."`
 }
 
 type queueShowCmd struct {
