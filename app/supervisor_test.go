@@ -94,70 +94,75 @@ func (l *listening) count(key string, d time.Duration) (n int) {
 // The supervisor hears that calls are taken when they are, that the file is read again, that the
 // end has begun, and meanwhile that we live.
 func TestSupervisorHearsAWholeLife(t *testing.T) {
-	for name, socket := range map[string]string{
-		"a path": filepath.Join(t.TempDir(), "notify"), "an abstract name": fmt.Sprintf("@hotline-test-%d", time.Now().UnixNano()),
-	} {
-		t.Run(name, func(t *testing.T) {
-			heard, s := supervisedBy(t, socket, time.Second)
-			dir := t.TempDir()
-			shortClips(t, filepath.Join(dir, "data"))
-			path := filepath.Join(dir, "hotline.yaml")
-			if err := os.WriteFile(path, []byte(text(filepath.Join(dir, "data"))), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			a := startApp(t, Options{File: config(t, filepath.Join(dir, "data")), Path: path, Supervisor: s})
-			if first := <-heard.messages; first["READY"] != "1" || !strings.Contains(first["STATUS"], "takes calls") {
-				t.Fatalf("the first it hears is %v", first)
-			}
-			_, c := dial(t, a)
-			for range 2 {
-				if m := heard.next("WATCHDOG"); m["EXTEND_TIMEOUT_USEC"] != "" {
-					t.Errorf("nobody drains, and it hears %v", m)
-				}
-			}
+	heard, s := supervisedBy(t, filepath.Join(t.TempDir(), "notify"), time.Second)
+	dir := t.TempDir()
+	shortClips(t, filepath.Join(dir, "data"))
+	path := filepath.Join(dir, "hotline.yaml")
+	if err := os.WriteFile(path, []byte(text(filepath.Join(dir, "data"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := startApp(t, Options{File: config(t, filepath.Join(dir, "data")), Path: path, Supervisor: s})
+	if first := <-heard.messages; first["READY"] != "1" || !strings.Contains(first["STATUS"], "takes calls") {
+		t.Fatalf("the first it hears is %v", first)
+	}
+	_, c := dial(t, a)
+	for range 2 {
+		if m := heard.next("WATCHDOG"); m["EXTEND_TIMEOUT_USEC"] != "" {
+			t.Errorf("nobody drains, and it hears %v", m)
+		}
+	}
 
-			before := monotonic(t)
-			if err := a.Reload(); err != nil {
-				t.Fatal(err)
-			}
-			at, err := strconv.ParseInt(heard.next("RELOADING")["MONOTONIC_USEC"], 10, 64)
-			if after := monotonic(t); err != nil || at < before || at > after {
-				t.Errorf("it reloads at %d, %v; between %d and %d it did", at, err, before, after)
-			}
-			heard.next("READY")
-			if err := os.WriteFile(path, []byte("nonsense: 1\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := a.Reload(); err == nil {
-				t.Error("nonsense was loaded")
-			}
-			heard.next("RELOADING")
-			heard.next("READY")
+	before := monotonic(t)
+	if err := a.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	at, err := strconv.ParseInt(heard.next("RELOADING")["MONOTONIC_USEC"], 10, 64)
+	if after := monotonic(t); err != nil || at < before || at > after {
+		t.Errorf("it reloads at %d, %v; between %d and %d it did", at, err, before, after)
+	}
+	heard.next("READY")
+	if err := os.WriteFile(path, []byte("nonsense: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Reload(); err == nil {
+		t.Error("nonsense was loaded")
+	}
+	heard.next("RELOADING")
+	heard.next("READY")
 
-			if err := a.Drain(time.Time{}); err != nil {
-				t.Fatal(err)
-			}
-			if m := heard.next("STOPPING"); m["EXTEND_TIMEOUT_USEC"] == "" {
-				t.Errorf("when calls are to end it hears %v", m)
-			}
-			m := heard.next("EXTEND_TIMEOUT_USEC")
-			if more, _ := strconv.Atoi(m["EXTEND_TIMEOUT_USEC"]); more <= 1_000_000 || m["WATCHDOG"] != "1" || !strings.Contains(m["STATUS"], "draining: 1 here") {
-				t.Errorf("while the last call goes on it hears %v", m)
-			}
-			if err := c.Hangup(timeout(t, 5*time.Second)); err != nil {
-				t.Fatal(err)
-			}
-			<-a.Done()
-			if err := a.Close(); err != nil {
-				t.Error(err)
-			}
-			if m := heard.next("WATCHDOG_USEC"); m["STOPPING"] != "1" {
-				t.Errorf("at the end it hears %v", m)
-			}
-			if n := heard.count("WATCHDOG", 1500*time.Millisecond); n > 0 {
-				t.Errorf("after the end it hears %d times that we live", n)
-			}
-		})
+	if err := a.Drain(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if m := heard.next("STOPPING"); m["EXTEND_TIMEOUT_USEC"] == "" {
+		t.Errorf("when calls are to end it hears %v", m)
+	}
+	m := heard.next("EXTEND_TIMEOUT_USEC")
+	if more, _ := strconv.Atoi(m["EXTEND_TIMEOUT_USEC"]); more <= 1_000_000 || m["WATCHDOG"] != "1" || !strings.Contains(m["STATUS"], "draining: 1 here") {
+		t.Errorf("while the last call goes on it hears %v", m)
+	}
+	if err := c.Hangup(timeout(t, 5*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	<-a.Done()
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	if m := heard.next("WATCHDOG_USEC"); m["STOPPING"] != "1" {
+		t.Errorf("at the end it hears %v", m)
+	}
+	if n := heard.count("WATCHDOG", 1500*time.Millisecond); n > 0 {
+		t.Errorf("after the end it hears %d times that we live", n)
+	}
+}
+
+// A supervisor may listen at a name that is in no folder.
+func TestSupervisorAtAnAbstractName(t *testing.T) {
+	heard, s := supervisedBy(t, fmt.Sprintf("@hotline-test-%d", time.Now().UnixNano()), 0)
+	if err := s.tell("READY=1\nSTATUS=well"); err != nil {
+		t.Fatal(err)
+	}
+	if m := heard.next("READY"); m["STATUS"] != "well" {
+		t.Errorf("it hears %v", m)
 	}
 }
 
