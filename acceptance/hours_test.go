@@ -4,13 +4,62 @@ package acceptance
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
+
+// A line that is closed today, with words of its own, says them and the number for emergencies, and
+// lets go; `simulate` says so before. After a reload the next caller finds it open.
+func TestClosedToday(t *testing.T) {
+	baku := time.FixedZone("Baku", 4*3600)
+	today := time.Now().In(baku)
+	days := make([]string, 2) // the test may see a midnight
+	for i := range days {
+		days[i] = fmt.Sprintf("%s: {hours: closed, clip: own.flood}", today.AddDate(0, 0, i).Format(time.DateOnly))
+	}
+	week := `calendars: {round: {week: {mon-sun: "00:00-24:00"}, dates: {`
+	s := newServer(t, "languages: [en]", week+strings.Join(days, ", ")+"}}}")
+	s.write("hotline.yaml", strings.Replace(s.read("hotline.yaml"), `start: main}]`, `start: main, hours: round}]`, 1))
+	dir := filepath.Join(s.data(), "prompts", "en")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for clip, hz := range map[string]string{"own.flood": "700", "closed.emergency": "900", "open.greeting": "500"} {
+		run(t, "sox", "-n", "-r", "8000", "-c", "1", "-b", "16", filepath.Join(dir, clip+".wav"), "synth", "1", "sine", hz, "vol", "0.3")
+	}
+	if out, code := s.command("", "check"); code != 0 {
+		t.Errorf("check: exit %d: %s", code, out)
+	}
+	story := s.jsonOf("simulate", "--at", time.Now().Format(time.RFC3339), "--from", "+000123456789")
+	if story["open"] != false || story["ends"] != "closed" || !strings.Contains(fmt.Sprint(story["steps"]), "own.flood") {
+		t.Errorf("simulate tells %v", story)
+	}
+	s.start()
+	c := s.dial(s.citizen())
+	s.hears(c, 700)
+	s.hears(c, 900)
+	if err := c.WaitDone(within(t, 20*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.lastRecord(); str(r.Outcome) != "closed" || str(r.EndedBy) != "us" {
+		t.Errorf("the record says %s by %s", str(r.Outcome), str(r.EndedBy))
+	}
+	s.write("hotline.yaml", strings.Replace(s.read("hotline.yaml"), strings.Join(days, ", "), "", 1))
+	if out, code := s.command("", "reload"); code != 0 {
+		t.Fatalf("reload: exit %d: %s", code, out)
+	}
+	c = s.dial(s.citizen())
+	s.hears(c, 500)
+	s.becomes(`hotline_queue_waiting{queue="general"}`, 1)
+	s.hangUp(c)
+}
 
 // The program knows Baku's clock where the system has no zones at all: alone in a root of its own.
 func TestSimulateWithNoZonesOnTheSystem(t *testing.T) {

@@ -52,6 +52,10 @@ func TestKillNine(t *testing.T) {
 			s.start()
 			took := time.Since(began)
 			slowest = max(slowest, took)
+			if state == "waiting" { // a pause outlives the process
+				s.isFloor("after kill -9", map[string]string{"aysel": "paused pause"})
+				s.command("", "operator", "resume", "aysel")
+			}
 			t.Logf("%s lost, up again after %s", k.lost.Round(time.Millisecond), took.Round(time.Millisecond))
 			s.afterRestart(op, k, calls)
 			calls++

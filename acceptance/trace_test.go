@@ -38,7 +38,7 @@ func TestLookInside(t *testing.T) {
 	taken := s.rung(op)
 	s.together(c, taken, 1000)
 	id := s.records()[0].ID
-	s.ladder(id, []string{"INVITE", "call.arrived", "200 OK", "call.answered", "INFO a key", "call.offered", "180", "ACK"}, []string{"BYE", "call.ended"})
+	s.ladder(id, []string{"INVITE", "call.arrived", "200 OK", "call.answered", "INFO a key", "offered to", "180", "ACK"}, []string{"BYE", "call.ended"})
 	for _, change := range []func() error{
 		func() error { return taken.Hold(within(t, 5*time.Second)) }, func() error { return taken.Resume(within(t, 5*time.Second)) },
 	} {
@@ -52,7 +52,7 @@ func TestLookInside(t *testing.T) {
 	own := s.ownCall(op)
 
 	whole := []string{
-		"carrier", operatorName(0), "INVITE", "call.arrived", "INFO a key", "call.offered", "INVITE", "re-INVITE", "sendonly", "re-INVITE",
+		"carrier", operatorName(0), "INVITE", "call.arrived", "INFO a key", "offered to", "INVITE", "re-INVITE", "sendonly", "re-INVITE",
 		"BYE", "200 OK (BYE)", "BYE", "200 OK (BYE)", "call.ended",
 	}
 	s.ladder(id, whole, []string{"sent again"})

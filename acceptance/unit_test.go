@@ -17,7 +17,9 @@ import (
 // are what the kernel says they are.
 func TestACallInsideTheUnit(t *testing.T) {
 	s := newServer(t)
-	u := newUnit(t, s)
+	u := newUnit(t, s, "SupplementaryGroups=adm")
+	u.do("sh", "-c", `echo 994 >/run/secret && chown root:adm /run/secret && chmod 0640 /run/secret &&
+		echo 'numbers: {country: "${FILE:/run/secret}", national: "0", international: "00"}' >>/etc/hotline.yaml`)
 	s.addOperatorAs(u, "aysel")
 	u.up()
 	if state, status := u.property("SubState"), u.property("StatusText"); state != "running" || !strings.HasPrefix(status, "takes calls") {
@@ -53,6 +55,12 @@ func TestACallInsideTheUnit(t *testing.T) {
 			t.Errorf("inside the unit %s is not to be had", series)
 		}
 	}
+	u.do("cp", "/etc/hotline.yaml", "/run/good.yaml")
+	u.do("sh", "-c", "echo nonsense: 1 >>/etc/hotline.yaml")
+	if out, err := u.try("systemctl", "reload", "hotline"); err == nil {
+		t.Errorf("a bad file was read again: %s", out)
+	}
+	u.do("cp", "/run/good.yaml", "/etc/hotline.yaml")
 	if now := u.property("MainPID"); now != main || u.property("ActiveState") != "active" {
 		t.Errorf("after a reload the unit is %s, its process %s was %s", u.property("ActiveState"), now, main)
 	}
@@ -128,7 +136,7 @@ func (u *unit) restricted(pid string) {
 // A server that hangs is ended and started again by systemd.
 func TestTheWatchdogEndsAServerThatHangs(t *testing.T) {
 	s := newServer(t)
-	u := newUnit(t, s, "WatchdogSec=3")
+	u := newUnit(t, s, "WatchdogSec=8")
 	s.addOperatorAs(u, "aysel")
 	u.up()
 	op := s.operatorPhone("aysel")
@@ -158,7 +166,7 @@ func TestTheWatchdogEndsAServerThatHangs(t *testing.T) {
 // has come to its end is no failure that is mended by another start.
 func TestSystemdWaitsForTheLastCall(t *testing.T) {
 	s := newServer(t)
-	u := newUnit(t, s, "TimeoutStopSec=2", "WatchdogSec=3")
+	u := newUnit(t, s, "TimeoutStopSec=2", "WatchdogSec=8")
 	s.addOperatorAs(u, "aysel")
 	for how, end := range map[string][]string{
 		"systemctl stop": {"systemctl", "stop", "--no-block", "hotline"},
@@ -170,7 +178,7 @@ func TestSystemdWaitsForTheLastCall(t *testing.T) {
 			c, taken := s.talk(s.citizen(), s.operatorPhone("aysel"))
 			u.do(end...)
 			calmly(t, 10*time.Second, "systemd knows that it ends", func() bool { return u.property("ActiveState") == "deactivating" })
-			const talk = 15 * time.Second // five times what the unit allows, and what one asking for more brings
+			const talk = 15 * time.Second // more than the unit allows, and than one asking for more brings
 			c.Media().Forget()
 			select {
 			case <-c.Done():

@@ -83,7 +83,7 @@ type App struct {
 
 	autoAnswer atomic.Pointer[map[string]bool]     // by operator: whose phone is asked to answer by itself
 	trunks     atomic.Pointer[map[string][]string] // by line
-	restoring  bool                                // while New loads the registrations
+	returning  atomic.Bool                         // telephones may still find their way back after our start
 	recovery   sync.WaitGroup
 
 	misbehave  map[string]misbehaviour // by number; only in a trial
@@ -257,16 +257,29 @@ func (a *App) loadOperators(ctx context.Context) error {
 	return nil
 }
 
+// phonesReturn is how long after a start telephones that were registered may take to find their way
+// back, and their operators are what they were: those with a connection have to make a new one, which
+// they try within a minute or two. Later they count as new.
+const phonesReturn = 5 * time.Minute
+
 // fresh is whether a telephone counts as having become registered. One that outlived the last
 // process has not, where the floor goes on: its operator is what they were. A floor that begins
 // empty does not know them, and they are ready again.
-func (a *App) fresh(told bool) bool { return told || a.restoring && !a.floor.Restored() }
+func (a *App) fresh(told bool) bool { return told || !a.returning.Load() || !a.floor.Restored() }
+
+// awaitPhones lets telephones return for a while, then tells the floor that these were all.
+func (a *App) awaitPhones() {
+	over := time.AfterFunc(phonesReturn, func() {
+		a.returning.Store(false)
+		a.floor.PhonesTold()
+	})
+	a.steps.closer("returning phones", func() error { over.Stop(); return nil })
+}
 
 // openSignalling builds the SIP side. Registrations that outlived the last process are told
-// meanwhile, and then that these were all.
+// meanwhile.
 func (a *App) openSignalling(context.Context) (err error) {
-	a.restoring = true
-	defer func() { a.restoring = false }()
+	a.returning.Store(true)
 	a.setTrunks(a.file)
 	out, plan := outgoing(a.file, a.o.Now)
 	if err := a.openTraces(); err != nil {
@@ -288,7 +301,7 @@ func (a *App) openSignalling(context.Context) (err error) {
 		Line: a.isNumber, Serve: a.serve, ServePhone: a.line.ServePhone, Registered: a.registered,
 	})
 	if err == nil {
-		a.floor.PhonesTold()
+		a.awaitPhones()
 	}
 	return err
 }

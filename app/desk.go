@@ -23,7 +23,7 @@ import (
 func (a *App) openDesk(context.Context) error {
 	a.desk = desk.New(desk.Options{
 		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
-		Recordings: sounds{a.store, a.recordings()}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
+		Recordings: sounds{a.store, a.recordings()}, QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
 	})
 	for _, l := range []struct {
 		name, address string
@@ -125,7 +125,7 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	}
 	d := desk.New(desk.Options{
 		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
-		Recordings: sounds{s, filepath.Join(f.Data, "recordings")}, Log: log,
+		Recordings: sounds{s, filepath.Join(f.Data, "recordings")}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
 	})
 	return control.InProcess(d.API()), func() { s.Close(); lock.Unlock() }, nil
 }

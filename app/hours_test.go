@@ -192,10 +192,26 @@ func TestHoursByRealCallsAndBySimulate(t *testing.T) {
 		})
 	}
 	all.Wait()
-	rows, err := a.store.Calls(context.Background(), store.Filter{Limit: 100})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var rows []call.Record
+	eventually(t, "the records of those who were let go are closed", func() bool { // a moment after their telephones hear it
+		var err error
+		if rows, err = a.store.Calls(context.Background(), store.Filter{Limit: 100}); err != nil {
+			t.Fatal(err)
+		}
+		open := 0
+		for _, r := range rows {
+			if r.Ended.IsZero() {
+				open++
+			}
+		}
+		waiting := 0
+		for _, c := range cases {
+			if c.waits {
+				waiting++
+			}
+		}
+		return open == waiting
+	})
 	clips, err := prompts.Load(filepath.Join(dir, "prompts"), file.Languages, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)

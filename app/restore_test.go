@@ -103,7 +103,7 @@ func TestAFloorOutlivesItsProcess(t *testing.T) {
 			}
 		})
 	}
-	err := h.store.Book().Walk(context.Background(), time.Time{}, func(d call.Decision) error {
+	_, err := h.store.Book().Walk(context.Background(), 0, func(d call.Decision) error {
 		if d.Call == "cb1" && d.Kind != "callback_asked" {
 			t.Errorf("the journal has of the callback: %s", d.Kind)
 		}
@@ -111,5 +111,24 @@ func TestAFloorOutlivesItsProcess(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A store that takes nothing refuses nothing: the floor decides as before.
+func TestAFloorWithoutItsStore(t *testing.T) {
+	h := openHouse(t, t.TempDir())
+	if err := h.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	orders, err := h.floor.Enter(queue.Ticket{Call: "c1", Queue: "general", Arrived: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := <-orders; o.Kind != queue.Ring || !h.floor.Report("c1", o.Operator, queue.Answered) {
+		t.Errorf("the order is %+v", o)
+	}
+	h.floor.Leave("c1")
+	if err := h.floor.Pause("rena", "lunch"); err != nil {
+		t.Error(err)
 	}
 }

@@ -65,7 +65,7 @@ func (s *Supervisor) every() time.Duration {
 
 // patience asks for time until a few messages more have come. Calls may go on for stop.grace, or for
 // as long as they like, and the supervisor's own patience may end earlier.
-func (s *Supervisor) patience() string { return "\nEXTEND_TIMEOUT_USEC=" + usec(6*s.every()) }
+func (s *Supervisor) patience() string { return "\nEXTEND_TIMEOUT_USEC=" + usec(3*s.every()) }
 
 // tell sends one message. It opens the socket anew each time: a supervisor may have been replaced
 // by its successor meanwhile.

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -30,7 +31,9 @@ type (
 	// CallFilter is what a list of calls may ask for.
 	CallFilter = wire.CallFilter
 	MadeUser   = wire.MadeUser
-	Trace      = wire.Trace
+	// QueueLog is what a queue log may ask for.
+	QueueLog = wire.QueueLog
+	Trace    = wire.Trace
 )
 
 // A Client asks one server.
@@ -56,27 +59,43 @@ func InProcess(h http.Handler) *Client { return &Client{&http.Client{Transport: 
 // handler carries a request into an http.Handler.
 type handler struct{ http.Handler }
 
+// RoundTrip implements http.RoundTripper. The answer is read while it is written: it may be long.
 func (h handler) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}
-	w := &answer{header: http.Header{}, code: http.StatusOK}
-	h.ServeHTTP(w, r)
-	return &http.Response{
-		StatusCode: w.code, Status: http.StatusText(w.code), Header: w.header, Body: io.NopCloser(&w.body), Request: r,
-	}, nil
+	body, write := io.Pipe()
+	w := &answer{header: http.Header{}, body: write, begun: make(chan int, 1)}
+	go func() {
+		err := io.ErrUnexpectedEOF // of a handler that gave up
+		defer func() {
+			if p := recover(); p != nil && p != http.ErrAbortHandler {
+				err = fmt.Errorf("a bug in the API: %v", p)
+			}
+			w.WriteHeader(http.StatusOK)
+			write.CloseWithError(err)
+		}()
+		h.ServeHTTP(w, r)
+		err = nil
+	}()
+	code := <-w.begun
+	return &http.Response{StatusCode: code, Status: http.StatusText(code), Header: w.header, Body: body, Request: r}, nil
 }
 
-// An answer is what a handler wrote.
+// An answer is what a handler writes.
 type answer struct {
 	header http.Header
-	code   int
-	body   bytes.Buffer
+	body   *io.PipeWriter
+	begun  chan int // the status, once
+	once   sync.Once
 }
 
-func (a *answer) Header() http.Header         { return a.header }
-func (a *answer) WriteHeader(code int)        { a.code = code }
-func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+func (a *answer) Header() http.Header  { return a.header }
+func (a *answer) WriteHeader(code int) { a.once.Do(func() { a.begun <- code }) }
+func (a *answer) Write(b []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(b)
+}
 
 // do sends in as JSON and reads the answer into out; either may be nil. A problem's detail
 // becomes the error.
@@ -115,6 +134,9 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 	case *[]byte: // a file
 		*out, err = io.ReadAll(response.Body)
 		return err
+	case io.Writer: // a stream
+		_, err = io.Copy(out, response.Body)
+		return err
 	}
 	return json.NewDecoder(response.Body).Decode(out)
 }
@@ -150,6 +172,15 @@ func (c *Client) Capture(ctx context.Context, id string) (b []byte, err error) {
 // Queues shows who waits.
 func (c *Client) Queues(ctx context.Context) (wire.Queues, error) {
 	return get[wire.Queues](ctx, c, "queues")
+}
+
+// QueueLog writes the floor's journal as Asterisk's queue_log, as it comes.
+func (c *Client) QueueLog(ctx context.Context, w io.Writer, ask wire.QueueLog) error {
+	q := url.Values{"numbers": {strconv.FormatBool(ask.Numbers)}, "follow": {strconv.FormatBool(ask.Follow)}}
+	if !ask.Since.IsZero() {
+		q.Set("since", ask.Since.Format(time.RFC3339Nano))
+	}
+	return c.do(ctx, http.MethodGet, "queue-log?"+q.Encode(), nil, w)
 }
 
 // Trunks shows how the carriers are.

@@ -65,6 +65,9 @@ func TestRulesLoad(t *testing.T) {
 	if err != nil {
 		t.Fatalf("promtool (apt-get install prometheus): %v\n%s", err, out)
 	}
+	if out, err := exec.Command("promtool", "check", "config", "prometheus/prometheus.yml").CombinedOutput(); err != nil {
+		t.Errorf("prometheus.yml: %v\n%s", err, out)
+	}
 }
 
 // Prometheus itself says what each rule makes of series that are made up.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -54,6 +55,12 @@ type Recordings interface {
 	Verify(ctx context.Context) (wire.Verification, error)
 }
 
+// QueueLog writes the floor's journal as Asterisk's queue_log, until it has ended or, where it goes
+// on with what happens, the context has.
+type QueueLog interface {
+	QueueLog(ctx context.Context, w io.Writer, ask wire.QueueLog) error
+}
+
 // Server is the running server as a whole.
 type Server interface {
 	Reload() error
@@ -76,6 +83,7 @@ type Options struct {
 	Floor      Floor
 	Users      Users
 	Recordings Recordings
+	QueueLog   QueueLog
 	Server     Server
 	Version    any // shown as it is
 	Log        *zap.Logger
@@ -113,6 +121,7 @@ func New(o Options) *Desk {
 	} {
 		d.api.HandleFunc(pattern, d.answer(h))
 	}
+	d.api.HandleFunc("GET /api/v1/queue-log", d.queueLog)
 	d.api.HandleFunc("/api/v1/", d.answer(func(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("%w: %s %s is no route of this API", ErrNotFound, r.Method, r.URL.Path)
 	}))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -385,5 +386,62 @@ func TestMetricsAreServed(t *testing.T) {
 	r.MustRegister(c)
 	if res, body := ask(t, Metrics(r), "GET", "/metrics", ""); res.StatusCode != 200 || !strings.Contains(body, "hotline_things_total 0") {
 		t.Errorf("%s %s", res.Status, body)
+	}
+}
+
+// queueLogs is a queue log of given lines, with or without an error at its end.
+type queueLogs struct {
+	lines []string
+	err   error
+	ask   wire.QueueLog
+}
+
+func (q *queueLogs) QueueLog(_ context.Context, w io.Writer, ask wire.QueueLog) error {
+	q.ask = ask
+	for _, line := range q.lines {
+		if _, err := io.WriteString(w, line); err != nil {
+			return err
+		}
+	}
+	return q.err
+}
+
+// The queue log is a stream: what fails before it is a problem, what fails within it cuts it off, so
+// that nobody takes half of it for the whole.
+func TestQueueLogIsAStream(t *testing.T) {
+	q := &queueLogs{lines: []string{"1|a\n", "2|b\n"}}
+	server := httptest.NewServer(New(Options{QueueLog: q, Log: zap.NewNop()}).API())
+	defer server.Close()
+	get := func(query string) (int, string, error) {
+		r, err := http.Get(server.URL + "/api/v1/queue-log" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		b, err := io.ReadAll(r.Body)
+		return r.StatusCode, string(b), err
+	}
+	if code, body, err := get("?since=2026-11-25T09:00:00Z&numbers=true"); code != 200 || body != "1|a\n2|b\n" || err != nil {
+		t.Errorf("got %d %q, %v", code, body, err)
+	}
+	if !q.ask.Numbers || q.ask.Follow || q.ask.Since.Hour() != 9 {
+		t.Errorf("asked for %+v", q.ask)
+	}
+	for query, want := range map[string]int{"?since=yesterday": 422, "?follow=perhaps": 422, "?follow=true": 503} {
+		if code, _, _ := get(query); code != want {
+			t.Errorf("%s: %d, want %d", query, code, want)
+		}
+	}
+	q.err = errors.New("the database is gone")
+	if _, body, err := get(""); err == nil {
+		t.Errorf("half a log was taken for the whole: %q", body)
+	}
+	q.lines = nil
+	if code, _, err := get(""); code != 500 || err != nil {
+		t.Errorf("a log that fails at once: %d, %v", code, err)
+	}
+	q.err = nil
+	if code, body, err := get(""); code != 200 || body != "" || err != nil {
+		t.Errorf("an empty log: %d %q, %v", code, body, err)
 	}
 }

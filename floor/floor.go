@@ -106,6 +106,7 @@ func New(o Options) *Floor {
 	}
 	f.timer.Stop() // until the state asks for a wake
 	f.metrics = newMetrics(f, o.Languages)
+	f.metrics.panics = panics(o.Metrics)
 	f.metrics.ensure(o.Rules)
 	f.begin(o)
 	o.Metrics.MustRegister(f.metrics)
@@ -170,6 +171,7 @@ func (f *Floor) guard(do func()) {
 		if p := recover(); p != nil {
 			f.log.Error("a bug in the queue: one event was not, or only partly, done",
 				zap.Any("panic", p), zap.Stack("stack"))
+			f.metrics.panics.Inc()
 			// The wake of this step may be lost with it: look again soon.
 			f.timer.Reset(time.Second)
 			f.untilCheckpoint = 0 // the event is not in the book

@@ -317,6 +317,9 @@ func TestABugEndsNeitherTheFloorNorItsCalls(t *testing.T) {
 		if n := s.logs.FilterMessageSnippet("bug").Len(); n != 1 {
 			t.Errorf("the panic was told %d times", n)
 		}
+		if n := testutil.ToFloat64(panics(s.registry)); n != 1 {
+			t.Errorf("the panic was counted %v times", n)
+		}
 		s.want(s.enter("c1"), queue.Ring, "bob")
 	}, "ann", "bob")
 }

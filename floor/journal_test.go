@@ -349,3 +349,60 @@ func TestWhatIsInTheBook(t *testing.T) {
 		}
 	})
 }
+
+// What a restart takes, and a checkpoint: a thousand operators, a thousand callers, and as many events.
+func BenchmarkCheckpoint(b *testing.B) {
+	f, _ := crowded(b)
+	for b.Loop() {
+		f.checkpoint(time.Now())
+	}
+}
+
+func BenchmarkRestore(b *testing.B) {
+	f, kept := crowded(b)
+	kept.rows = nil
+	f.checkpoint(time.Now())
+	for n := range checkpointEvery {
+		f.step(queue.Paused{Operator: fmt.Sprintf("op%04d", n), Reason: "lunch"})
+	}
+	for b.Loop() {
+		if _, ok := f.restore(kept.rows, time.Now()); !ok {
+			b.Fatal("it cannot be restored")
+		}
+	}
+}
+
+// BenchmarkDecided is a step with its row, beside queue's benchmark of the step alone.
+func BenchmarkDecided(b *testing.B) {
+	f, kept := crowded(b)
+	n := 0
+	for b.Loop() {
+		f.step(queue.Left{Call: call.ID(fmt.Sprintf("c%04d", n%1000))})
+		f.step(queue.Entered{Ticket: queue.Ticket{Call: call.ID(fmt.Sprintf("c%04d", n%1000)), Queue: "general", Language: "az", Arrived: time.Now()}})
+		n++
+		kept.rows = kept.rows[:0]
+	}
+}
+
+// crowded is a floor, without its goroutine, on which nobody is free.
+func crowded(b *testing.B) (*Floor, *book) {
+	kept := &book{}
+	f := New(Options{
+		Rules: []queue.Rules{callbacks}, Journal: &journal{}, Book: kept, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+	})
+	f.Close()
+	f.journal = nobodyReads{}
+	var list []queue.Operator
+	for n := range 1000 {
+		list = append(list, queue.Operator{Name: fmt.Sprintf("op%04d", n), Languages: []call.Language{"az", "ru"}, Queues: []string{"general"}})
+	}
+	f.step(queue.OperatorsSet{Operators: list})
+	for n := range 1000 {
+		f.step(queue.Entered{Ticket: queue.Ticket{Call: call.ID(fmt.Sprintf("c%04d", n)), Queue: "general", Language: "az", Arrived: time.Now()}})
+	}
+	return f, kept
+}
+
+type nobodyReads struct{}
+
+func (nobodyReads) Event(call.Event) {}

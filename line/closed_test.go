@@ -105,6 +105,27 @@ func TestTheArrivalDecides(t *testing.T) {
 	})
 }
 
+// Who comes after the end, while all who may wait still do, hears that it is closed: trying again
+// would not help.
+func TestClosedComesBeforeBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		h := newHall(t, func(o *Options) {
+			o.Settings.Waiting = 1
+			o.Settings.Lines[0].Hours = &hours{opens: began, closes: began.Add(time.Minute), closed: call.Closure{Why: call.AfterHours}}
+		})
+		first, firstDone := h.caller()
+		time.Sleep(time.Minute)
+		late, lateDone := h.caller()
+		<-lateDone
+		if got := heard(late); !h.line.Full() || len(got) == 0 || got[0] != "closed.intro/az" {
+			t.Errorf("heard %v", got)
+		}
+		first.End(call.CauseHangup)
+		<-firstDone
+	})
+}
+
 // On a day of mourning who waits or is held hears silence, and the words as ever.
 func TestNoMusicOnADayOfMourning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

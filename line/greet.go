@@ -15,11 +15,11 @@ import (
 // the caller has left.
 func (l *Line) greet(v *visit) bool {
 	langs := v.settings.Languages
-	if v.full {
-		return l.busy(v)
-	}
 	if h := v.line.Hours; h != nil && !h.Open(v.came) {
 		return l.closed(v, h.Reason(v.came))
+	}
+	if v.full {
+		return l.busy(v)
 	}
 	lang, chosen := ivr.ChooseLanguage(v.ctx, v.leg.Audio(), l.o.Prompts, langs)
 	if v.ctx.Err() != nil {

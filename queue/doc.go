@@ -25,4 +25,7 @@
 // An operator becomes ready by the phone's becoming registered, where at least one of the
 // operator's queues says ready_on_register, or by saying so (Resumed). Until then a registered
 // operator is offline, too. A pause outlives a lost registration: only Resumed ends it.
+//
+// A State can be saved and loaded, and events and commands can be written down and read back: Load
+// and the events since the Save lead to a State that decides as the first would have.
 package queue

@@ -100,6 +100,10 @@ func (s *Store) Events(ctx context.Context, id call.ID) ([]call.Event, error) {
 	if err := s.fresh(ctx); err != nil {
 		return nil, fmt.Errorf("events of %s: %w", id, err)
 	}
+	return s.events(ctx, id)
+}
+
+func (s *Store) events(ctx context.Context, id call.ID) ([]call.Event, error) {
 	return query(ctx, s.reader, scanEvent, `SELECT call, at, name, data FROM events WHERE call = ? ORDER BY seq`, string(id))
 }
 

@@ -14,6 +14,10 @@
 // has is passed over. On top of that every row can stand being written twice: calls by their
 // id, events by their number.
 //
+// The floor's journal (floor_journal) takes the same way: every event of the queues with what was
+// decided on it, and checkpoints of the whole floor, of which the last two stay. Rows older than 90
+// days are removed by the committer, a few hundred at a time, but none that a restart needs.
+//
 // Users are written to SQL directly, in the foreground: they come from a person at a command,
 // and their secrets have no business in the spool. SIP secrets are not kept at all; what is
 // kept are their HA1 values (RFC 7616 §3.4.2), sealed with a key that lives outside the database.

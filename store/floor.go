@@ -53,39 +53,61 @@ func (b Book) Past(ctx context.Context) ([]call.Decision, error) {
 // olderCheckpoint is the number of the last checkpoint but one, or of the only one.
 const olderCheckpoint = `SELECT min(seq) FROM (SELECT seq FROM floor_journal WHERE kind = 'checkpoint' ORDER BY seq DESC LIMIT 2)`
 
-// Walk tells every decision since a time (zero: all there are), in the order of the journal, until
-// tell returns an error, which it returns. Checkpoints are not among them.
-func (b Book) Walk(ctx context.Context, since time.Time, tell func(call.Decision) error) error {
-	if err := b.s.fresh(ctx); err != nil {
-		return fmt.Errorf("read the floor's journal: %w", err)
+// Before is the number of the last decision before a time (zero: 0), from which Walk goes on.
+func (b Book) Before(ctx context.Context, at time.Time) (seq uint64, err error) {
+	if at.IsZero() {
+		return 0, nil
 	}
-	last := int64(0)
-	if !since.IsZero() {
-		// The clock may have been set back: the first that is late enough decides.
-		err := b.s.reader.QueryRowContext(ctx, `SELECT coalesce(min(seq), 0) - 1 FROM floor_journal WHERE at >= ?`, since.UnixNano()).Scan(&last)
-		if err != nil {
-			return fmt.Errorf("read the floor's journal: %w", err)
-		}
-		if last < 0 {
-			return nil
-		}
+	if err := b.s.fresh(ctx); err != nil {
+		return 0, fmt.Errorf("read the floor's journal: %w", err)
+	}
+	// The clock may have been set back: the first that is late enough decides.
+	err = b.s.reader.QueryRowContext(ctx, `SELECT coalesce((SELECT min(seq) FROM floor_journal WHERE at >= ?) - 1,
+		(SELECT max(seq) FROM floor_journal), 0)`, at.UnixNano()).Scan(&seq)
+	if err != nil {
+		return 0, fmt.Errorf("read the floor's journal: %w", err)
+	}
+	return seq, nil
+}
+
+// Walk tells every decision after a number, in the order of the journal, until tell returns an
+// error, which it returns. It gives the number of the last one that was told. Checkpoints are not
+// among them.
+func (b Book) Walk(ctx context.Context, after uint64, tell func(call.Decision) error) (last uint64, err error) {
+	if err := b.s.fresh(ctx); err != nil {
+		return after, fmt.Errorf("read the floor's journal: %w", err)
 	}
 	for {
 		rows, err := query(ctx, b.s.reader, scanDecision, `SELECT seq, at, call, kind, event, commands FROM floor_journal
-			WHERE seq > ? AND kind NOT IN ('checkpoint', 'unreadable') ORDER BY seq LIMIT ?`, last, walkRows)
+			WHERE seq > ? AND kind NOT IN ('checkpoint', 'unreadable') ORDER BY seq LIMIT ?`, int64(after), walkRows)
 		if err != nil {
-			return fmt.Errorf("read the floor's journal: %w", err)
+			return after, fmt.Errorf("read the floor's journal: %w", err)
 		}
 		for _, d := range rows {
 			if err := tell(d); err != nil {
-				return err
+				return after, err
 			}
-			last = int64(d.Seq)
+			after = d.Seq
 		}
 		if len(rows) < walkRows {
-			return nil
+			return after, nil
 		}
 	}
+}
+
+// Record is a call's record as it is committed: Walk has waited for what was written before it, and
+// a look at each of many calls must not make the committer sync each time. False: there is none.
+func (b Book) Record(ctx context.Context, id call.ID) (call.Record, bool, error) {
+	got, err := b.s.calls(ctx, `SELECT `+columns+` FROM calls WHERE id = ?`, string(id))
+	if err != nil || len(got) == 0 {
+		return call.Record{}, false, err
+	}
+	return got[0], true, nil
+}
+
+// Events are those of a call, as they are committed.
+func (b Book) Events(ctx context.Context, id call.ID) ([]call.Event, error) {
+	return b.s.events(ctx, id)
 }
 
 func scanDecision(rows *sql.Rows) (d call.Decision, err error) {

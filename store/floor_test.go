@@ -41,7 +41,14 @@ func numbers(t *testing.T, rows []call.Decision) (ns []int) {
 
 func (s *Store) walked(t *testing.T, since time.Time) (rows []call.Decision) {
 	t.Helper()
-	must(t, s.Book().Walk(context.Background(), since, func(d call.Decision) error { rows = append(rows, d); return nil }))
+	ctx := context.Background()
+	before, err := s.Book().Before(ctx, since)
+	must(t, err)
+	last, err := s.Book().Walk(ctx, before, func(d call.Decision) error { rows = append(rows, d); return nil })
+	must(t, err)
+	if n := len(rows); n > 0 && last != rows[n-1].Seq {
+		t.Errorf("the last is %d, want %d", last, rows[n-1].Seq)
+	}
 	return rows
 }
 
@@ -91,7 +98,7 @@ func TestTheFloorsJournalComesBack(t *testing.T) {
 
 	enough := errors.New("enough")
 	n := 0
-	err := openIn(t, t.TempDir()).Book().Walk(ctx, time.Time{}, func(call.Decision) error { n++; return nil })
+	_, err := openIn(t, t.TempDir()).Book().Walk(ctx, 0, func(call.Decision) error { n++; return nil })
 	if err != nil || n != 0 {
 		t.Errorf("an empty journal: %d rows, %v", n, err)
 	}
@@ -99,7 +106,7 @@ func TestTheFloorsJournalComesBack(t *testing.T) {
 	for n := range 3 * walkRows {
 		s2.Book().Append(decided(n, "left", at(n)))
 	}
-	err = s2.Book().Walk(ctx, time.Time{}, func(call.Decision) error {
+	_, err = s2.Book().Walk(ctx, 0, func(call.Decision) error {
 		if n++; n == walkRows+1 {
 			return enough
 		}

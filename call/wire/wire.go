@@ -57,6 +57,13 @@ type CallFilter struct {
 	All   bool // operators' own calls and consults too
 }
 
+// A QueueLog is what GET queue-log may ask for.
+type QueueLog struct {
+	Since   time.Time // lines from then on; zero: from the first
+	Numbers bool      // callers' numbers too
+	Follow  bool      // go on with what happens
+}
+
 // A Notice is the proof that the caller was told of the recording.
 type Notice struct {
 	Key       string          `json:"key"`

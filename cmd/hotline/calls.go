@@ -10,6 +10,7 @@ import (
 
 type queueCmd struct {
 	Show queueShowCmd `cmd:"" help:"Show who waits, and how long."`
+	Log  queueLogCmd  `cmd:"" help:"Print the queues' journal in the form of Asterisk's queue_log."`
 }
 
 type queueShowCmd struct {

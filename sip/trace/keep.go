@@ -49,6 +49,7 @@ type Keeper struct {
 	o       Options
 	dir     string // Options.Dir, empty where nothing is written
 	dropped prometheus.Counter
+	panics  prometheus.Counter
 
 	mu     sync.Mutex // guards what follows; never held while anybody waits
 	calls  map[call.ID]*kept
@@ -79,12 +80,23 @@ func New(o Options) (*Keeper, error) {
 			Name: "hotline_sip_traces_dropped_total",
 			Help: "SIP messages that were not kept for looking inside: no room in memory, or the disk did not take them.",
 		}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_panics_recovered_total",
+			Help: "Panics caught at a door: each one is our fault and ended at most one call.",
+		}),
 	}
 	if o.Keep <= 0 {
 		k.dir = ""
 	}
 	if err := o.Metrics.Register(k.dropped); err != nil {
 		return nil, fmt.Errorf("register trace series: %w", err)
+	}
+	// The counter of panics is one for the whole program.
+	var already prometheus.AlreadyRegisteredError
+	if err := o.Metrics.Register(k.panics); errors.As(err, &already) {
+		if shared, ok := already.ExistingCollector.(prometheus.Counter); ok {
+			k.panics = shared
+		}
 	}
 	go k.run()
 	return k, nil
@@ -269,6 +281,7 @@ func (k *Keeper) tidy(now time.Time) {
 
 func (k *Keeper) recovered() {
 	if p := recover(); p != nil {
+		k.panics.Inc()
 		k.o.Log.Error("panic recovered", zap.String("door", "trace"), zap.ByteString("stack", debug.Stack()))
 	}
 }

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -64,8 +65,18 @@ func Draw(s Story) string {
 		d.heads(s.Messages)
 	}
 	began := rows[0].at
+	t := teller{since: map[string]time.Time{}}
 	for _, r := range rows {
-		d.row(r, r.at.Sub(began))
+		if r.event == nil {
+			d.row(r, r.at.Sub(began))
+			continue
+		}
+		if text, silent := t.tell(*r.event); !silent {
+			d.event(cmp.Or(text, asWritten(*r.event)), r.at.Sub(began))
+		}
+	}
+	if text := t.account(); text != "" {
+		d.event(text, -1)
 	}
 	return d.out.String()
 }
@@ -181,21 +192,50 @@ func (d *drawing) heads(ms []Message) {
 	d.say(c)
 }
 
-// row writes one line: what was, how long after the first.
-func (d *drawing) row(r *row, after time.Duration) {
-	c := newCanvas()
-	c.put(0, fmt.Sprintf("%8.3f", after.Seconds()))
-	if r.event != nil {
-		text := r.event.Name
-		for _, k := range slices.Sorted(maps.Keys(r.event.Data)) {
-			if v := r.event.Data[k]; v != "" {
-				text += " " + k + "=" + v
+// event writes what the house did or decided, over as many lines as it needs; a time below 0 is
+// not written.
+func (d *drawing) event(text string, after time.Duration) {
+	text = oneLine(text)
+	for first := true; text != ""; first = false {
+		line := text
+		if room := width - firstLine - 1; utf8.RuneCountInString(text) > room {
+			r := []rune(text)
+			if cut := strings.LastIndexByte(string(r[:room+1]), ' '); cut > 0 {
+				line = text[:cut]
+			} else {
+				line = string(r[:room])
 			}
 		}
-		c.put(firstLine-1, d.dot+" "+d.fit(oneLine(text), width-firstLine-1))
+		text = strings.TrimSpace(text[len(line):])
+		c := newCanvas()
+		if first {
+			if after >= 0 {
+				c.put(0, clock(after))
+			}
+			c.put(firstLine-1, d.dot)
+		}
+		c.put(firstLine+1, d.fit(line, width))
 		d.say(c)
-		return
 	}
+}
+
+// asWritten is an event as it is in the journal.
+func asWritten(e call.Event) string {
+	text := e.Name
+	for _, k := range slices.Sorted(maps.Keys(e.Data)) {
+		if v := e.Data[k]; v != "" {
+			text += " " + k + "=" + v
+		}
+	}
+	return text
+}
+
+func clock(after time.Duration) string { return fmt.Sprintf("%8.3f", after.Seconds()) }
+
+// row writes one message: what was, how long after the first.
+func (d *drawing) row(r *row, after time.Duration) {
+	c := newCanvas()
+	c.put(0, clock(after))
 	for _, x := range d.at {
 		c.put(x, d.line)
 	}

@@ -63,7 +63,7 @@ func script() Story {
 		Events: []call.Event{
 			event(ms(1), "call.arrived", map[string]string{"line": "919", "trunk": "carrier"}),
 			event(ms(502)+400*time.Microsecond, "call.answered", map[string]string{"by": "menu"}),
-			event(ms(5000), "call.offered", map[string]string{"operator": "aysel", "queue": "general"}),
+			event(ms(5000), "call.offered", map[string]string{"operator": "aysel", "queue": "general", "by": "longest-idle", "idle_ms": "61000", "free": "2"}),
 			event(ms(9000), "call.ended", map[string]string{"outcome": "completed", "ended_by": "operator"}),
 		},
 		Messages: []Message{
@@ -450,5 +450,26 @@ func BenchmarkMessage(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		m.Call = ids[i%len(ids)]
 		k.Message(m)
+	}
+}
+
+// A panic while writing is told, counted where all are, and ends nothing.
+func TestAPanicIsCounted(t *testing.T) {
+	r := prometheus.NewRegistry()
+	all := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "hotline_panics_recovered_total", Help: "Panics caught at a door: each one is our fault and ended at most one call.",
+	})
+	r.MustRegister(all)
+	k, err := New(Options{Memory: 1 << 20, Log: zap.NewNop(), Zone: time.UTC, Metrics: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	func() {
+		defer k.recovered()
+		panic("planted")
+	}()
+	if n := testutil.ToFloat64(all); n != 1 {
+		t.Errorf("the panic was counted %v times", n)
 	}
 }
