@@ -95,6 +95,7 @@ type told struct {
 	at   time.Time
 	ev   Event
 	cmds []Command
+	back time.Duration // no step, but everything was set back by so much
 }
 
 // moves lists where an operator may go from each state.
@@ -130,11 +131,13 @@ func (w *witness) object(format string, args ...any) {
 	}
 }
 
-// step lets d go by and the event happen, and judges the answer. A d below 0 is a clock that was set
-// back: for the State no time goes by.
-func (w *witness) step(ev Event, d time.Duration) []Command {
-	at := w.now.Add(d)
-	if d > 0 {
+// step lets d go by and the event happen, and judges the answer.
+func (w *witness) step(ev Event, d time.Duration) []Command { return w.stepAt(ev, w.now.Add(d)) }
+
+// stepAt is step at a time. One that was before is a clock that was set back: for the State no time
+// goes by.
+func (w *witness) stepAt(ev Event, at time.Time) []Command {
+	if at.After(w.now) {
 		w.now = at
 	}
 	w.stepped++
@@ -143,7 +146,7 @@ func (w *witness) step(ev Event, d time.Duration) []Command {
 	w.account(ev)
 	w.sweep()
 	cmds := w.s.Step(ev, at)
-	w.log = append(w.log, told{at, ev, cmds})
+	w.log = append(w.log, told{at: at, ev: ev, cmds: cmds})
 	w.judge(cmds)
 	if fault := w.ledger.fold(ev, cmds, w.now); fault != "" {
 		w.object("%s", fault)
