@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 1000, "how many random days are lived through")
+	seeds = flag.Int("seeds", 200, "how many random days are lived through")
 	seed  = flag.Uint64("seed", 1, "the first of them")
 )
 

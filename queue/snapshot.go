@@ -66,7 +66,7 @@ func (s *State) Snapshot(now time.Time) Snapshot {
 }
 
 func (s *State) viewQueue(r *ruled, now time.Time) QueueView {
-	q := QueueView{Name: r.Name, Calls: []CallView{}}
+	q := QueueView{Name: r.Name, Calls: make([]CallView, 0, len(r.line))}
 	for i, c := range r.line {
 		if c.live() {
 			q.Waiting++

@@ -26,6 +26,7 @@ if [ "${states[0]}" = ok ]; then
   suite lint scripts/lint.sh
   suite build make -s build
   suite unit acceptance/netns.sh scripts/unit.sh
+  suite simulation scripts/simulation.sh
   suite acceptance scripts/acceptance.sh
   [ -z "${HOTLINE_NIGHTLY:-}" ] || suite fuzz acceptance/netns.sh scripts/fuzz.sh 2m
 fi
