@@ -120,8 +120,10 @@ func (s *server) killIn(state string, op *phone.Phone, after time.Duration) kill
 	}
 	time.Sleep(after)
 	s.kill()
-	packets := c.Media().Packets()
-	heard := packets[len(packets)-1].At.Sub(packets[0].At)
+	heard := time.Duration(0)
+	if packets := c.Media().Packets(); len(packets) > 0 { // a kill within the first milliseconds leaves nothing to hear
+		heard = packets[len(packets)-1].At.Sub(packets[0].At)
+	}
 	file := s.newestSound()
 	info, err := os.Stat(file)
 	if err != nil {
