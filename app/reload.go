@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/configs"
-	"hotline/queue"
 )
 
 // Reload reads the configuration file again. A bad file changes nothing and is told; a good
@@ -39,7 +38,7 @@ func (a *App) Reload() error {
 	a.grace = next.Stop.Grace.D()
 	a.mu.Unlock()
 	a.line.Configure(s)
-	a.floor.SetRules(rules(next), queue.House{})
+	a.floor.SetRules(rules(next), houseRules(next))
 	a.setTrunks(next)
 	a.sip.SetOutgoing(outgoing(next, a.o.Now))
 	a.sip.SetCarriers(carriers(next))

@@ -92,11 +92,31 @@ func rules(f *configs.File) []queue.Rules {
 	rs := make([]queue.Rules, len(f.Queues))
 	for i, q := range f.Queues {
 		rs[i] = queue.Rules{
-			Name: q.Name, Target: q.Target.D(), Offer: q.Offer.D(), WrapUp: q.WrapUp.D(),
-			ReadyOnRegister: q.Operators.ReadyOnRegister,
+			Name: q.Name, Target: q.Target.D(), Short: q.Short.D(), Offer: q.Offer.D(), WrapUp: q.WrapUp.D(),
+			ReadyOnRegister: q.Operators.ReadyOnRegister, PauseAfter: q.Operators.PauseAfter,
+			Strategy: queue.Strategy(q.Strategy), AtOnce: q.AtOnce, HeadStart: q.HeadStart.D(), LastOperator: q.Last.D(),
+			Limit: q.Limit, Longest: q.Longest.D(),
+			Callback: queue.Callback{Tries: q.Callback.Tries, Pause: q.Callback.Pause.D()},
+		}
+		for _, step := range q.Steps {
+			s := queue.Step{After: step.After.D(), Language: step.Language}
+			step.Levels(func(skill string, level int) { s.Skills = append(s.Skills, queue.Skill{Name: skill, Level: level}) })
+			rs[i].Steps = append(rs[i].Steps, s)
+		}
+		for _, o := range q.Overflow {
+			rs[i].Overflow = append(rs[i].Overflow, queue.Overflow{After: o.After.D(), To: o.To})
 		}
 	}
 	return rs
+}
+
+// houseRules are those of all queues.
+func houseRules(f *configs.File) queue.House {
+	h := queue.House{Refuse: f.Operators.CoverBreach == configs.BreachRefuse}
+	for _, l := range f.Operators.Covers() {
+		h.Cover = append(h.Cover, queue.Cover{Language: l, Operators: f.Operators.Cover[l]})
+	}
+	return h
 }
 
 // queueHours are the hours of each queue: those of the lines that lead there, or of all lines where

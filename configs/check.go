@@ -44,6 +44,7 @@ func (f *File) check(d *decoder) {
 	c.media()
 	c.web()
 	c.queues()
+	c.house()
 	c.menus()
 	c.calendars()
 	c.lines()
@@ -256,20 +257,6 @@ func cutPort(s string) (host, port string, ok bool) {
 		return "", "", false
 	}
 	return inner, port, true
-}
-
-func (c *checker) queues() {
-	names := make(map[string]int)
-	for i, q := range c.file.Queues {
-		path := at("queues", i)
-		c.named(path, q.Name, "queue", names, i)
-		if q.Target <= 0 {
-			c.say(path+".target", "write more than 0s, such as 20s", "a service level of no time is never met")
-		}
-		if q.Offer <= 0 {
-			c.say(path+".offer", "write more than 0s, such as 15s", "no telephone is answered in no time")
-		}
-	}
 }
 
 func (c *checker) menus() {

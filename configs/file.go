@@ -28,6 +28,8 @@ type File struct {
 	Calendars map[string]Calendar `yaml:"calendars"`
 	Menus     map[string]Menu     `yaml:"menus"`
 	Queues    []Queue             `yaml:"queues"`
+	Operators House               `yaml:"operators"`
+	Topics    map[string]Topic    `yaml:"topics"`
 	Directory []Entry             `yaml:"directory"`
 	Transfer  Transfer            `yaml:"transfer"`
 	Numbers   Numbers             `yaml:"numbers"`
@@ -169,18 +171,6 @@ type Menu struct {
 	Queue string `yaml:"queue"`
 }
 
-// A Queue is where callers wait.
-type Queue struct {
-	Name      string    `yaml:"name"`
-	Target    Duration  `yaml:"target"`  // service level threshold
-	Offer     Duration  `yaml:"offer"`   // how long one operator is rung
-	WrapUp    Duration  `yaml:"wrap_up"` // after each call; 0 for none
-	Operators Operators `yaml:"operators"`
-
-	// AutoAnswer asks operators' telephones to answer by themselves.
-	AutoAnswer bool `yaml:"auto_answer"`
-}
-
 // An Entry of the directory is somebody a call can be put through to.
 type Entry struct {
 	Name      string          `yaml:"name"`
@@ -217,12 +207,6 @@ type Outgoing struct {
 type Trace struct {
 	Keep     Duration `yaml:"keep"`      // 0: nothing on disk
 	MemoryMB int      `yaml:"memory_mb"` // of running and just ended calls; 0: nothing
-}
-
-// Operators is how a queue treats those who serve it.
-type Operators struct {
-	// ReadyOnRegister: a telephone that becomes registered makes its operator ready.
-	ReadyOnRegister bool `yaml:"ready_on_register"`
 }
 
 // Prompts is what is played besides what must be.
@@ -295,6 +279,8 @@ func Default() *File {
 		Calendars: map[string]Calendar{},
 		Menus:     map[string]Menu{},
 		Queues:    []Queue{},
+		Operators: defaultHouse(),
+		Topics:    map[string]Topic{},
 		Directory: []Entry{},
 		Transfer:  Transfer{Ring: Duration(20 * time.Second)},
 		Numbers:   Numbers{Country: "994", National: "0", International: "00"},
@@ -322,13 +308,6 @@ func (e *Entry) defaults() { e.Languages, e.Hours = []call.Language{}, Always }
 
 func (c *Calendar) defaults() {
 	c.Holidays, c.Week, c.Movable, c.Dates = HolidaysNone, Week{}, map[Year]Movable{}, map[Date]Day{}
-}
-
-func (q *Queue) defaults() {
-	q.Target = Duration(20 * time.Second)
-	q.Offer = Duration(15 * time.Second)
-	q.WrapUp = Duration(60 * time.Second)
-	q.Operators.ReadyOnRegister = true
 }
 
 // Zone is the time zone of opening hours, folders and reports.

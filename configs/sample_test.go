@@ -61,7 +61,8 @@ func walkKeys(typ reflect.Type, path string, out *[]string) {
 		case reflect.Struct:
 			walkKeys(ft, here, out)
 		case reflect.Slice:
-			if ft.Elem().Kind() == reflect.Struct && here != "sip.trunks.listen" && here != "sip.phones.listen" && ft.Elem() != reflect.TypeFor[Target]() {
+			if ft.Elem().Kind() == reflect.Struct && here != "sip.trunks.listen" && here != "sip.phones.listen" && ft.Elem() != reflect.TypeFor[Target]() &&
+				ft.Elem() != reflect.TypeFor[Step]() && ft.Elem() != reflect.TypeFor[Overflow]() { // which the sample's remarks show
 				walkKeys(ft.Elem(), here+"[0]", out)
 			}
 		case reflect.Map:
@@ -74,13 +75,13 @@ func walkKeys(typ reflect.Type, path string, out *[]string) {
 
 // exampleKeys are the keys that the sample's maps show, the fullest of each.
 var exampleKeys = map[string]string{
-	"calendars": "office", "calendars.office.movable": "2026", "calendars.office.dates": "2026-12-12", "menus": "main",
+	"calendars": "office", "calendars.office.movable": "2026", "calendars.office.dates": "2026-12-12", "menus": "main", "topics": "1",
 }
 
 // exampleFile does what the sample says: take out the brackets and the signs #.
 func exampleFile(t *testing.T) *File {
 	t.Helper()
-	text := regexp.MustCompile(`(?m)^( *(?:carriers|lines|calendars|menus|queues|directory):) (?:\[\]|\{\})$`).ReplaceAll(Sample(), []byte("$1"))
+	text := regexp.MustCompile(`(?m)^( *(?:carriers|lines|calendars|menus|queues|topics|directory):) (?:\[\]|\{\})$`).ReplaceAll(Sample(), []byte("$1"))
 	text = regexp.MustCompile(`(?m)^( *)#(  .*)$`).ReplaceAll(text, []byte("$1$2"))
 	got, err := Parse(DefaultPath, text)
 	if err != nil {
@@ -104,7 +105,7 @@ func TestExamplesOfTheSampleServe(t *testing.T) {
 	var q Queue
 	q.defaults()
 	q.Name = "general"
-	if got.Queues[0] != q {
+	if !reflect.DeepEqual(got.Queues[0], q) {
 		t.Errorf("queue: got %+v, want %+v", got.Queues[0], q)
 	}
 	var e Entry

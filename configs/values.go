@@ -283,6 +283,16 @@ func (f *Format) parse(text string) error { return choose(f, text, FormatPCM16, 
 
 func (h *Holidays) parse(text string) error { return choose(h, text, HolidaysNone, HolidaysAZ) }
 
+func (s *Strategy) parse(text string) error {
+	return choose(s, text, LongestIdle, LeastTalk, RoundRobin, RingSeveral, ByLevel)
+}
+
+func (w *Way) parse(text string) error {
+	return choose(w, text, WayEnd, WayCallback, WayWait, WayLeave)
+}
+
+func (b *Breach) parse(text string) error { return choose(b, text, BreachWarn, BreachRefuse) }
+
 // parseInt reads a whole number.
 func parseInt(text string) (int, error) {
 	n, err := strconv.Atoi(text)
