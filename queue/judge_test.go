@@ -18,12 +18,12 @@ func (w *witness) judge(cmds []Command) {
 		case Wake:
 			w.wake = c.At
 			if i != len(cmds)-1 {
-				w.object("the wake is not the last command")
+				w.object("rules: the wake is not the last command")
 			}
 			continue
 		}
 		if i == len(cmds)-1 {
-			w.object("the last command is no wake, but %T", c)
+			w.object("rules: the last command is no wake, but %T", c)
 		}
 	}
 	if c, o := w.next(false); c != nil {
@@ -40,18 +40,18 @@ func (w *witness) judge(cmds []Command) {
 			c = Refused{sentinel(r.Err)}
 		case OperatorChanged:
 			if !slices.Contains(moves[r.From], r.To) {
-				w.object("%s may not go from %s to %s (%s)", r.Operator, r.From, r.To, r.Why)
+				w.object("I9: %s may not go from %s to %s (%s)", r.Operator, r.From, r.To, r.Why)
 			}
 		}
 		i := slices.Index(w.want, c)
 		if i < 0 {
-			w.object("%s came %T%+v; awaited was %+v", w.invariant(c), c, c, w.want)
+			w.object("%s: came %T%+v; awaited was %+v", w.invariant(c), c, c, w.want)
 			return
 		}
 		w.want = slices.Delete(w.want, i, i+1)
 	}
 	if len(w.want) > 0 {
-		w.object("%s did not come: %T%+v", w.invariant(w.want[0]), w.want[0], w.want)
+		w.object("%s: did not come: %T%+v", w.invariant(w.want[0]), w.want[0], w.want)
 	}
 	if at, _, _ := w.earliest(); !at.Equal(w.wake) {
 		w.object("I14: the wake is at %s, the first thing due at %s", w.wake.Sub(noon), at.Sub(noon))
@@ -60,7 +60,7 @@ func (w *witness) judge(cmds []Command) {
 
 // invariant is which one is broken by a command that should not have come, or did not.
 func (w *witness) invariant(c Command) string {
-	switch c.(type) {
+	switch c := c.(type) {
 	case Withdrawn, Missed:
 		return "I8"
 	case OperatorChanged, WrapUpMoved, Uncovered:
@@ -68,6 +68,11 @@ func (w *witness) invariant(c Command) string {
 	case Connected, Abandoned, Finished, CallbackClosed:
 		return "I3"
 	case Queued:
+		for _, want := range w.want {
+			if q, ok := want.(Queued); ok && q.Call == c.Call && q.Staff != c.Staff {
+				return "I11"
+			}
+		}
 		return "I6"
 	case Relaxed, Overflowed:
 		return "I7"
@@ -146,13 +151,34 @@ func firstOf(a *seenCall, x *seenOp, b *seenCall, y *seenOp) bool {
 	return idler()
 }
 
+// mayNot is which invariant an offer breaks by itself, whoever else there is; empty: none.
+func (w *witness) mayNot(offer Offered) string {
+	c, o := w.call(offer.Call), w.op(offer.Operator)
+	switch {
+	case c == nil || o == nil:
+		return "I3"
+	case c.with != nil:
+		return "I1"
+	case o.call != nil:
+		return "I2"
+	case !o.free():
+		return "I9"
+	case w.wants(c) == 0 || c.bound != nil && c.bound != o:
+		return "rules"
+	}
+	if ok, _, _ := suits(c, o); !ok {
+		return "I7"
+	}
+	return ""
+}
+
 func (w *witness) offeredRight(c Offered) {
 	me, op := w.next(false)
 	if me == nil {
 		me, op = w.next(true)
 	}
-	if me == nil {
-		w.object("I7, I9: nobody may be offered to anybody, came %+v", c)
+	if broken := w.mayNot(c); broken != "" {
+		w.object("%s: this may not be offered: %+v", broken, c)
 		return
 	}
 	if me.Call != c.Call {
@@ -191,7 +217,7 @@ func (w *witness) offeredRight(c Offered) {
 func (w *witness) compare() {
 	snap := w.s.Snapshot(w.now)
 	if len(snap.Operators) != len(w.ops) || len(snap.Queues) != len(w.rules) {
-		w.object("%d operators and %d queues are shown, there are %d and %d", len(snap.Operators), len(snap.Queues), len(w.ops), len(w.rules))
+		w.object("I14: %d operators and %d queues are shown, there are %d and %d", len(snap.Operators), len(snap.Queues), len(w.ops), len(w.rules))
 		return
 	}
 	for i, v := range snap.Operators {
@@ -265,7 +291,7 @@ func (w *witness) estimatesRight() {
 	if len(w.calls) > 0 {
 		c := w.calls[w.stepped%len(w.calls)]
 		if got, want := w.s.Place(c.Call, w.now), w.placeOf(c); got != want {
-			w.object("the estimate of %s is %+v, want %+v", c.Call, got, want)
+			w.object("estimates: of %s is %+v, want %+v", c.Call, got, want)
 		}
 	}
 	if w.stepped%16 != 0 {
