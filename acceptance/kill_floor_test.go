@@ -103,6 +103,9 @@ func TestKillTheFloor(t *testing.T) {
 	}
 	s.hangUp(c)
 	s.lastRecord()
+	if log := s.read("serve.log"); strings.Contains(log, "decided otherwise") || strings.Contains(log, "cannot be read") {
+		t.Error("the journal's replay was not what had been decided")
+	}
 }
 
 // floorNow is what each operator does, and the reason of a pause.

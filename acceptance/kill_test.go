@@ -61,6 +61,9 @@ func TestKillNine(t *testing.T) {
 			calls++
 		})
 	}
+	if strings.Contains(s.read("serve.log"), "decided otherwise") {
+		t.Error("the replay of the floor's journal was not what had been decided")
+	}
 	t.Logf("last sound on disk at most %s older than the newest packet (aim 200ms, bound 1s)", worst.Round(time.Millisecond))
 	t.Logf("slowest restart until calls are taken: %s (aim 2s)", slowest.Round(time.Millisecond))
 	if worst > time.Second {

@@ -322,6 +322,24 @@ func emptyFloor(t *testing.T) []byte {
 	return b
 }
 
+// What was decided is compared with what is decided when the journal is replayed, but for the moment
+// by which two clocks differ.
+func TestWhatIsDecidedAlike(t *testing.T) {
+	const was = `[{"kind":"offered","is":{"Operator":"ann","Free":2,"Waited":5000000000,"Deadline":"2026-11-25T09:00:15.5Z"}},{"kind":"finished","is":{"Call":"c1"}}]`
+	for _, c := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"ann", "ann", true}, {"5000000000", "5000000417", true}, {"15.5Z", "15.500000417+00:00", true},
+		{"ann", "bob", false}, {`"Free":2`, `"Free":3`, false}, {"5000000000", "6000000000", false}, {"15.5Z", "16.5Z", false},
+		{`,{"kind":"finished","is":{"Call":"c1"}}`, "", false}, {`"Call":"c1"`, `"Call":"c1","Queue":"tax"`, false}, {"}]", "}", false},
+	} {
+		if got := alike([]byte(was), []byte(strings.Replace(was, c.from, c.to, 1))); got != c.want {
+			t.Errorf("%s for %s: %v", c.to, c.from, got)
+		}
+	}
+}
+
 // Every event and command is in the book before an order leaves; ticks that decide nothing are not;
 // checkpoints come at the start and every so many events.
 func TestWhatIsInTheBook(t *testing.T) {
