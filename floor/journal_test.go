@@ -340,7 +340,7 @@ func TestWhatIsDecidedAlike(t *testing.T) {
 	}
 }
 
-// Every event and command is in the book before an order leaves; ticks that decide nothing are not;
+// Every event and command is in the book; ticks that decide nothing are not;
 // checkpoints come at the start and every so many events.
 func TestWhatIsInTheBook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -424,3 +424,44 @@ func crowded(b *testing.B) (*Floor, *book) {
 type nobodyReads struct{}
 
 func (nobodyReads) Event(call.Event) {}
+
+// orderly is a book that objects to an order which has left before its row was written.
+type orderly struct {
+	book
+	f        *Floor // nil: not yet
+	offers   int
+	tooEarly int
+}
+
+func (b *orderly) Append(d call.Decision) {
+	b.book.Append(d)
+	if b.f != nil && strings.Contains(string(d.Commands), `"kind":"offered"`) {
+		b.offers++
+		b.tooEarly += len(b.f.orders[d.Call])
+	}
+}
+
+func TestARowIsWrittenBeforeTheOrderLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &orderly{}
+		f := New(Options{Rules: []queue.Rules{callbacks}, Journal: &journal{}, Book: b, Log: zap.NewNop(), Metrics: prometheus.NewRegistry()})
+		defer f.Close()
+		f.ask(func() { b.f = f })
+		f.SetOperators([]queue.Operator{{Name: "ann"}})
+		f.Registered("ann", true, true)
+		for n := range 5 {
+			id := call.ID(fmt.Sprint("c", n))
+			orders, err := f.Enter(queue.Ticket{Call: id, Queue: "general", Arrived: time.Now()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o := <-orders; o.Kind != queue.Ring {
+				t.Errorf("the order is %+v", o)
+			}
+			f.Leave(id)
+		}
+		if b.offers != 5 || b.tooEarly > 0 {
+			t.Errorf("%d offers were written, %d orders left before", b.offers, b.tooEarly)
+		}
+	})
+}
