@@ -19,6 +19,7 @@ type ledger struct {
 	parties map[string]call.ID
 	counts  map[string]int
 	rings   map[string]time.Time // whose telephone rings, and until when
+	back    bool                 // the clock was set back: arrivals may be of a time that comes again
 }
 
 type page struct {
@@ -173,7 +174,7 @@ func (l *ledger) queued(e *page, c Queued, now time.Time) string {
 	if e.waits {
 		return fmt.Sprintf("I11: %s is queued while it waits", c.Call)
 	}
-	if e.arrived.After(now) || e.at.After(now) {
+	if e.arrived.After(now) && !l.back || e.at.After(now) {
 		return fmt.Sprintf("I4: %s is queued before it arrived", c.Call)
 	}
 	if c.Callback && !c.Again {

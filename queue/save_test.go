@@ -272,7 +272,7 @@ func (d *busyDay) live(t testing.TB, steps int) (decided map[string]int) {
 }
 
 func TestALoadedFloorDecidesAsTheOneThatWasSaved(t *testing.T) {
-	n := 300
+	n := 100
 	if testing.Short() {
 		n = 50
 	}

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -118,6 +120,9 @@ func TestSimulation(t *testing.T) {
 	}
 	all.Wait()
 	t.Logf("%d days of %d events in %s", days, eventsPerDay, time.Since(began).Round(time.Second))
+	for _, what := range slices.Sorted(maps.Keys(seen)) {
+		t.Logf("%9d %s", seen[what], what)
+	}
 	if failed || days < 50 {
 		return
 	}

@@ -68,7 +68,7 @@ func newSimulation(n uint64) *simulation {
 		seen: map[string]int{},
 	}
 	s.faults = s.someFaults()
-	s.pace = s.seconds(4, 40)
+	s.pace = s.seconds(8, 60)
 	s.journal.begin(s.witness)
 	return s
 }
@@ -131,6 +131,7 @@ func (s *simulation) tell(ev Event) {
 
 // live goes through the day of that many events, and then heals it.
 func (s *simulation) live(events int) error {
+	s.tell(RulesSet{Rules: s.usual, House: s.someHouse()})
 	s.tell(OperatorsSet{everybody()})
 	for _, name := range names {
 		s.register(name, true)

@@ -93,6 +93,7 @@ func (s *simulation) operate(name string) {
 	switch s.pick(12) {
 	case 0, 1:
 		s.tell(Paused{Operator: name, Reason: "lunch", Force: s.one(5)})
+		s.after(s.about(time.Minute), func() { s.tell(Resumed{name}) })
 	case 2, 3, 4, 5:
 		s.tell(Resumed{name})
 	case 6:
@@ -120,8 +121,7 @@ func (s *simulation) manage() {
 		s.tell(s.reload())
 	case 1:
 		s.tell(OperatorsSet{s.someOperators()})
-	case 2:
-		s.tell(OperatorsSet{everybody()})
+		s.after(s.about(4*time.Minute), func() { s.tell(OperatorsSet{everybody()}) })
 	default:
 		name := queues[s.pick(3)]
 		s.tell(HoursSet{name, false})

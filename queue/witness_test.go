@@ -140,6 +140,7 @@ func (w *witness) stepAt(ev Event, at time.Time) []Command {
 	if at.After(w.now) {
 		w.now = at
 	}
+	w.ledger.back = w.ledger.back || at.Before(w.now)
 	w.stepped++
 	w.want = w.want[:0]
 	w.expire()
