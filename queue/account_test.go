@@ -441,7 +441,7 @@ func (w *witness) reported(ev Reported) {
 func (w *witness) talk(c *seenCall, o *seenOp) {
 	c.with, c.ringing, c.held = o, nil, false
 	o.call, o.deadline, o.joined, o.inRow, o.extend = c, time.Time{}, w.now, 0, 0
-	o.last, o.lastRules = c.Call, c.r
+	o.last, o.lastRules, o.silent = c.Call, c.r, false
 }
 
 func (w *witness) connected(c *seenCall) {

@@ -99,3 +99,9 @@ func TestAnExtensionIsOfItsOwnTalk(t *testing.T) {
 	h.pass(time.Minute-time.Second).wantState("ann", OperatorWrapUp)
 	h.pass(time.Second).wantState("ann", OperatorReady)
 }
+
+func TestWhoHasTalkedIsReachable(t *testing.T) {
+	h := open(t, []Rules{general}, speaks("ann", "az"), speaks("bob", "az"))
+	h.enter("c1", "az").report("c1", "ann", Unreachable)
+	h.talk("c1", "bob").do(Reserved{"ann"}).do(Transferred{"c1", "ann"}).do(Left{"c1"}).wantState("ann", OperatorWrapUp)
+}

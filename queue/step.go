@@ -300,6 +300,7 @@ func (s *State) talk(c *caller, o *operator) {
 	c.operator, c.ringing, c.held = o, nil, false
 	o.deadline, o.joined, o.inRow, o.extend = time.Time{}, s.now, 0, 0
 	o.last, o.lastFor = c.Call, c.rule
+	o.silent = false // the telephone has reacted
 	s.touch(o)
 	s.touchCaller(c)
 }
