@@ -104,7 +104,7 @@ type staffed struct {
 	ringing, talking string // call
 	ready            bool
 	idle             int64 // since when
-	rests            int64 // until
+	rests, quiet     int64 // until
 }
 
 // Times that the rules give, in µs: a missed offer is followed by a rest, one that was taken back
@@ -159,7 +159,7 @@ func (j *judge) take(e told) {
 		o.idle, o.rests = e.At, e.At+restTime
 	case "call.offer_withdrawn":
 		j.ends(c, o, e)
-		o.rests = e.At + quietTime
+		o.quiet = e.At + quietTime
 	case "call.connected":
 		j.talks++
 		if c.ringing != e.data["operator"] || o.ringing != e.Call {
@@ -178,8 +178,8 @@ func (j *judge) died() {
 	for _, c := range j.callers {
 		*c = judged{arrived: c.arrived, ended: true}
 	}
-	for name := range j.staff {
-		j.staff[name] = &staffed{}
+	for name, o := range j.staff { // whose rest outlives it
+		j.staff[name] = &staffed{rests: o.rests}
 	}
 }
 
@@ -199,7 +199,7 @@ func (j *judge) offered(e told, c *judged, o *staffed) {
 		j.object("event %d: call %s is offered to %s while it rings %q or talks to %q", e.Seq, e.Call, name, c.ringing, c.talking)
 	case o.ringing != "" || o.talking != "":
 		j.object("event %d: %s is offered %s while being rung for %q or talking to %q", e.Seq, name, e.Call, o.ringing, o.talking)
-	case !o.ready || o.rests > e.At+doubt:
+	case !o.ready || max(o.rests, o.quiet) > e.At+doubt:
 		j.object("event %d: %s is offered a call while not ready, or while resting", e.Seq, name)
 	case !j.speaks(name, c.language):
 		j.object("event %d: %s does not speak %s", e.Seq, name, c.language)
@@ -214,7 +214,7 @@ func (j *judge) offered(e told, c *judged, o *staffed) {
 		}
 	}
 	for other, p := range j.staff {
-		if other == name || !p.ready || p.ringing != "" || p.talking != "" || p.rests > e.At-doubt || !j.speaks(other, c.language) {
+		if other == name || !p.ready || p.ringing != "" || p.talking != "" || max(p.rests, p.quiet) > e.At-doubt || !j.speaks(other, c.language) {
 			continue
 		}
 		j.idles++
@@ -234,11 +234,13 @@ func (j *judge) over(e told, c *judged) {
 	if c.ended {
 		j.object("call %s ends twice", e.Call)
 	}
-	if c.ringing != "" {
-		j.staff[c.ringing].ringing = ""
-	}
-	if c.talking != "" {
-		j.staff[c.talking].talking = ""
+	for _, o := range j.staff { // who may ring for somebody else by now
+		if o.ringing == e.Call {
+			o.ringing = ""
+		}
+		if o.talking == e.Call {
+			o.talking = ""
+		}
 	}
 	*c = judged{arrived: c.arrived, ended: true}
 }

@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 # Tests that want the machine for themselves.
-alone='TestKill.*|TestManyCallsAtOnce|TestEndsInEveryState|TestMalformed.*|TestFloods|TestTenTimesTheLoad'
+alone='TestShift.*|TestKill.*|TestManyCallsAtOnce|TestEndsInEveryState|TestMalformed.*|TestFloods|TestTenTimesTheLoad'
 
 results=$PWD/test-results/acceptance
 mkdir -p "$results"
