@@ -22,8 +22,8 @@ type Entry struct {
 	Texts map[call.Language]string
 }
 
-// Catalogue is what the built-in clips say, in the order of catalogue.yaml. An error is a fault
-// of ours in that file.
+// Catalogue is what the built-in clips say: the texts of catalogue.yaml in their order, then those
+// with numbers in them, which package spoken writes. An error is a fault of ours in that file.
 func Catalogue() ([]Entry, error) {
 	var list yaml.MapSlice
 	if err := yaml.UnmarshalWithOptions(catalogue, &list, yaml.UseOrderedMap()); err != nil {
@@ -47,5 +47,5 @@ func Catalogue() ([]Entry, error) {
 		}
 		out = append(out, e)
 	}
-	return out, nil
+	return append(out, sets()...), nil
 }

@@ -49,8 +49,8 @@ func TestCommittedClips(t *testing.T) {
 			tail := float64(len(s.Samples)-to) / call.ClockRate * 1000
 			levels = append(levels, level)
 			t.Logf("%-28s %5.2f s  %6.2f dBov  peak %6.2f dBFS  head %3.0f ms  tail %3.0f ms", name, s.Seconds(), level, peak, head, tail)
-			if s.Seconds() < 0.5 || s.Seconds() > 12 {
-				t.Errorf("%s lasts %.1f s", name, s.Seconds())
+			if s.Seconds() < 0.35 || s.Seconds() > 12 {
+				t.Errorf("%s lasts %.2f s", name, s.Seconds())
 			}
 			if math.Abs(level+22) > 1.5 {
 				t.Errorf("%s is at %.1f dBov", name, level)
@@ -68,7 +68,7 @@ func TestCommittedClips(t *testing.T) {
 			for _, x := range s.Samples {
 				mean += x / float64(len(s.Samples))
 			}
-			if math.Abs(mean) > 2e-4 {
+			if math.Abs(mean) > 4e-4 { // A-law's smallest step is 2.4e-4
 				t.Errorf("%s has a steady part of %g", name, mean)
 			}
 		}
@@ -161,6 +161,9 @@ func TestMusicIsQuietAndHasNoSeam(t *testing.T) {
 	}
 }
 
+// pieces are those that only one language needs.
+var pieces = map[string]bool{"number.1.f": true, "number.2.f": true, "number.and": true, "time.oh": true, "time.am": true, "time.pm": true}
+
 // TestClipsAreThoseOfTheCatalogue: no clip is missing, none is left over, and all together stay small.
 func TestClipsAreThoseOfTheCatalogue(t *testing.T) {
 	entries, err := Catalogue()
@@ -169,7 +172,7 @@ func TestClipsAreThoseOfTheCatalogue(t *testing.T) {
 	}
 	want := map[string]bool{MusicFile: true, "tone.ok.wav": true, "tone.error.wav": true}
 	for _, e := range entries {
-		if len(e.Texts) != len(Shipped()) {
+		if _, piece := pieces[e.Key]; len(e.Texts) != len(Shipped()) && !piece {
 			t.Errorf("%s has %d texts", e.Key, len(e.Texts))
 		}
 		for lang := range e.Texts {
@@ -196,7 +199,7 @@ func TestClipsAreThoseOfTheCatalogue(t *testing.T) {
 	for name := range want {
 		t.Errorf("%s is missing: run make prompts", name)
 	}
-	if bytes > 6<<20 {
+	if bytes > 14<<20 {
 		t.Errorf("the clips have %d bytes", bytes)
 	}
 }

@@ -37,11 +37,12 @@ const (
 // langLine is asked for without its place; places gives the catalogue's key for each.
 const langLine = "open.lang"
 
-// A Library holds the clips of one configuration. It is made whole by Load and never changed, so
-// it may be used from any goroutine, and a reload makes another.
+// A Library holds the clips of one configuration. Load makes it and nothing changes it, so it may
+// be used from any goroutine, and a reload makes another. A built-in clip is decoded when it is
+// first asked for: there are hundreds, and most calls hear ten.
 type Library struct {
 	languages []call.Language
-	clips     map[name]*call.Clip
+	clips     map[name]func() *call.Clip
 	music     *call.Clip
 	faults    []Fault
 	log       *zap.Logger
@@ -63,7 +64,7 @@ func Load(dir string, languages []call.Language, log *zap.Logger) (*Library, err
 	if len(languages) == 0 {
 		return nil, errors.New("load prompts: no language is given")
 	}
-	l := &Library{languages: slices.Clone(languages), clips: make(map[name]*call.Clip), log: log}
+	l := &Library{languages: slices.Clone(languages), clips: make(map[name]func() *call.Clip), log: log}
 	entries, err := Catalogue()
 	if err != nil {
 		return nil, err
@@ -73,16 +74,17 @@ func Load(dir string, languages []call.Language, log *zap.Logger) (*Library, err
 			if _, ok := e.Texts[lang]; !ok {
 				continue
 			}
-			if l.clips[name{e.Key, lang}], err = builtIn(e.Key, lang, string(lang)+"/"+e.Key+".wav"); err != nil {
+			if err := l.ship(e.Key, lang, string(lang)+"/"+e.Key+".wav"); err != nil {
 				return nil, err
 			}
 		}
 	}
 	for _, key := range []string{ToneOK, ToneError} {
-		if l.clips[name{key: key}], err = builtIn(key, "", key+".wav"); err != nil {
+		if err := l.ship(key, "", key+".wav"); err != nil {
 			return nil, err
 		}
 	}
+	l.clips[name{key: pause}] = sync.OnceValue(silence)
 	if l.music, err = builtIn("music", "", MusicFile); err != nil {
 		return nil, err
 	}
@@ -98,6 +100,29 @@ func Load(dir string, languages []call.Language, log *zap.Logger) (*Library, err
 	return l, nil
 }
 
+// ship takes a built-in clip that will be decoded when it is asked for.
+func (l *Library) ship(key string, lang call.Language, file string) error {
+	if _, err := fs.Stat(built, path.Join("clips", file)); err != nil {
+		return fmt.Errorf("load prompts: %w", err)
+	}
+	l.clips[name{key, lang}] = sync.OnceValue(func() *call.Clip {
+		c, err := builtIn(key, lang, file)
+		if err != nil { // a test reads every file: the program would have to be damaged
+			l.log.Error("a built-in prompt cannot be played", zap.String("file", file), zap.Error(err))
+		}
+		return c
+	})
+	return nil
+}
+
+// find is the clip of this very name, or nil.
+func (l *Library) find(n name) *call.Clip {
+	if c := l.clips[n]; c != nil {
+		return c()
+	}
+	return nil
+}
+
 func builtIn(key string, lang call.Language, file string) (*call.Clip, error) {
 	data, err := fs.ReadFile(built, path.Join("clips", file))
 	if err != nil {
@@ -110,9 +135,13 @@ func builtIn(key string, lang call.Language, file string) (*call.Clip, error) {
 	return makeClip(key, lang, s), nil
 }
 
-// makeClip codes a sound once in both laws.
+// makeClip brings a sound to the rate of telephones.
 func makeClip(key string, lang call.Language, s sound.Sound) *call.Clip {
-	pcm := sound.Resample(s, call.ClockRate).PCM()
+	return clipOf(key, lang, sound.Resample(s, call.ClockRate).PCM())
+}
+
+// clipOf codes samples at that rate once in both laws.
+func clipOf(key string, lang call.Language, pcm []int16) *call.Clip {
 	c := &call.Clip{Key: key, Language: lang, PCM: pcm, ALaw: make([]byte, len(pcm)), MuLaw: make([]byte, len(pcm))}
 	raw := make([]byte, 0, 2*len(pcm))
 	for i, v := range pcm {
@@ -131,7 +160,7 @@ func makeClip(key string, lang call.Language, s sound.Sound) *call.Clip {
 // language's line of the language menu at the place where the configuration has it.
 func (l *Library) Clip(key string, lang call.Language) *call.Clip {
 	for _, n := range []name{{key, lang}, {key, l.languages[0]}, {key: key}} {
-		if c := l.clips[n]; c != nil {
+		if c := l.find(n); c != nil {
 			return c
 		}
 	}

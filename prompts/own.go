@@ -109,7 +109,8 @@ func (l *Library) own(path string, lang call.Language, entries []Entry) {
 	if !ok {
 		return
 	}
-	c := makeClip(key, lang, s)
+	clip := makeClip(key, lang, s)
+	c := func() *call.Clip { return clip }
 	l.clips[name{key, lang}] = c
 	place := slices.Index(l.languages, lang) + 1
 	if key == fmt.Sprintf("%s.%d", langLine, place) && !exists(filepath.Join(filepath.Dir(path), langLine+".wav")) {

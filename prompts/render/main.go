@@ -76,7 +76,7 @@ func renderLanguage(ctx context.Context, lang call.Language, entries []prompts.E
 	}
 	seconds := 0.0
 	for i, s := range shape(raw) {
-		files[paths[i]] = wav(s)
+		files[paths[i]] = sound.WriteALaw(s.Rate, s.PCM())
 		seconds += s.Seconds()
 	}
 	fmt.Printf("%s: %d clips, %.0f s\n", lang, len(raw), seconds)
