@@ -3,6 +3,7 @@ package prompts
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,10 +13,13 @@ import (
 	"hotline/prompts/spoken"
 )
 
+// parsed is the catalogue, read once: the tests look things up in it by the thousand.
+var parsed = sync.OnceValues(Catalogue)
+
 // said is what clips say, by the catalogue.
 func said(t *testing.T, clips []*call.Clip) string {
 	t.Helper()
-	entries, err := Catalogue()
+	entries, err := parsed()
 	if err != nil {
 		t.Fatal(err)
 	}
