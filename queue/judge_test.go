@@ -389,7 +389,7 @@ func (w *witness) nothingLeaks() {
 	if len(s.calls) != len(w.calls) || filed != wanting || users != wanting {
 		w.object("I14: %d calls are kept of %d, %d filed of %d, counted %d", len(s.calls), len(w.calls), filed, wanting, users)
 	}
-	if s.unused != unused || unused > mostUnused+1 || len(s.demandBy) != len(s.demands) || len(s.abilityBy) != len(s.abilities) {
+	if s.unused != unused || unused > 2*mostUnused || len(s.demandBy) != len(s.demands) || len(s.abilityBy) != len(s.abilities) {
 		w.object("I14: %d demands are unused, counted %d; %d of %d, %d of %d", unused, s.unused, len(s.demandBy), len(s.demands), len(s.abilityBy), len(s.abilities))
 	}
 	if members != len(w.ops) || len(s.parties) != len(w.parties) {
