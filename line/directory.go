@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"slices"
 	"sync"
 	"time"
 
@@ -66,7 +65,7 @@ func (l *Line) destination(s *Settings, to string) (d destination, code int) {
 	if l.o.Operators.Known(to) {
 		return destination{operator: to}, 0
 	}
-	if slices.Contains(s.Queues, to) {
+	if _, ok := s.Queues[to]; ok {
 		return destination{queue: to}, 0
 	}
 	number := outside.MatchString(to)

@@ -31,15 +31,35 @@ type Floor interface {
 	Transfer(id call.ID, to string) bool
 }
 
-// Operators is what an operator's own telephone may change; floor.Floor is one.
+// Operators knows who works here; floor.Floor is one.
 type Operators interface {
-	Pause(operator, reason string) error
-	Resume(operator string) error
 	OwnCall(operator string, on bool)
 	Known(operator string) bool
 
 	// Release lets an operator go who was reserved.
 	Release(operator string)
+}
+
+// Stars is what an operator's own telephone may change by a code; floor.Floor is one.
+type Stars interface {
+	Pause(operator, reason string) error
+	Resume(operator string) error
+	ExtendWrapUp(operator string) error
+	Dispose(operator, topic string) error
+}
+
+// Places knows how callers stand, and hears what they were told and who is on hold; floor.Floor is one.
+type Places interface {
+	Place(id call.ID) queue.Place
+	Told(id call.ID, wait time.Duration)
+	Hold(id call.ID, on bool)
+}
+
+// Callbacks puts those in the line who prefer to be called; floor.Floor is one.
+type Callbacks interface {
+	AskCallback(t queue.Ticket) (<-chan queue.Order, error)
+	CallbackReached(id call.ID)
+	CallbackFailed(id call.ID, final bool)
 }
 
 // A Dialer rings an operator's telephones; sip.Server is one.
@@ -48,6 +68,10 @@ type Dialer interface {
 
 	// DialOutside rings one telephone by a trunk.
 	DialOutside(ctx context.Context, o call.Outside) (call.Leg, error)
+
+	// MayCall reports whether somebody may be called back there: a number that is let out now, no
+	// emergency one, and a trunk that takes calls.
+	MayCall(number call.Number) bool
 }
 
 // A Journal keeps what happened; store.Store is one. It never waits for a disk.
@@ -66,7 +90,16 @@ type Recorder interface {
 // Prompts finds clips; prompts.Library is one.
 type Prompts interface {
 	ivr.Prompts
+	Speech
 	Music() *call.Clip
+}
+
+// Speech says what has numbers in it; prompts.Library is one. What it cannot say whole is nil.
+type Speech interface {
+	SayPosition(n int, lang call.Language) []*call.Clip
+	SayWait(d time.Duration, lang call.Language) []*call.Clip
+	SayDigits(number string, lang call.Language) []*call.Clip
+	SayChoice(item string, key byte, lang call.Language) []*call.Clip
 }
 
 // A Policy says what becomes of a call whose sound cannot be recorded.
@@ -87,6 +120,20 @@ type Number struct {
 	Hours  call.Hours // nil: always, and with music on every day
 }
 
+// A Queue is what callers who wait in it, and who serves it, live through.
+type Queue struct {
+	AutoAnswer bool // telephones of operators are asked to answer by themselves
+
+	SayEvery           time.Duration // how often a voice is heard; 0: music alone
+	Position, Estimate bool          // places, and how long it will take, are said
+	Comfort            []string      // clips that are said in turn
+	Leave              bool          // where nobody is at work callers are told so and let go
+
+	CallbackAbove time.Duration // the estimate above which it is offered; 0: never
+	CallbackKey   byte
+	CallbackLast  bool // also to those whose longest wait is over
+}
+
 // Settings are what a reload may change. Calls already inside keep those they began with.
 type Settings struct {
 	Lines     []Number
@@ -96,10 +143,9 @@ type Settings struct {
 	Waiting   int  // callers who may wait at once; one more hears that all lines are busy; 0: no limit
 	Whisper   bool // the operator hears the caller's language before being joined
 
-	// AutoAnswer holds the queues whose operators' telephones are asked to answer by themselves.
-	AutoAnswer map[string]bool
-
-	Queues    []string // names: a call may be put through to each
+	Queues    map[string]Queue // by name; a call may be put through to each
+	Pauses    map[string]string
+	Topic     func(digits string) string // what was dialled after *48; empty: nothing of that name
 	Directory []Entry
 	Ring      time.Duration // how long somebody is rung before a transferred caller goes back; 0 takes 20 s
 
@@ -128,12 +174,19 @@ type Options struct {
 	Settings  Settings
 	Floor     Floor
 	Operators Operators
+	Stars     Stars
+	Places    Places
+	Callbacks Callbacks
 	Dialer    Dialer
 	Journal   Journal
 	Recorder  Recorder
 	Prompts   Prompts
 	Log       *zap.Logger
 	Metrics   prometheus.Registerer
+
+	// Last gives the operator a number talked to last, empty for none. It may take its time: the
+	// caller hears the greeting meanwhile. nil: nobody is remembered.
+	Last func(ctx context.Context, number call.Number) string
 
 	// Now is the clock that hours go by, of lines and of the directory; nil: time.Now. Everything
 	// else, records too, goes by the machine's.

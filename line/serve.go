@@ -36,6 +36,7 @@ func (e *endedError) Error() string { return "the caller's leg ended: " + string
 // fed by the goroutine that reads the caller's leg.
 type visit struct {
 	id       call.ID
+	ticket   call.ID // by which the floor knows the caller: id, or that of a callback
 	leg      call.Leg
 	line     *Number
 	settings *Settings
@@ -49,7 +50,8 @@ type visit struct {
 	came     time.Time           // by the clock that hours go by
 	full     bool                // too many wait: the caller is told so, and let go
 	endedBy  call.Party
-	outcome  call.Outcome // set where the way it ends is known before the leg does
+	outcome  call.Outcome  // set where the way it ends is known before the leg does
+	last     <-chan string // brings the operator of last time
 
 	ctx context.Context // ends with the caller's leg, the longest time or a stop; its cause says which
 	end context.CancelCauseFunc
@@ -79,7 +81,7 @@ func (l *Line) Serve(ctx context.Context, caller call.Leg) {
 func (l *Line) visit(ctx context.Context, caller call.Leg) *visit {
 	info, s := caller.Info(), l.settings.Load()
 	v := &visit{
-		id: info.Call, leg: caller, settings: s, line: find(s, info.Dialled), state: call.Ringing,
+		id: info.Call, ticket: info.Call, leg: caller, settings: s, line: find(s, info.Dialled), state: call.Ringing,
 		log: l.log.With(zap.String("call", string(info.Call))), hold: make(chan bool, 8), asked: make(chan *call.Transfer, 1),
 		came: l.o.Now(),
 	}
@@ -105,6 +107,7 @@ func (l *Line) open(v *visit) {
 	l.event(v, "call.arrived", "line", v.line.Number, "trunk", info.Trunk, "withheld", yesIf(v.rec.Withheld), "diverted", yesIf(info.Diverted != ""))
 	v.log.Info("call opened", zap.String("line", v.line.Number), zap.String("trunk", info.Trunk),
 		zap.String("leg", info.ID), zap.String("sip_call_id", info.SIPCallID))
+	v.last = l.lastOperator(v)
 	go v.listen(l.stopping)
 	l.entered(v)
 }
@@ -197,4 +200,21 @@ func (l *Line) panicked(log *zap.Logger, p any) {
 	l.metrics.panics.Inc()
 	log.Error("a call's goroutine panicked; the call ends, the others go on",
 		zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+}
+
+// lastTime bounds the search for the operator of last time: a greeting takes longer.
+const lastTime = 3 * time.Second
+
+// lastOperator asks whom the caller talked to last, while the greeting is heard.
+func (l *Line) lastOperator(v *visit) <-chan string {
+	answer := make(chan string, 1)
+	if l.o.Last == nil || v.rec.From == "" || v.rec.Withheld {
+		return answer
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(v.ctx, lastTime)
+		defer cancel()
+		answer <- l.o.Last(ctx, v.rec.From)
+	}()
+	return answer
 }

@@ -2,6 +2,7 @@ package line
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -13,8 +14,9 @@ import (
 // The star codes an operator dials from the phone. A reason's digit may follow starPause.
 const (
 	starReady  = "*45" // ready again: ends a pause and a wrap-up
-	starPause  = "*46" // pause; *461 … *469 with a numbered reason
-	starWrapUp = "*47" // stay in wrap-up until *45: notes that take longer
+	starPause  = "*46" // pause; *461 … *469 with a reason of the configuration
+	starWrapUp = "*47" // another wrap-up's time: notes that take longer
+	starTopic  = "*48" // what the last call was about: *481, or *4812 on the second level
 )
 
 // ServePhone takes a call that an operator's own phone makes: a star code, one of our lines to
@@ -49,20 +51,12 @@ func (l *Line) ServePhone(ctx context.Context, phone call.Leg) {
 func (l *Line) star(ctx context.Context, phone call.Leg, code string) {
 	operator := phone.Info().User
 	log := l.log.With(zap.String("operator", operator), zap.String("leg", phone.Info().ID))
-	var err error
-	switch {
-	case code == starReady:
-		err = l.o.Operators.Resume(operator)
-	case code == starWrapUp:
-		err = l.o.Operators.Pause(operator, "wrap_up")
-	case code == starPause:
-		err = l.o.Operators.Pause(operator, "pause")
-	case strings.HasPrefix(code, starPause) && len(code) == len(starPause)+1:
-		err = l.o.Operators.Pause(operator, "pause "+code[len(starPause):])
-	default:
+	do := l.meaning(operator, code)
+	if do == nil {
 		phone.Hangup(call.Reason{Code: 404, Why: "no such star code"})
 		return
 	}
+	err := do()
 	tone := "tone.ok"
 	if err != nil {
 		tone = "tone.error"
@@ -75,4 +69,41 @@ func (l *Line) star(ctx context.Context, phone call.Leg, code string) {
 	defer cancel()
 	phone.Audio().Play(ctx, l.o.Prompts.Clip(tone, l.settings.Load().Languages[0]))
 	phone.Hangup(call.Reason{Why: "the star code is done"})
+}
+
+// errNotKnown refuses a digit behind a star code that stands for nothing.
+var errNotKnown = errors.New("these digits have no meaning in the configuration")
+
+// meaning is what a star code does; nil: it is none.
+func (l *Line) meaning(operator, code string) func() error {
+	s := l.settings.Load()
+	digits := code[min(len(code), len(starPause)):]
+	switch {
+	case code == starReady:
+		return func() error { return l.o.Stars.Resume(operator) }
+	case code == starWrapUp:
+		return func() error { return l.o.Stars.ExtendWrapUp(operator) }
+	case code == starPause:
+		return func() error { return l.o.Stars.Pause(operator, "pause") }
+	case strings.HasPrefix(code, starPause) && len(digits) == 1:
+		return func() error {
+			reason, ok := s.Pauses[digits]
+			if !ok {
+				return errNotKnown
+			}
+			return l.o.Stars.Pause(operator, reason)
+		}
+	case strings.HasPrefix(code, starTopic) && (len(digits) == 1 || len(digits) == 2):
+		return func() error {
+			topic := ""
+			if s.Topic != nil {
+				topic = s.Topic(digits)
+			}
+			if topic == "" {
+				return errNotKnown
+			}
+			return l.o.Stars.Dispose(operator, topic)
+		}
+	}
+	return nil
 }

@@ -109,7 +109,7 @@ func (l *Line) partyGone(v *visit, p party, cause call.Cause) onward {
 	}
 	l.event(v, "call.operator_lost", "operator", p.name, "reason", string(cause))
 	v.log.Warn("an operator's phone vanished during a call; the caller waits again", zap.String("operator", p.name))
-	l.o.Floor.Report(v.id, p.name, queue.Lost)
+	l.o.Floor.Report(v.ticket, p.name, queue.Lost)
 	return onward{}
 }
 
@@ -119,6 +119,9 @@ type holds struct{ caller, party bool }
 // hold puts the two together or apart and tells it.
 func (l *Line) hold(v *visit, p party, h holds) {
 	l.put(v, p, h)
+	if p.role == call.RoleOperator {
+		l.o.Places.Hold(v.ticket, h.party)
+	}
 	l.event(v, "call.held", "held", yesNo(h.party || h.caller), "by", holder(p, h))
 }
 

@@ -216,9 +216,9 @@ func (l *Line) letGo(v *visit, x *passing, to string) {
 	if !x.gone {
 		x.from.leg.Hangup(call.Reason{Why: "the caller was put through"})
 	}
-	if !l.o.Floor.Transfer(v.id, to) {
+	if !l.o.Floor.Transfer(v.ticket, to) {
 		v.log.Error("the floor does not know of this transfer", zap.String("operator", x.from.name), zap.String("to", to))
-		l.o.Floor.Transfer(v.id, "") // the first operator at least is free again
+		l.o.Floor.Transfer(v.ticket, "") // the first operator at least is free again
 	}
 }
 
@@ -254,7 +254,7 @@ func (l *Line) returns(v *visit, x *passing, h *holds, err error) (next onward, 
 	if result(err) == queue.Busy {
 		gone = queue.Busy
 	}
-	l.o.Floor.Report(v.id, x.from.name, gone)
+	l.o.Floor.Report(v.ticket, x.from.name, gone)
 	return onward{}, false
 }
 

@@ -13,32 +13,42 @@ import (
 	"hotline/queue"
 )
 
-// word is how often a waiting caller hears a voice: often enough to know that the line lives.
-const word = 30 * time.Second
-
-// words are what is said then, in turn.
-var words = [...]string{"queue.allBusy", "queue.thanks"}
-
 // attend puts the caller in the queue and through to an operator; again if one vanishes.
 func (l *Line) attend(v *visit) {
 	l.move(v, call.Waiting)
 	orders := l.enter(v, v.line.Queue)
+	if orders == nil {
+		return
+	}
+	l.through(v, orders, nil)
+}
+
+// through brings a caller of the queue to operators until the call is over. op is one who is there
+// already, nil for none.
+func (l *Line) through(v *visit, orders <-chan queue.Order, op *party) {
 	defer func() {
 		if v.operator != nil { // before the floor may ring that telephone for the next one
 			v.operator.Hangup(call.Reason{Why: "the caller has left"})
 		}
-		l.o.Floor.Leave(v.id)
+		l.o.Floor.Leave(v.ticket)
 	}()
 	for first := "queue.enter"; orders != nil; {
-		op, ok := l.wait(v, orders, first)
-		if !ok {
-			return
+		if op == nil {
+			found, ok := l.wait(v, orders, first)
+			if !ok {
+				return
+			}
+			op = &found
 		}
-		switch next := l.talk(v, op); {
+		next := l.talk(v, *op)
+		op = nil
+		switch {
 		case next.over:
 			return
 		case next.queue != "": // put through to another queue: the first arrival time counts there
+			l.move(v, call.Waiting)
 			orders, first = l.enter(v, next.queue), "queue.enter"
+			continue
 		default: // the operator vanished: the caller keeps the first arrival time
 			first = "operator.lost"
 		}
@@ -49,12 +59,21 @@ func (l *Line) attend(v *visit) {
 // enter puts the caller in a queue; nil if the floor does not take it, which ends the call.
 func (l *Line) enter(v *visit, name string) <-chan queue.Order {
 	v.rec.Queue = name
-	orders, err := l.o.Floor.Enter(queue.Ticket{
-		Call: v.id, Queue: name, Language: v.rec.Language, Arrived: v.rec.Arrived,
-	})
-	if err != nil {
+	t := queue.Ticket{Call: v.ticket, Queue: name, Language: v.rec.Language, Arrived: v.rec.Arrived}
+	select {
+	case t.Last = <-v.last:
+	default: // not known, or not yet: nobody waits for it
+	}
+	orders, err := l.o.Floor.Enter(t)
+	switch {
+	case errors.Is(err, queue.ErrFull):
+		l.turnAway(v, "queue.full", true)
+		v.rec.Code, v.outcome = 486, cmp.Or(v.outcome, call.Refused)
+	case err != nil:
 		v.log.Error("the floor does not take this call", zap.String("queue", name), zap.Error(err))
 		v.outcome, v.endedBy = call.Failed, call.ByUs
+	}
+	if err != nil {
 		return nil
 	}
 	return orders
@@ -76,10 +95,17 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 	waiting, over := context.WithCancel(v.ctx)
 	defer wg.Wait()
 	defer over()
-	l.guard(v, &wg, func() { l.comfort(waiting, v, first) })
+	if l.nobody(v) {
+		l.turnAway(v, "queue.noOperators", true)
+		v.rec.Code, v.outcome = 480, cmp.Or(v.outcome, call.Refused)
+		return party{}, false
+	}
+	wishes := make(chan wish)
+	heard := make(chan struct{}) // closed when nothing more is said to the caller
+	l.guard(v, &wg, func() { defer close(heard); l.comfort(waiting, v, first, wishes) })
 
 	answers := make(chan ringing)
-	stop := map[string]context.CancelFunc{} // by operator: ends the ringing
+	stop := map[string]context.CancelCauseFunc{} // by operator: ends the ringing
 	for {
 		select {
 		case <-v.ctx.Done():
@@ -88,14 +114,25 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 			switch {
 			case !ok:
 				v.end(errors.New("the floor has closed"))
+			case o.Kind == queue.Expire:
+				over()
+				<-heard
+				l.turnAway(v, "queue.timeout", v.settings.Queues[v.rec.Queue].CallbackLast)
+				v.outcome = cmp.Or(v.outcome, call.TimedOut)
+				return party{}, false
 			case o.Kind == queue.Withdraw:
 				if cancel := stop[o.Operator]; cancel != nil {
-					cancel()
+					cancel(withdrawn(o))
 				}
 			case o.Kind == queue.Ring:
-				ring, cancel := context.WithCancel(waiting)
+				ring, cancel := context.WithCancelCause(waiting)
 				stop[o.Operator] = cancel
 				l.guard(v, &wg, func() { l.ring(ring, v, o, answers) })
+			}
+		case w := <-wishes:
+			if w.granted(l.promise(v, w.number)) {
+				<-heard // the words about it
+				return party{}, false
 			}
 		case r := <-answers:
 			if op, ok := l.took(v, r); ok {
@@ -103,6 +140,19 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 			}
 		}
 	}
+}
+
+// withdrawn is why an offer was taken back, as the context of its ringing has it.
+func withdrawn(o queue.Order) error {
+	if o.Elsewhere {
+		return call.ErrElsewhere
+	}
+	return context.Canceled
+}
+
+// nobody reports whether the caller is to be let go because nobody who could help is at work.
+func (l *Line) nobody(v *visit) bool {
+	return v.settings.Queues[v.rec.Queue].Leave && l.o.Places.Place(v.ticket).Working == 0
 }
 
 // ring dials one operator until the order's deadline. A leg that nobody waits for any more is
@@ -130,9 +180,9 @@ func (l *Line) took(v *visit, r ringing) (party, bool) {
 	case r.err != nil:
 		result := result(r.err)
 		l.event(v, "call.not_answered", "operator", r.operator, "reason", string(result))
-		l.o.Floor.Report(v.id, r.operator, result)
+		l.o.Floor.Report(v.ticket, r.operator, result)
 		return party{}, false
-	case !l.o.Floor.Report(v.id, r.operator, queue.Answered):
+	case !l.o.Floor.Report(v.ticket, r.operator, queue.Answered):
 		r.leg.Hangup(call.Reason{Why: "answered after the offer had ended"})
 		return party{}, false
 	}
@@ -143,7 +193,7 @@ func (l *Line) took(v *visit, r ringing) (party, bool) {
 		return party{}, false
 	case cause != "": // hung up during the whisper: as good as not answered
 		v.operator = nil
-		l.o.Floor.Report(v.id, r.operator, lost(cause))
+		l.o.Floor.Report(v.ticket, r.operator, lost(cause))
 		return party{}, false
 	}
 	return party{leg: r.leg, role: call.RoleOperator, name: r.operator, held: held}, true
@@ -217,20 +267,63 @@ func result(err error) queue.Result {
 	}
 }
 
-// comfort is what a waiting caller hears: a first word, then music, and a voice now and then.
-func (l *Line) comfort(ctx context.Context, v *visit, first string) {
+// look is how often it is looked whether there is something to tell a waiting caller.
+const look = time.Second
+
+// comfort is what a waiting caller hears: a first word, then music, and a voice now and then. Where
+// a callback was offered, its key leads to the conversation about it.
+func (l *Line) comfort(ctx context.Context, v *visit, first string, wishes chan<- wish) {
 	sound := v.leg.Audio()
+	q := v.settings.Queues[v.rec.Queue]
 	sound.Play(ctx, l.o.Prompts.Clip(first, v.rec.Language))
-	ticker := time.NewTicker(word)
+	n := newNews(q, l.callable(v), time.Now())
+	ticker := time.NewTicker(look)
 	defer ticker.Stop()
-	for i := 0; ctx.Err() == nil; i++ {
+	for ctx.Err() == nil {
 		sound.Loop(l.music(*v.line))
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
+		for told := false; !told; {
+			select {
+			case <-ctx.Done():
+				return
+			case key := <-sound.Keys():
+				if n.offered > 0 && key.Digit == q.CallbackKey {
+					if l.arrange(ctx, v, wishes) {
+						return
+					}
+					told = true
+				}
+			case <-ticker.C:
+				p := l.o.Places.Place(v.ticket)
+				if now := time.Now(); n.due(p, now) {
+					l.tell(ctx, v, n.next(p, now))
+					told = true
+				}
+			}
 		}
-		sound.Play(ctx, l.o.Prompts.Clip(words[i%len(words)], v.rec.Language))
+	}
+}
+
+// tell says words to a waiting caller. A key that is pressed meanwhile stays for whoever listens.
+func (l *Line) tell(ctx context.Context, v *visit, words []word) {
+	var clips []*call.Clip
+	lang := v.rec.Language
+	for _, w := range words {
+		switch {
+		case w.position > 0:
+			clips = append(clips, l.o.Prompts.SayPosition(w.position, lang)...)
+		case w.wait > 0:
+			clips = append(clips, l.o.Prompts.SayWait(w.wait, lang)...)
+			l.o.Places.Told(v.ticket, w.wait)
+		case w.callback:
+			l.event(v, "callback.offered")
+			clips = append(append(clips, l.clips(lang, "callback.offer")...),
+				l.o.Prompts.SayChoice("callback.item.take", v.settings.Queues[v.rec.Queue].CallbackKey, lang)...)
+		default:
+			clips = append(clips, l.clips(lang, w.clip)...)
+		}
+	}
+	if len(clips) > 0 {
+		v.leg.Audio().Play(ctx, clips...)
 	}
 }
 
@@ -238,7 +331,7 @@ func (l *Line) comfort(ctx context.Context, v *visit, first string) {
 func (v *visit) dial(operator string) call.Dial {
 	return call.Dial{
 		Call: v.id, User: operator, From: v.rec.From, Withheld: v.rec.Withheld && !v.leg.Info().ShowHidden,
-		Display: v.rec.Line + " " + display(v.rec.Language), AutoAnswer: v.settings.AutoAnswer[v.rec.Queue],
+		Display: v.rec.Line + " " + display(v.rec.Language), AutoAnswer: v.settings.Queues[v.rec.Queue].AutoAnswer,
 	}
 }
 

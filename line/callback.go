@@ -1,0 +1,186 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/ivr"
+	"hotline/queue"
+)
+
+// A wish is a caller's wish to be called back, asked of the goroutine that owns the call.
+type wish struct {
+	number call.Number
+	reply  chan error // holds one
+}
+
+// granted answers the wish.
+func (w wish) granted(err error) bool {
+	w.reply <- err
+	return err == nil
+}
+
+// callable reports whether the caller can be offered to be called back: a callback is made in the
+// line's hours only, and where a number can be called at all.
+func (l *Line) callable(v *visit) bool {
+	return v.settings.Queues[v.rec.Queue].CallbackAbove > 0 && v.leg.Info().Role == call.RoleCaller && v.rec.Kind == "" &&
+		(v.line.Hours == nil || v.line.Hours.Open(l.o.Now())) && (l.own(v) != "" || v.settings.Spell != nil)
+}
+
+// own is the caller's own number, where it can be called; else empty.
+func (l *Line) own(v *visit) call.Number {
+	if v.rec.Withheld || !l.o.Dialer.MayCall(v.rec.From) {
+		return ""
+	}
+	return v.rec.From
+}
+
+// Keys of the conversation about a callback.
+const (
+	keyConfirm = '1'
+	keyOther   = '2'
+	keyBack    = '3'
+	keyStar    = '*'
+	keyEnd     = '#'
+)
+
+// typed is a number as a caller may type it.
+var typed = regexp.MustCompile(`^\+?[0-9]{8,15}$`)
+
+// How long is listened after a question, and between two digits; and how often it is asked.
+const (
+	callbackListen = 6 * time.Second
+	callbackRounds = 3
+)
+
+// arrange talks with a waiting caller about being called back: on which number, and whether. It is
+// true where that was granted; then all has been said.
+func (l *Line) arrange(ctx context.Context, v *visit, wishes chan<- wish) bool {
+	number := l.own(v)
+	for range callbackRounds {
+		if number == "" {
+			if number = l.askNumber(ctx, v); number == "" {
+				return false
+			}
+		}
+		key, ok := l.confirm(ctx, v, number)
+		switch {
+		case !ok:
+		case key == keyConfirm:
+			return l.wishFor(ctx, v, number, wishes)
+		case key == keyOther:
+			number = ""
+		case key == keyBack, key == keyStar:
+			return false
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+	}
+	return false
+}
+
+// confirm reads a number back and asks whether it is right.
+func (l *Line) confirm(ctx context.Context, v *visit, number call.Number) (key byte, ok bool) {
+	lang := v.rec.Language
+	say := append(l.clips(lang, "callback.number"), l.o.Prompts.SayDigits(number.Raw(), lang)...)
+	say = append(say, l.o.Prompts.SayChoice("callback.item.confirm", keyConfirm, lang)...)
+	say = append(say, l.o.Prompts.SayChoice("callback.item.other", keyOther, lang)...)
+	say = append(say, l.o.Prompts.SayChoice("callback.item.cancel", keyBack, lang)...)
+	pressed, ok := ivr.Ask(ctx, v.leg.Audio(), callbackListen, say...)
+	return pressed.Digit, ok
+}
+
+// askNumber asks for a number that can be called; empty: the caller would not, or could not.
+func (l *Line) askNumber(ctx context.Context, v *visit) call.Number {
+	say := l.clips(v.rec.Language, "callback.enter")
+	for range callbackRounds {
+		digits, ok := ivr.Digits(ctx, v.leg.Audio(), callbackListen, keyEnd, keyStar, say...)
+		if !ok {
+			return ""
+		}
+		if n := call.Number(digits); typed.MatchString(digits) && l.o.Dialer.MayCall(n) {
+			return n
+		}
+		say = append(l.clips(v.rec.Language, "callback.invalid"), l.clips(v.rec.Language, "callback.enter")...)
+	}
+	return ""
+}
+
+// wishFor asks for a callback, and tells the caller what became of it.
+func (l *Line) wishFor(ctx context.Context, v *visit, number call.Number, wishes chan<- wish) bool {
+	w := wish{number, make(chan error, 1)}
+	select {
+	case wishes <- w:
+	case <-ctx.Done():
+		return false
+	}
+	err := <-w.reply // each wish that is taken is answered
+	clip := "callback.done"
+	switch {
+	case errors.Is(err, queue.ErrCallbackOpen):
+		clip = "callback.duplicate"
+	case err != nil:
+		clip = "callback.closed"
+	}
+	v.leg.Audio().Play(ctx, l.clips(v.rec.Language, clip)...)
+	return err == nil
+}
+
+// promise puts the caller in the line of those who are called, in the place of this call, which is
+// over with it. One who has no place gets one at the end.
+func (l *Line) promise(v *visit, number call.Number) error {
+	t := queue.Ticket{
+		Call: call.NewID(), Party: v.settings.spelled(number.Raw()), For: v.ticket,
+		Queue: v.rec.Queue, Language: v.rec.Language, Arrived: v.rec.Arrived,
+	}
+	orders, err := l.o.Callbacks.AskCallback(t)
+	if errors.Is(err, queue.ErrNoCall) { // the queue was full
+		t.For = ""
+		orders, err = l.o.Callbacks.AskCallback(t)
+	}
+	if err != nil {
+		v.log.Info("no callback", zap.Error(err))
+		return err
+	}
+	v.outcome, v.endedBy = call.CalledBack, call.ByUs
+	l.event(v, "callback.requested", "queue", t.Queue, "callback", string(t.Call))
+	go l.ServeCallback(context.Background(), t, orders)
+	return nil
+}
+
+// turnAway tells a caller whom nobody can serve so, offers to call back where that can be, and leaves
+// the rest to the end of the call.
+func (l *Line) turnAway(v *visit, clip string, offer bool) {
+	v.endedBy = call.ByUs
+	lang := v.rec.Language
+	say := l.clips(lang, clip)
+	q := v.settings.Queues[v.rec.Queue]
+	if !offer || !l.callable(v) {
+		v.leg.Audio().Play(v.ctx, say...)
+		return
+	}
+	l.event(v, "callback.offered")
+	say = append(append(say, l.clips(lang, "callback.offer")...), l.o.Prompts.SayChoice("callback.item.take", q.CallbackKey, lang)...)
+	key, ok := ivr.Ask(v.ctx, v.leg.Audio(), callbackListen, say...)
+	if !ok || key.Digit != q.CallbackKey {
+		v.leg.Audio().Play(v.ctx, l.clips(lang, "bye")...)
+		return
+	}
+	wishes := make(chan wish)
+	done := make(chan struct{})
+	go func() { defer close(done); l.arrange(v.ctx, v, wishes) }()
+	for {
+		select {
+		case w := <-wishes:
+			w.granted(l.promise(v, w.number))
+		case <-done:
+			return
+		}
+	}
+}
