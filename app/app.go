@@ -135,7 +135,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 func (a *App) start(ctx context.Context) error {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.openDesk, a.openControl, a.announce,
+		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.takeCallbacks, a.openDesk, a.openControl, a.announce,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -220,7 +220,7 @@ func (a *App) openFloor(ctx context.Context) error {
 		heard = mutedNotice{clips}
 	}
 	a.line, err = line.New(line.Options{
-		Settings: settings(a.file), Floor: a.floor, Operators: a.floor, Dialer: a,
+		Settings: settings(a.file), Floor: a.floor, Operators: a.floor, Stars: a.floor, Places: a.floor, Callbacks: a.floor, Dialer: a, Last: a.lastOperator,
 		Journal: a.store, Recorder: a.recorder, Prompts: heard, Log: a.log.Named("line"), Metrics: a.metrics,
 		Now: a.o.Now, OnState: a.o.OnState,
 	})
@@ -243,6 +243,32 @@ func (a *App) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 // DialOutside implements line.Dialer: a telephone by a trunk.
 func (a *App) DialOutside(ctx context.Context, o call.Outside) (call.Leg, error) {
 	return a.sip.DialOutside(ctx, o)
+}
+
+// MayCall implements line.Dialer.
+func (a *App) MayCall(number call.Number) bool { return a.sip.MayCall(number) }
+
+// lastCalls is how far back the operator of last time is looked for: later nobody remembers the other.
+const lastCalls = 30 * 24 * time.Hour
+
+// lastOperator is whom a number talked to last; empty: nobody, or it is not known.
+func (a *App) lastOperator(ctx context.Context, number call.Number) string {
+	name, err := a.store.LastOperator(ctx, number, time.Now().Add(-lastCalls))
+	if err != nil && ctx.Err() == nil {
+		a.log.Warn("the operator of last time cannot be looked up", zap.Error(err))
+	}
+	return name
+}
+
+// takeCallbacks goes on with what the process before us had promised.
+func (a *App) takeCallbacks(context.Context) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	var open sync.WaitGroup
+	for _, c := range a.floor.Callbacks() {
+		open.Go(func() { a.line.ServeCallback(ctx, c.Ticket, c.Orders) })
+	}
+	a.steps.closer("callbacks", func() error { cancel(); open.Wait(); return nil })
+	return nil
 }
 
 // loadOperators tells the floor who works here.

@@ -34,6 +34,18 @@ type calendars struct {
 	hours map[string][]*configs.Schedule // by queue: of the lines that lead there
 	open  map[string]bool                // by queue: as last told
 	told  map[string]configs.Date        // by calendar: the day of the last line of the log
+
+	closed bool // nothing opens any more
+}
+
+// closeAll ends the hours of all queues for good: a server that drains calls nobody back.
+func (c *calendars) closeAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	for queue := range c.hours {
+		c.setHours(queue, false)
+	}
 }
 
 // openCalendars looks at the calendars now, and again until the server stops.
@@ -85,7 +97,7 @@ func (c *calendars) look() time.Duration {
 	for queue, hours := range c.hours {
 		open := false
 		for _, h := range hours {
-			open = open || h.Open(now)
+			open = open || h.Open(now) && !c.closed
 			if until := h.Until(now); !until.IsZero() {
 				rest = min(rest, until.Sub(now))
 			}

@@ -139,12 +139,16 @@ func queueHours(f *configs.File) map[string][]*configs.Schedule {
 func settings(f *configs.File) line.Settings {
 	s := line.Settings{
 		Languages: f.Languages, Policy: line.Policy(f.Recording.Policy),
-		Limit: f.Calls(), Waiting: f.Limits.Waiting, Whisper: f.Prompts.Whisper, AutoAnswer: map[string]bool{},
+		Limit: f.Calls(), Waiting: f.Limits.Waiting, Whisper: f.Prompts.Whisper, Queues: map[string]line.Queue{},
+		Pauses: f.Operators.Pauses, Topic: f.Topic,
 		Ring: f.Transfer.Ring.D(), Spell: numbers(f).E164,
 	}
 	for _, q := range f.Queues {
-		s.AutoAnswer[q.Name] = q.AutoAnswer
-		s.Queues = append(s.Queues, q.Name)
+		s.Queues[q.Name] = line.Queue{
+			AutoAnswer: q.AutoAnswer, SayEvery: q.SayEvery.D(), Position: q.Position, Estimate: q.Estimate,
+			Comfort: q.Comfort, Leave: q.Nobody == configs.WayLeave,
+			CallbackAbove: q.Callback.Above.D(), CallbackKey: byte('0' + q.Callback.Key), CallbackLast: q.Then == configs.WayCallback,
+		}
 	}
 	for _, e := range f.Directory {
 		s.Directory = append(s.Directory, line.Entry{

@@ -27,6 +27,7 @@ func (s *stopper) init() { s.goodbye, s.done = make(chan struct{}), make(chan st
 // Drain with an earlier until shortens the wait.
 func (a *App) Drain(until time.Time) error {
 	a.sip.SetDraining(true)
+	a.calendars.closeAll()
 	a.mu.Lock()
 	a.stopper.draining = true
 	a.mu.Unlock()

@@ -109,6 +109,8 @@ func (w *workday) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 }
 
 // DialOutside rings somebody who hangs up some time.
+func (w *workday) MayCall(call.Number) bool { return false }
+
 func (w *workday) DialOutside(ctx context.Context, o call.Outside) (call.Leg, error) {
 	if o.To.Raw() == "+000900" {
 		return nil, &call.DialError{Failure: call.Forbidden}
@@ -325,11 +327,11 @@ func liveWorkday(t *testing.T, seed uint64, seen map[string]int) {
 	w.line, err = line.New(line.Options{
 		Settings: line.Settings{
 			Lines: []line.Number{{Number: "919", Queue: "general"}}, Languages: []call.Language{"az", "en", "ru"},
-			Policy: line.RecordAlways, Limit: 1000, Whisper: true, Queues: []string{"general", "tax"},
+			Policy: line.RecordAlways, Limit: 1000, Whisper: true, Queues: map[string]line.Queue{"general": {}, "tax": {}},
 			Directory: []line.Entry{{Name: "migration", Number: "+000125550100"}, {Name: "fire", Number: "101", Emergency: true}},
 			Ring:      6 * time.Second,
 		},
-		Floor: w.floor, Operators: w.floor, Dialer: w, Journal: w, Recorder: noDisk{}, Prompts: secondClips{},
+		Floor: w.floor, Operators: w.floor, Stars: w.floor, Places: w.floor, Callbacks: w.floor, Dialer: w, Journal: w, Recorder: noDisk{}, Prompts: secondClips{},
 		Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {
@@ -394,6 +396,12 @@ func (noDisk) Healthy() error                                    { return nil }
 
 // secondClips makes every clip a second long.
 type secondClips struct{}
+
+// What has numbers in it is left out: silence is as good here.
+func (secondClips) SayPosition(int, call.Language) []*call.Clip        { return nil }
+func (secondClips) SayWait(time.Duration, call.Language) []*call.Clip  { return nil }
+func (secondClips) SayDigits(string, call.Language) []*call.Clip       { return nil }
+func (secondClips) SayChoice(string, byte, call.Language) []*call.Clip { return nil }
 
 func (secondClips) Clip(key string, l call.Language) *call.Clip {
 	return &call.Clip{Key: key, Language: l, Version: "v", PCM: make([]int16, call.ClockRate)}

@@ -55,10 +55,11 @@ const (
 	Failed      Outcome = "failed"      // our fault
 	Interrupted Outcome = "interrupted" // the process died during the call
 	Stopped     Outcome = "stopped"     // a drain or stop ran out of its grace
+	CalledBack  Outcome = "callback"    // the caller left to be called back: no abandoned call
 )
 
 // Outcomes is the closed list, in the order of the documentation.
-var Outcomes = []Outcome{Completed, Abandoned, Refused, Closed, TimedOut, MediaLost, Failed, Interrupted, Stopped}
+var Outcomes = []Outcome{Completed, Abandoned, Refused, Closed, TimedOut, MediaLost, Failed, Interrupted, Stopped, CalledBack}
 
 // A Party is who ended a call.
 type Party string
@@ -116,6 +117,8 @@ const (
 	KindCall    Kind = "call"    // somebody called one of our lines
 	KindConsult Kind = "consult" // an operator asked somebody while a caller waited
 	KindOwn     Kind = "own"     // an operator's telephone called somebody
+
+	KindCallback Kind = "callback" // we called somebody back
 )
 
 // An Event is one thing that happened to a call or an operator, in past tense

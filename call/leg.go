@@ -151,6 +151,10 @@ const (
 	Forbidden   DialFailure = "forbidden"   // the allow-list or a cap does not let it out
 )
 
+// ErrElsewhere, as the cause of a dial's context, says that another telephone has answered: those
+// that still ring are told so and show no missed call (RFC 3326 §2).
+var ErrElsewhere = errors.New("answered elsewhere")
+
 // A DialError is the error of a dial that brought no leg.
 type DialError struct {
 	Failure DialFailure

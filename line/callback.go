@@ -29,12 +29,12 @@ func (w wish) granted(err error) bool {
 // line's hours only, and where a number can be called at all.
 func (l *Line) callable(v *visit) bool {
 	return v.settings.Queues[v.rec.Queue].CallbackAbove > 0 && v.leg.Info().Role == call.RoleCaller && v.rec.Kind == "" &&
-		(v.line.Hours == nil || v.line.Hours.Open(l.o.Now())) && (l.own(v) != "" || v.settings.Spell != nil)
+		(v.line.Hours == nil || v.line.Hours.Open(l.o.Now())) && (l.own(v) != "" || l.o.Dialer.MayCall(""))
 }
 
 // own is the caller's own number, where it can be called; else empty.
 func (l *Line) own(v *visit) call.Number {
-	if v.rec.Withheld || !l.o.Dialer.MayCall(v.rec.From) {
+	if v.rec.Withheld || v.rec.From == "" || !l.o.Dialer.MayCall(v.rec.From) {
 		return ""
 	}
 	return v.rec.From

@@ -70,7 +70,7 @@ type Dialer interface {
 	DialOutside(ctx context.Context, o call.Outside) (call.Leg, error)
 
 	// MayCall reports whether somebody may be called back there: a number that is let out now, no
-	// emergency one, and a trunk that takes calls.
+	// emergency one, and a trunk that takes calls. Empty asks whether there is any such number.
 	MayCall(number call.Number) bool
 }
 

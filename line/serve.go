@@ -80,21 +80,24 @@ func (l *Line) Serve(ctx context.Context, caller call.Leg) {
 // visit gives the caller an id's worth of memory. Nothing here can panic: nobody would close it.
 func (l *Line) visit(ctx context.Context, caller call.Leg) *visit {
 	info, s := caller.Info(), l.settings.Load()
-	v := &visit{
-		id: info.Call, ticket: info.Call, leg: caller, settings: s, line: find(s, info.Dialled), state: call.Ringing,
-		log: l.log.With(zap.String("call", string(info.Call))), hold: make(chan bool, 8), asked: make(chan *call.Transfer, 1),
-		came: l.o.Now(),
-	}
-	if v.line == nil {
+	line := find(s, info.Dialled)
+	if line == nil {
 		// A reload took the line away between sip's look and ours.
-		v.line = &Number{Number: info.Dialled}
+		line = &Number{Number: info.Dialled}
 	}
-	v.rec = call.Record{
-		ID: v.id, Line: v.line.Number, Trunk: info.Trunk, From: info.From, Withheld: info.Withheld,
-		Arrived: time.Now(),
+	return l.newVisit(ctx, caller, s, line, call.Record{ID: info.Call, From: info.From, Withheld: info.Withheld})
+}
+
+// newVisit makes the memory of one call with this leg.
+func (l *Line) newVisit(ctx context.Context, leg call.Leg, s *Settings, line *Number, rec call.Record) *visit {
+	v := &visit{
+		id: rec.ID, ticket: rec.ID, leg: leg, settings: s, line: line, state: call.Ringing, rec: rec,
+		log: l.log.With(zap.String("call", string(rec.ID))), hold: make(chan bool, 8), asked: make(chan *call.Transfer, 1),
 	}
+	v.rec.Line, v.rec.Trunk, v.rec.Arrived = line.Number, leg.Info().Trunk, time.Now()
+	v.came = l.o.Now()
 	v.ctx, v.end = context.WithCancelCause(ctx)
-	l.metrics.active(v.line.Number, v.state, 1)
+	l.metrics.active(line.Number, v.state, 1)
 	return v
 }
 

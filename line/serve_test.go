@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -40,13 +41,18 @@ func newHall(t *testing.T, change ...func(*Options)) *hall {
 		Settings: Settings{
 			Lines:     []Number{{Number: "919", Also: []string{"012919"}, Queue: "general"}},
 			Languages: []call.Language{"az", "en", "ru"}, Policy: RecordAlways, Limit: 10, Whisper: true,
-			Queues: []string{"general", "tax"}, Ring: 20 * time.Second,
+			Queues: map[string]Queue{
+				"general": {SayEvery: 30 * time.Second, Comfort: []string{"queue.allBusy", "queue.thanks"}, Position: true, Estimate: true},
+				"tax":     {},
+			},
+			Pauses: map[string]string{"3": "training"}, Ring: 20 * time.Second,
+			Topic: func(digits string) string { return map[string]string{"1": "visa", "12": "visa/overstay"}[digits] },
 			Directory: []Entry{
 				{Name: "migration", Number: "+000125550100", Languages: []call.Language{"ru"}},
 				{Name: "fire", Number: "101", Emergency: true},
 			},
 		},
-		Floor: h.floor, Operators: h.floor, Dialer: h.phones, Journal: h.journal, Recorder: brokenDisk{},
+		Floor: h.floor, Operators: h.floor, Stars: h.floor, Places: h.floor, Callbacks: h.floor, Dialer: h.phones, Journal: h.journal, Recorder: brokenDisk{},
 		Prompts: clips{}, Log: zaptest.NewLogger(t, zaptest.Level(zapError)), Metrics: h.metrics,
 	}
 	for _, c := range change {
@@ -577,17 +583,22 @@ func TestAPlantedPanicEndsOneCall(t *testing.T) {
 
 func TestStarCodes(t *testing.T) {
 	for _, c := range []struct{ code, want string }{
-		{"*45", "resume"}, {"*46", "pause pause"}, {"*463", "pause pause 3"}, {"*47", "pause wrap_up"},
+		{"*45", "resume"}, {"*46", "pause pause"}, {"*463", "pause training"}, {"*469", ""}, {"*47", "more wrap-up"},
+		{"*481", "topic visa"}, {"*4812", "topic visa/overstay"}, {"*4819", ""},
 	} {
 		t.Run(c.code, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := newHall(t)
 				leg := calltest.NewLeg(call.Info{User: "aysel", Dialled: c.code})
 				h.line.ServePhone(context.Background(), leg)
-				if got := h.floor.asked; !slices.Equal(got, []string{"own call", c.want, "own call over"}) {
+				want, tone := []string{"own call", c.want, "own call over"}, "tone.ok/az"
+				if c.want == "" { // the digits mean nothing
+					want, tone = []string{"own call", "own call over"}, "tone.error/az"
+				}
+				if got := h.floor.asked; !slices.Equal(got, want) {
 					t.Errorf("the floor was asked %q", got)
 				}
-				if got := heard(leg); !slices.Equal(got, []string{"tone.ok/az"}) {
+				if got := heard(leg); !slices.Equal(got, []string{tone}) {
 					t.Errorf("the operator heard %v", got)
 				}
 			})
@@ -671,6 +682,18 @@ func (j *journal) Closed(r call.Record) error {
 }
 
 // closed is the one record that was closed.
+// named are the events of that name.
+func (j *journal) named(name string) (list []call.Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, e := range j.events {
+		if e.Name == name {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
 func (j *journal) closed(t *testing.T) call.Record {
 	t.Helper()
 	j.mu.Lock()
@@ -694,19 +717,34 @@ type orders struct {
 
 	reserved map[string]bool
 	owns     map[string]int
+
+	place     queue.Place
+	told      []time.Duration
+	holds     []bool
+	callbacks []queue.Ticket
+	full      bool // nobody may enter
+	tickets   []queue.Ticket
 }
 
 func (f *orders) Enter(t queue.Ticket) (<-chan queue.Order, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.tickets = append(f.tickets, t)
+	if f.full {
+		return nil, queue.ErrFull
+	}
 	f.seats[t.Call] = make(chan queue.Order, 8)
 	return f.seats[t.Call], nil
 }
 
 func (f *orders) ring(l *calltest.Leg, operator string) {
+	f.send(l, queue.Order{Kind: queue.Ring, Operator: operator, Deadline: time.Now().Add(2 * time.Minute)})
+}
+
+func (f *orders) send(l *calltest.Leg, o queue.Order) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.seats[l.Info().Call] <- queue.Order{Kind: queue.Ring, Operator: operator, Deadline: time.Now().Add(2 * time.Minute)}
+	f.seats[l.Info().Call] <- o
 }
 
 func (f *orders) Report(_ call.ID, operator string, r queue.Result) bool {
@@ -769,6 +807,70 @@ func (f *orders) Pause(_, reason string) error {
 	return nil
 }
 func (f *orders) Resume(string) error { f.asked = append(f.asked, "resume"); return nil }
+func (f *orders) ExtendWrapUp(string) error {
+	f.asked = append(f.asked, "more wrap-up")
+	return nil
+}
+func (f *orders) Dispose(_, topic string) error {
+	f.asked = append(f.asked, "topic "+topic)
+	return nil
+}
+func (f *orders) Place(call.ID) queue.Place {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.place
+}
+
+// stand says where callers stand from now on.
+func (f *orders) stand(p queue.Place) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.place = p
+}
+func (f *orders) Told(_ call.ID, wait time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.told = append(f.told, wait)
+}
+func (f *orders) Hold(_ call.ID, on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.holds = append(f.holds, on)
+}
+
+// AskCallback takes every wish but that of a party that has one; the call that asks is out of the queue.
+func (f *orders) AskCallback(t queue.Ticket) (<-chan queue.Order, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if slices.ContainsFunc(f.callbacks, func(o queue.Ticket) bool { return o.Party == t.Party }) {
+		return nil, queue.ErrCallbackOpen
+	}
+	seat := f.seats[t.For]
+	if t.For != "" && seat == nil {
+		return nil, queue.ErrNoCall
+	}
+	f.callbacks = append(f.callbacks, t)
+	if seat != nil {
+		close(seat)
+		delete(f.seats, t.For)
+	}
+	f.seats[t.Call] = make(chan queue.Order, 8)
+	return f.seats[t.Call], nil
+}
+func (f *orders) wished() []queue.Ticket {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.callbacks)
+}
+func (f *orders) CallbackReached(call.ID) { f.ask("reached") }
+func (f *orders) CallbackFailed(_ call.ID, final bool) {
+	f.ask(map[bool]string{true: "failed for good", false: "failed"}[final])
+}
+func (f *orders) ask(what string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, what)
+}
 func (f *orders) OwnCall(operator string, on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -790,6 +892,7 @@ type phones struct {
 	early       map[string]bool // whose sound is there before the answer
 	dialled     []string        // "aysel", "outside +000…", in order
 	never       map[string]bool // who does not answer
+	unable      map[call.Number]bool
 	fails       map[string]call.DialFailure
 }
 
@@ -801,6 +904,9 @@ func (p *phones) DialOutside(ctx context.Context, o call.Outside) (call.Leg, err
 	}
 	return p.Dial(ctx, call.Dial{Call: o.Call, User: user, Ringing: o.Ringing})
 }
+
+// MayCall lets everybody be called but the fire brigade and those who are in unable.
+func (p *phones) MayCall(n call.Number) bool { return n != "101" && !p.unable[n] }
 
 func (p *phones) ask(user string) (never bool, fails call.DialFailure) {
 	p.mu.Lock()
@@ -866,4 +972,16 @@ func (clips) Clip(key string, l call.Language) *call.Clip {
 }
 func (clips) Music() *call.Clip {
 	return &call.Clip{Key: "music", PCM: make([]int16, 10*call.ClockRate)}
+}
+func (c clips) SayPosition(n int, l call.Language) []*call.Clip {
+	return []*call.Clip{c.Clip(fmt.Sprint("position ", n), l)}
+}
+func (c clips) SayWait(d time.Duration, l call.Language) []*call.Clip {
+	return []*call.Clip{c.Clip(fmt.Sprint("wait ", d), l)}
+}
+func (c clips) SayDigits(number string, l call.Language) []*call.Clip {
+	return []*call.Clip{c.Clip("number "+number, l)}
+}
+func (c clips) SayChoice(item string, key byte, l call.Language) []*call.Clip {
+	return []*call.Clip{c.Clip(item+" "+string(key), l)}
 }

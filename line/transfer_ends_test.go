@@ -246,7 +246,7 @@ func TestWhoIsMeant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHall(t, func(o *Options) {
 			o.Settings.Spell = func(n string) string { return "+" + strings.TrimLeft(n, "+0") }
-			o.Settings.Queues = append(o.Settings.Queues, "samir")
+			o.Settings.Queues["samir"] = Queue{}
 			o.Settings.Directory = append(o.Settings.Directory,
 				Entry{Name: "archive", Number: "+77", Open: func(time.Time) bool { return false }},
 				Entry{Name: "tax", Number: "+78"})

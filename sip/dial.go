@@ -54,8 +54,11 @@ func (g *dialing) wait(ctx context.Context) (*leg, error) {
 	case <-ctx.Done():
 	case <-s.ctx.Done():
 	}
-	heard, code := false, 0
-	s.locked("dial", func() { heard, code = g.abandon() })
+	heard, code, reason := false, 0, ""
+	if errors.Is(context.Cause(ctx), call.ErrElsewhere) {
+		reason = elsewhere
+	}
+	s.locked("dial", func() { heard, code = g.abandon(reason) })
 	select {
 	case r := <-g.result: // it was decided in the same instant
 		return r.out()
@@ -139,7 +142,7 @@ func (g *dialing) begin(forks []*fork) {
 }
 
 // abandon ends all ringing because nobody waits for it any more.
-func (g *dialing) abandon() (heard bool, code int) {
+func (g *dialing) abandon(reason string) (heard bool, code int) {
 	if g.over {
 		return false, 0
 	}
@@ -147,7 +150,7 @@ func (g *dialing) abandon() (heard bool, code int) {
 	for _, k := range g.forks {
 		heard = heard || k.heard
 		code = max(code, k.code)
-		k.cancel("")
+		k.cancel(reason)
 	}
 	return heard, code
 }

@@ -207,3 +207,33 @@ func (d *doorway) left(operator string) {
 func (s *Server) SetOutgoing(o Outgoing, n Numbers) {
 	s.doorway.set(o, n)
 }
+
+// MayCall reports whether a number may be called by the server on somebody's word: it is let out, it
+// is none of ours and no emergency number, and there is a trunk that takes calls. No cap is asked.
+// Empty asks whether there is any such number besides those of the directory.
+func (s *Server) MayCall(to call.Number) bool {
+	s.mu.Lock()
+	out := false
+	for _, t := range s.trunks {
+		out = out || len(t.carrier.To) > 0
+	}
+	s.mu.Unlock()
+	return out && s.doorway.may(to)
+}
+
+func (d *doorway) may(to call.Number) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	number := d.numbers.E164(to.Raw())
+	now := d.now()
+	if d.rules.Zone != nil {
+		now = now.In(d.rules.Zone)
+	}
+	if d.rules.Open != nil && !d.rules.Open(now) {
+		return false
+	}
+	if to == "" {
+		return len(d.rules.Allow) > 0
+	}
+	return d.forbids(number) == "" && !d.among(d.rules.Emergency, number)
+}

@@ -47,6 +47,17 @@ func (s *Store) Calls(ctx context.Context, f Filter) ([]call.Record, error) {
 		ORDER BY arrived DESC, id DESC LIMIT ?`, since, f.All, limit)
 }
 
+// LastOperator is who talked last to somebody who called from that number, at or after since; empty:
+// nobody did.
+func (s *Store) LastOperator(ctx context.Context, number call.Number, since time.Time) (name string, err error) {
+	err = s.reader.QueryRowContext(ctx, `SELECT operator FROM calls WHERE arrived >= ? AND from_number = ? AND operator <> ''
+		ORDER BY arrived DESC, id DESC LIMIT 1`, since.UnixMicro(), number.Raw()).Scan(&name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return name, err
+}
+
 // OpenCalls returns the records that are not closed, the oldest first: after a start, the
 // calls during which the process before us died.
 func (s *Store) OpenCalls(ctx context.Context) ([]call.Record, error) {

@@ -476,3 +476,30 @@ func TestMetricsAreWellNamed(t *testing.T) {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
 }
+
+// Who called before is known by whom they talked to last; others, and those who only waited, are not.
+func TestLastOperator(t *testing.T) {
+	s := openIn(t, t.TempDir())
+	at := time.Now().Add(-time.Hour)
+	for i, r := range []call.Record{
+		{From: "+994501112233", Operator: "aysel"}, {From: "+994501112233", Operator: "leyla"}, {From: "+994501112233"},
+		{From: "+994504445566"},
+	} {
+		r.ID, r.Line, r.Arrived, r.Ended, r.Outcome = call.NewID(), "919", at.Add(time.Duration(i)*time.Minute), at.Add(time.Hour), call.Completed
+		if err := s.Closed(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Calls(t.Context(), Filter{}); err != nil { // all is in the rows then
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		number call.Number
+		since  time.Time
+		want   string
+	}{{"+994501112233", at, "leyla"}, {"+994501112233", at.Add(90 * time.Second), ""}, {"+994504445566", at, ""}, {"+1", at, ""}} {
+		if got, err := s.LastOperator(t.Context(), c.number, c.since); err != nil || got != c.want {
+			t.Errorf("%v since %s: %q, %v, want %q", c.number, c.since, got, err, c.want)
+		}
+	}
+}

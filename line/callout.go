@@ -1,0 +1,291 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/ivr"
+	"hotline/queue"
+)
+
+// callbackRing is how long the telephone of somebody who is called back rings: about eight rings,
+// fewer than most mailboxes wait for.
+const callbackRing = 30 * time.Second
+
+// ServeCallback owns a callback until it is over: the floor's orders ring operators for it, and with
+// one who has answered whoever asked for it is called. It returns when orders is closed, or the line
+// stops; what is not over then waits for the next process.
+func (l *Line) ServeCallback(ctx context.Context, t queue.Ticket, orders <-chan queue.Order) {
+	b := &callback{l: l, ticket: t, orders: orders, log: l.log.With(zap.String("call", string(t.Call)))}
+	defer func() {
+		if p := recover(); p != nil {
+			l.panicked(b.log, p)
+		}
+	}()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(l.stopping, cancel)
+	defer stop()
+	b.serve(ctx)
+}
+
+// callback is somebody who is to be called, as their goroutine has it.
+type callback struct {
+	l      *Line
+	ticket queue.Ticket
+	orders <-chan queue.Order
+	log    *zap.Logger
+}
+
+// serve rings one operator after another until the callback is over.
+func (b *callback) serve(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	answers := make(chan ringing)
+	ringing := map[string]context.CancelFunc{}
+	defer func() {
+		for _, cancel := range ringing {
+			cancel()
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case o, ok := <-b.orders:
+			switch {
+			case !ok:
+				return
+			case o.Kind == queue.Withdraw:
+				if cancel := ringing[o.Operator]; cancel != nil {
+					cancel()
+				}
+			case o.Kind == queue.Ring:
+				ring, cancel := context.WithCancel(ctx)
+				ringing[o.Operator] = cancel
+				wg.Go(func() { b.ring(ring, o, answers) })
+			}
+		case r := <-answers:
+			delete(ringing, r.operator)
+			b.answered(ctx, r)
+		}
+	}
+}
+
+// ring dials one operator until the order's deadline.
+func (b *callback) ring(ctx context.Context, o queue.Order, answers chan<- ringing) {
+	dialing, cancel := context.WithDeadline(ctx, o.Deadline)
+	defer cancel()
+	leg, err := b.l.o.Dialer.Dial(dialing, call.Dial{
+		Call: b.ticket.Call, User: o.Operator, From: call.Number(b.ticket.Party), Display: b.display(),
+		AutoAnswer: b.l.settings.Load().Queues[b.ticket.Queue].AutoAnswer,
+	})
+	select {
+	case answers <- ringing{o.Operator, leg, err}:
+	case <-ctx.Done():
+		if err == nil {
+			leg.Hangup(call.Reason{Why: "the offer was withdrawn as the phone answered"})
+		}
+	}
+}
+
+// display is what the operator's telephone shows.
+func (b *callback) display() string { return "Callback " + display(b.ticket.Language) }
+
+// answered takes what became of the ringing of an operator.
+func (b *callback) answered(ctx context.Context, r ringing) {
+	l, id := b.l, b.ticket.Call
+	var failed *call.DialError
+	switch {
+	case errors.As(r.err, &failed) && failed.Failure == call.Withdrawn:
+	case r.err != nil:
+		l.o.Floor.Report(id, r.operator, result(r.err))
+	case !l.o.Floor.Report(id, r.operator, queue.Answered):
+		r.leg.Hangup(call.Reason{Why: "answered after the offer had ended"})
+	default:
+		l.visits.enter()
+		defer l.visits.leave()
+		b.call(ctx, party{leg: r.leg, role: call.RoleOperator, name: r.operator})
+	}
+}
+
+// What a try to call somebody came to, for its event.
+const (
+	tryReached  = "reached"
+	tryNoAnswer = "no_answer"
+	tryDeclined = "declined"   // by key
+	tryNobody   = "no_key"     // somebody answered and pressed nothing: a mailbox
+	tryNoNotice = "no_notice"  // the notice could not be given whole
+	tryOperator = "operator"   // the operator hung up meanwhile
+	tryRefused  = "not_called" // the number is not let out any more
+)
+
+// call calls whoever asked for it, while the operator hears music, and joins the two.
+func (b *callback) call(ctx context.Context, op party) {
+	l := b.l
+	settings := l.settings.Load()
+	if settings.Whisper {
+		op.leg.Audio().Play(ctx, append(l.clips(b.ticket.Language, "whisper.callback"), l.clips(b.ticket.Language, "whisper."+string(b.ticket.Language))...)...)
+	}
+	op.leg.Audio().Loop(l.o.Prompts.Music())
+	line := b.line(settings)
+	id := call.NewID()
+	dialing, cancel := context.WithTimeout(ctx, callbackRing)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	done := make(chan struct{})
+	far := l.attempt(&wg, b.log, func() (party, error) {
+		defer close(done)
+		leg, err := l.o.Dialer.DialOutside(dialing, call.Outside{Call: id, To: call.Number(b.ticket.Party), Line: line.Number})
+		return party{leg: leg, role: call.RoleCaller}, err
+	})
+	op, gone := l.waitWith(op, done, cancel)
+	r := <-far
+	switch {
+	case gone != "":
+		if r.err == nil {
+			r.leg.Hangup(call.Reason{Why: "the operator is gone"})
+		}
+		b.tried(id, op, tryOperator)
+		l.o.Floor.Report(b.ticket.Call, op.name, lost(gone))
+	case r.err != nil:
+		outcome := tryNoAnswer
+		if statusOf(r.err) == 403 {
+			outcome = tryRefused
+		}
+		b.failed(ctx, id, op, outcome)
+	default:
+		b.talk(ctx, settings, line, id, r.leg, op)
+	}
+}
+
+// waitWith lets an operator hear music until done; gone is why the telephone has ended before.
+func (l *Line) waitWith(op party, done <-chan struct{}, cancel context.CancelFunc) (_ party, gone call.Cause) {
+	for {
+		select {
+		case <-done:
+			return op, gone
+		case e, ok := <-op.leg.Events():
+			switch {
+			case !ok:
+				cancel()
+				<-done
+				return op, call.CauseFailed
+			case e.Kind == call.LegEnded:
+				cancel()
+				<-done
+				return op, e.Cause
+			case e.Kind == call.LegTransfer:
+				e.Transfer.Tell(491) // there is nobody to be put through yet
+			default:
+				op.held = e.Kind == call.LegHeld
+			}
+		}
+	}
+}
+
+// line is the one whose number is shown: the first that leads to the queue.
+func (b *callback) line(s *Settings) *Number {
+	for i := range s.Lines {
+		if s.Lines[i].Queue == b.ticket.Queue {
+			return &s.Lines[i]
+		}
+	}
+	return &Number{}
+}
+
+// failed ends a try that has not reached anybody.
+func (b *callback) failed(ctx context.Context, id call.ID, op party, outcome string) {
+	b.tried(id, op, outcome)
+	b.l.o.Callbacks.CallbackFailed(b.ticket.Call, outcome == tryDeclined || outcome == tryRefused)
+	telling, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	op.leg.Audio().Play(telling, b.l.o.Prompts.Clip("tone.error", b.ticket.Language))
+	op.leg.Hangup(call.Reason{Why: "nobody was reached"})
+}
+
+// tried writes down what a try came to. Whom it called is never told.
+func (b *callback) tried(id call.ID, op party, outcome string) {
+	b.l.o.Journal.Event(call.Event{At: time.Now(), Call: b.ticket.Call, Name: "callback.tried", Data: map[string]string{
+		"operator": op.name, "outcome": outcome, "call": string(id),
+	}})
+}
+
+// talk gives whoever has answered the notice, asks whether they are ready, and joins the two. From
+// here on it is a call like others.
+func (b *callback) talk(ctx context.Context, settings *Settings, line *Number, id call.ID, leg call.Leg, op party) {
+	l := b.l
+	v := l.newVisit(ctx, leg, settings, line, call.Record{
+		ID: id, Kind: call.KindCallback, Linked: b.ticket.For, From: call.Number(b.ticket.Party),
+		Language: b.ticket.Language, Queue: b.ticket.Queue,
+	})
+	v.ticket, v.rec.Answered = b.ticket.Call, v.rec.Arrived
+	defer l.close(v)
+	l.open(v)
+	l.event(v, "call.answered", "by", string(call.RoleCaller))
+	l.move(v, call.Greeting)
+	l.record(v)
+	if v.sound != nil {
+		v.sound.SetLanguage(v.rec.Language)
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	asked := make(chan struct{})
+	asking, cancel := context.WithCancel(v.ctx)
+	defer cancel()
+	outcome := tryNobody
+	l.guard(v, &wg, func() { defer close(asked); outcome = b.ask(asking, v) })
+	op, gone := l.waitWith(op, asked, cancel)
+	switch {
+	case gone != "":
+		v.outcome, v.endedBy = call.Abandoned, call.ByOperator
+		b.tried(id, op, tryOperator)
+		l.o.Floor.Report(b.ticket.Call, op.name, lost(gone))
+	case v.ctx.Err() != nil || outcome != tryReached:
+		if v.ctx.Err() == nil { // else the end of the leg says who ended it
+			v.outcome, v.endedBy = call.Abandoned, call.ByUs
+		}
+		if outcome == tryDeclined {
+			v.endedBy = call.ByCaller
+		}
+		b.failed(ctx, id, op, outcome)
+	default:
+		b.tried(id, op, tryReached)
+		l.o.Callbacks.CallbackReached(b.ticket.Call)
+		l.event(v, "callback.reached", "operator", op.name, "callback", string(b.ticket.Call))
+		l.move(v, call.Waiting)
+		v.operator = op.leg
+		l.through(v, b.orders, &op)
+	}
+}
+
+// ask gives the notice, says who calls and why, and waits for the key that says that a person is there.
+func (b *callback) ask(ctx context.Context, v *visit) (outcome string) {
+	l, lang, sound := b.l, v.rec.Language, v.leg.Audio()
+	if v.settings.Policy != RecordOff {
+		if l.notify(v, []call.Language{lang}); v.rec.Notice == nil {
+			return tryNoNotice
+		}
+	}
+	say := append(l.clips(lang, "callback.out.hello"), l.o.Prompts.SayChoice("callback.out.item.ready", keyConfirm, lang)...)
+	say = append(say, l.o.Prompts.SayChoice("callback.out.item.decline", keyOther, lang)...)
+	for range 2 {
+		key, ok := ivr.Ask(ctx, sound, callbackListen, say...)
+		switch {
+		case ctx.Err() != nil:
+			return tryNobody
+		case ok && key.Digit == keyConfirm:
+			return tryReached
+		case ok && key.Digit == keyOther:
+			sound.Play(ctx, l.clips(lang, "callback.out.cancelled")...)
+			return tryDeclined
+		}
+	}
+	return tryNobody
+}
