@@ -156,7 +156,7 @@ func known(err error) error {
 	switch {
 	case errors.Is(err, store.ErrUnknown):
 		return fmt.Errorf("%w: %w", desk.ErrNotFound, err)
-	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrManyFit):
+	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrManyFit), errors.Is(err, store.ErrNotFit):
 		return fmt.Errorf("%w: %w", desk.ErrInvalid, err)
 	}
 	return err
@@ -176,7 +176,7 @@ func (p people) List(ctx context.Context) ([]wire.User, error) {
 	}
 	out := make([]wire.User, len(users))
 	for i, u := range users {
-		out[i] = wire.User{Name: u.Name, Role: u.Role, Queues: u.Queues, Phone: u.Phone, AutoAnswer: u.AutoAnswer, Disabled: u.Disabled, Languages: []string{}}
+		out[i] = wire.User{Name: u.Name, Role: u.Role, Queues: u.Queues, Skills: wire.Skills(u.Skills), Phone: u.Phone, AutoAnswer: u.AutoAnswer, Disabled: u.Disabled, Languages: []string{}}
 		for _, l := range u.Languages {
 			out[i].Languages = append(out[i].Languages, string(l))
 		}
@@ -188,7 +188,7 @@ func (p people) List(ctx context.Context) ([]wire.User, error) {
 }
 
 func (p people) Add(ctx context.Context, n wire.NewUser) (made wire.MadeUser, err error) {
-	u := store.User{Name: n.Name, Role: n.Role, Queues: n.Queues, AutoAnswer: n.AutoAnswer}
+	u := store.User{Name: n.Name, Role: n.Role, Queues: n.Queues, Skills: n.Skills, AutoAnswer: n.AutoAnswer}
 	for _, l := range n.Languages {
 		u.Languages = append(u.Languages, call.Language(l))
 	}
@@ -224,11 +224,18 @@ func newPassword() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-func (p people) SetAutoAnswer(ctx context.Context, name string, on bool) error {
-	if err := p.s.SetAutoAnswer(ctx, name, on); err != nil {
-		return known(err)
+func (p people) Change(ctx context.Context, name string, to wire.UserChange) error {
+	var errs []error
+	if to.AutoAnswer != nil {
+		errs = append(errs, p.s.SetAutoAnswer(ctx, name, *to.AutoAnswer))
 	}
-	return p.changed(ctx)
+	if to.Skills != nil {
+		errs = append(errs, p.s.SetSkills(ctx, name, *to.Skills))
+	}
+	if to.Queues != nil {
+		errs = append(errs, p.s.SetQueues(ctx, name, *to.Queues))
+	}
+	return errors.Join(known(errors.Join(errs...)), p.changed(ctx))
 }
 
 func (p people) Disable(ctx context.Context, name string) error {

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"hotline/call"
@@ -194,7 +196,11 @@ func operators(users []store.User) []queue.Operator {
 		if !u.Phone && u.Role != "operator" {
 			continue
 		}
-		ops = append(ops, queue.Operator{Name: u.Name, Languages: u.Languages, Queues: u.Queues, Disabled: u.Disabled})
+		o := queue.Operator{Name: u.Name, Languages: u.Languages, Queues: u.Queues, Disabled: u.Disabled}
+		for _, name := range slices.Sorted(maps.Keys(u.Skills)) {
+			o.Skills = append(o.Skills, queue.Skill{Name: name, Level: u.Skills[name]})
+		}
+		ops = append(ops, o)
 	}
 	return ops
 }

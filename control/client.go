@@ -31,6 +31,8 @@ type (
 	// CallFilter is what a list of calls may ask for.
 	CallFilter = wire.CallFilter
 	MadeUser   = wire.MadeUser
+	// Skills are levels by what is known.
+	Skills = wire.Skills
 	// QueueLog is what a queue log may ask for.
 	QueueLog = wire.QueueLog
 	Trace    = wire.Trace
@@ -227,6 +229,20 @@ func (c *Client) SetPassword(ctx context.Context, name, password string) error {
 // SetAutoAnswer says whether somebody's phone is asked to answer by itself.
 func (c *Client) SetAutoAnswer(ctx context.Context, name string, on bool) error {
 	return c.do(ctx, http.MethodPost, "users/"+url.PathEscape(name)+"/auto-answer", wire.AutoAnswer{On: on}, nil)
+}
+
+// SetSkills makes these all that somebody knows.
+func (c *Client) SetSkills(ctx context.Context, name string, skills Skills) error {
+	if skills == nil {
+		skills = Skills{} // null would mean that they stay
+	}
+	return c.do(ctx, http.MethodPost, "users/"+url.PathEscape(name), wire.UserChange{Skills: &skills}, nil)
+}
+
+// SetQueues makes these the queues that somebody serves, in their order; none: every queue.
+func (c *Client) SetQueues(ctx context.Context, name string, queues []string) error {
+	queues = append([]string{}, queues...)
+	return c.do(ctx, http.MethodPost, "users/"+url.PathEscape(name), wire.UserChange{Queues: &queues}, nil)
 }
 
 // Recordings lists recordings.

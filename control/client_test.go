@@ -97,6 +97,8 @@ func TestQuestions(t *testing.T) {
 			{seen{"POST", "/api/v1/users/aysel/disable", ""}, func() error { return c.DisableUser(ctx, "aysel") }},
 			{seen{"POST", "/api/v1/users/aysel/passwd", `{"password":"x"}`}, func() error { return c.SetPassword(ctx, "aysel", "x") }},
 			{seen{"POST", "/api/v1/users/aysel/auto-answer", `{"on":true}`}, func() error { return c.SetAutoAnswer(ctx, "aysel", true) }},
+			{seen{"POST", "/api/v1/users/aysel", `{"auto_answer":null,"skills":{"ru":5},"queues":null}`}, func() error { return c.SetSkills(ctx, "aysel", Skills{"ru": 5}) }},
+			{seen{"POST", "/api/v1/users/aysel", `{"auto_answer":null,"skills":null,"queues":[]}`}, func() error { return c.SetQueues(ctx, "aysel", nil) }},
 			{seen{"GET", "/api/v1/recordings", ""}, func() error { _, err := c.Recordings(ctx); return err }},
 			{seen{"GET", "/api/v1/recordings/verify", ""}, func() error { _, err := c.Verify(ctx); return err }},
 			{seen{"POST", "/api/v1/reload", ""}, func() error { return c.Reload(ctx) }},

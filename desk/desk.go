@@ -46,7 +46,7 @@ type Users interface {
 	Add(ctx context.Context, u wire.NewUser) (wire.MadeUser, error)
 	Disable(ctx context.Context, name string) error
 	SetPassword(ctx context.Context, name, password string) error
-	SetAutoAnswer(ctx context.Context, name string, on bool) error
+	Change(ctx context.Context, name string, to wire.UserChange) error
 }
 
 // Recordings lists and verifies.
@@ -105,6 +105,7 @@ func New(o Options) *Desk {
 		"GET /api/v1/calls/{id}/trace.pcap":     d.capture,
 		"GET /api/v1/users":                     d.users,
 		"POST /api/v1/users":                    d.addUser,
+		"POST /api/v1/users/{name}":             d.changeUser,
 		"POST /api/v1/users/{name}/disable":     d.disableUser,
 		"POST /api/v1/users/{name}/passwd":      d.setPassword,
 		"POST /api/v1/users/{name}/auto-answer": d.setAutoAnswer,

@@ -119,7 +119,7 @@ func (h floorOf) Resume(operator string) error {
 type usersOf struct{ *house }
 
 func (h usersOf) List(context.Context) ([]wire.User, error) {
-	return []wire.User{{Name: "aysel", Role: "operator", Languages: []string{"az"}, Queues: []string{}, Phone: true}}, nil
+	return []wire.User{{Name: "aysel", Role: "operator", Languages: []string{"az"}, Queues: []string{}, Skills: wire.Skills{"ru": 5}, Phone: true}}, nil
 }
 
 func (h usersOf) Add(_ context.Context, u wire.NewUser) (wire.MadeUser, error) {
@@ -137,8 +137,16 @@ func (h usersOf) SetPassword(_ context.Context, name, _ string) error {
 	return h.fail
 }
 
-func (h usersOf) SetAutoAnswer(_ context.Context, name string, on bool) error {
-	h.did = append(h.did, fmt.Sprintf("auto-answer %s %v", name, on))
+func (h usersOf) Change(_ context.Context, name string, to wire.UserChange) error {
+	if to.AutoAnswer != nil {
+		h.did = append(h.did, fmt.Sprintf("auto-answer %s %v", name, *to.AutoAnswer))
+	}
+	if to.Skills != nil {
+		h.did = append(h.did, fmt.Sprintf("skills %s %v", name, *to.Skills))
+	}
+	if to.Queues != nil {
+		h.did = append(h.did, fmt.Sprintf("queues %s %v", name, *to.Queues))
+	}
 	return h.fail
 }
 
@@ -272,6 +280,8 @@ func TestWhatIsPressedIsDone(t *testing.T) {
 		{"users/aysel/disable", ``, "disable aysel"},
 		{"users/aysel/passwd", `{"password": "y"}`, "passwd aysel"},
 		{"users/aysel/auto-answer", `{"on": true}`, "auto-answer aysel true"},
+		{"users/aysel", `{"skills": {"ru": 5, "visa": 4}}`, "skills aysel map[ru:5 visa:4]"},
+		{"users/aysel", `{"queues": ["tax", "general"], "skills": null}`, "queues aysel [tax general]"},
 	} {
 		h := &house{}
 		if res, body := ask(t, newDesk(h).API(), "POST", "/api/v1/"+c.path, c.body); res.StatusCode != 200 {
@@ -312,6 +322,8 @@ func TestProblems(t *testing.T) {
 		{"POST", "operators/aysel/pause", `{"raeson": "lunch"}`, 422},
 		{"POST", "operators/aysel/pause", `{"reason": "` + strings.Repeat("x", bodyLimit) + `"}`, 422},
 		{"POST", "users", `{"name": "leyla", "role": "operator"}`, 422},
+		{"POST", "users/aysel", `{}`, 422},
+		{"POST", "users/aysel", `{"skills": ["ru"]}`, 422},
 		{"POST", "users/aysel/passwd", `{"password": ""}`, 422},
 		{"POST", "users/aysel/passwd", `{"password": "` + strings.Repeat("x", maxPassword+1) + `"}`, 422},
 	} {

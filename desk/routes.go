@@ -251,7 +251,18 @@ func (d *Desk) setAutoAnswer(r *http.Request) (any, error) {
 	if err := body(r, &in); err != nil {
 		return nil, err
 	}
-	return done, d.o.Users.SetAutoAnswer(r.Context(), r.PathValue("name"), in.On)
+	return done, d.o.Users.Change(r.Context(), r.PathValue("name"), wire.UserChange{AutoAnswer: &in.On})
+}
+
+func (d *Desk) changeUser(r *http.Request) (any, error) {
+	var in wire.UserChange
+	if err := body(r, &in); err != nil {
+		return nil, err
+	}
+	if in == (wire.UserChange{}) {
+		return nil, fmt.Errorf("%w: nothing of the user is to be changed", ErrInvalid)
+	}
+	return done, d.o.Users.Change(r.Context(), r.PathValue("name"), in)
 }
 
 // maxPassword is the longest password taken, in bytes: what is hashed must have an end.

@@ -239,8 +239,13 @@ func scanJSON[T any](rows *sql.Rows) (v T, err error) {
 	return v, json.Unmarshal(b, &v)
 }
 
+// A querier is a database, or a transaction in it.
+type querier interface {
+	QueryContext(ctx context.Context, q string, args ...any) (*sql.Rows, error)
+}
+
 // query runs q and scans each row. The result is never nil, so that it is [] in JSON.
-func query[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), q string, args ...any) ([]T, error) {
+func query[T any](ctx context.Context, db querier, scan func(*sql.Rows) (T, error), q string, args ...any) ([]T, error) {
 	rows, err := db.QueryContext(ctx, q, args...)
 	if err != nil {
 		return nil, err

@@ -442,9 +442,10 @@ func TestUpgrade(t *testing.T) {
 		must(t, err)
 		users, err := s.Users(context.Background())
 		must(t, err)
-		if len(calls) != 1 || calls[0].Outcome != call.Completed || len(users) != 1 {
+		if len(calls) != 1 || calls[0].Outcome != call.Completed || len(users) != 1 || len(users[0].Skills) != 0 {
 			t.Errorf("%s: calls %+v, users %+v", file, calls, users)
 		}
+		must(t, s.SetSkills(context.Background(), users[0].Name, map[string]int{"ru": 4}))
 		must(t, s.Arrived(openRecord(9))) // and goes on
 		if _, err := s.Call(context.Background(), openRecord(9).ID); err != nil {
 			t.Error(err)

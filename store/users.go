@@ -18,7 +18,8 @@ type User struct {
 	Name      string
 	Role      string
 	Languages []call.Language
-	Queues    []string // empty: every queue
+	Skills    map[string]int // level by name; one with a language's code is the level in it
+	Queues    []string       // in the order in which they are taken; empty: every queue
 	Disabled  bool
 	Phone     bool // has a SIP secret
 	Created   time.Time
@@ -45,17 +46,14 @@ func (u User) Check() error {
 		errs = append(errs, fmt.Errorf("role %q: want operator, supervisor, chief or admin", u.Role))
 	}
 	for _, l := range u.Languages {
-		if len(l) != 2 || l[0] < 'a' || l[0] > 'z' || l[1] < 'a' || l[1] > 'z' {
+		if !isLanguage(l) {
 			errs = append(errs, fmt.Errorf("language %q: want a code of two letters, as az, en, ru", l))
 		}
 	}
 	if u.Role == "operator" && len(u.Languages) == 0 {
 		errs = append(errs, errors.New("languages: an operator needs at least one"))
 	}
-	if slices.Contains(u.Queues, "") {
-		errs = append(errs, errors.New("queues: one is empty"))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, u.checkSkills(), checkQueues(u.Queues))...)
 }
 
 // AddUser adds a user with a password. The error is ErrExists where the name is taken, also by
@@ -68,18 +66,14 @@ func (s *Store) AddUser(ctx context.Context, u User, password string) error {
 	if err != nil {
 		return fmt.Errorf("add user %s: %w", u.Name, err)
 	}
-	languages, err := json.Marshal(append([]call.Language{}, u.Languages...))
-	if err != nil {
-		return err
-	}
-	queues, err := json.Marshal(append([]string{}, u.Queues...))
+	lists, err := jsonTexts(append([]call.Language{}, u.Languages...), append([]string{}, u.Queues...), skillsOf(u))
 	if err != nil {
 		return err
 	}
 	err = s.changeUsers(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO users (name, role, languages, queues, disabled, password, created, auto_answer)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING`,
-			u.Name, u.Role, string(languages), string(queues), u.Disabled, hash, time.Now().UnixMicro(), u.AutoAnswer)
+		res, err := tx.ExecContext(ctx, `INSERT INTO users (name, role, languages, queues, skills, disabled, password, created, auto_answer)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING`,
+			u.Name, u.Role, lists[0], lists[1], lists[2], u.Disabled, hash, time.Now().UnixMicro(), u.AutoAnswer)
 		return oneRow(res, err, ErrExists)
 	})
 	if err != nil {
@@ -159,19 +153,20 @@ func (s *Store) CheckPassword(ctx context.Context, name, password string) (User,
 const noUserHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // userColumns are those of scanUser, in its order.
-const userColumns = `name, role, languages, queues, disabled, created, auto_answer,
+const userColumns = `name, role, languages, queues, skills, disabled, created, auto_answer,
 	EXISTS (SELECT 1 FROM sip_secrets WHERE user = name)`
 
 func scanUser(rows *sql.Rows) (u User, err error) {
 	var (
-		languages, queues string
-		created           int64
+		languages, queues, skills string
+		created                   int64
 	)
-	if err := rows.Scan(&u.Name, &u.Role, &languages, &queues, &u.Disabled, &created, &u.AutoAnswer, &u.Phone); err != nil {
+	if err := rows.Scan(&u.Name, &u.Role, &languages, &queues, &skills, &u.Disabled, &created, &u.AutoAnswer, &u.Phone); err != nil {
 		return u, err
 	}
 	u.Created = time.UnixMicro(created).UTC()
-	return u, errors.Join(json.Unmarshal([]byte(languages), &u.Languages), json.Unmarshal([]byte(queues), &u.Queues))
+	return u, errors.Join(json.Unmarshal([]byte(languages), &u.Languages), json.Unmarshal([]byte(queues), &u.Queues),
+		json.Unmarshal([]byte(skills), &u.Skills))
 }
 
 // changeUsers runs f in a transaction that also says, to this and any other process, that the

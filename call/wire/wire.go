@@ -225,7 +225,8 @@ type User struct {
 	Name      string   `json:"name"`
 	Role      string   `json:"role"`
 	Languages []string `json:"languages"`
-	Queues    []string `json:"queues"` // empty: every queue
+	Queues    []string `json:"queues"` // in the order in which they are taken; empty: every queue
+	Skills    Skills   `json:"skills"`
 	Phone     bool     `json:"phone"`
 	Disabled  bool     `json:"disabled"`
 
@@ -238,11 +239,22 @@ type NewUser struct {
 	Role         string   `json:"role"`
 	Languages    []string `json:"languages"`
 	Queues       []string `json:"queues"`
+	Skills       Skills   `json:"skills"`
 	Password     string   `json:"password"`
 	MakePassword bool     `json:"make_password"` // make one and tell it once
 	Phone        bool     `json:"phone"`         // make a SIP secret and tell it once
 	SIPSecret    string   `json:"sip_secret"`    // or take this one
 	AutoAnswer   bool     `json:"auto_answer"`
+}
+
+// Skills are levels, 1 to 5, by what is known. One with a language's code is the level in it.
+type Skills map[string]int
+
+// A UserChange is the body of POST users/{name}: what is null stays as it is.
+type UserChange struct {
+	AutoAnswer *bool     `json:"auto_answer"`
+	Skills     *Skills   `json:"skills"` // all of them
+	Queues     *[]string `json:"queues"` // all of them; none: every queue
 }
 
 // AutoAnswer is the body of POST users/{name}/auto-answer.

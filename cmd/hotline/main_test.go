@@ -236,9 +236,24 @@ func TestPeople(t *testing.T) {
 		t.Errorf("no password: exit %d, %s", code, errs)
 	}
 	must("another word\n", "user", "passwd", "aysel")
+	if out := must("", "user", "skills", "aysel", "ru:5,visa:4"); !strings.Contains(out, "ru:5,visa:4") {
+		t.Error(out)
+	}
+	must("", "user", "skills", "aysel")
+	if out := must("", "user", "list"); !regexp.MustCompile(`aysel +operator +az,ru +- `).MatchString(out) {
+		t.Errorf("her skills were taken away:\n%s", out)
+	}
+	must("", "user", "skills", "aysel", "ru:5", "visa:4")
+	must("", "user", "queues", "aysel", "tax", "general")
+	for arg, why := range map[string]string{"visa": "write a name, a colon and a level", "visa:high": "write a name", "visa:4,visa:5": "stands twice",
+		"visa:6": "6 is no level, want 1 to 5", "en:5": "not among those spoken"} {
+		if code, _, errs := hotline("", "user", "skills", "aysel", arg); code == 0 || !strings.Contains(errs, why) {
+			t.Errorf("skills %s: exit %d, %s; want %q", arg, code, errs, why)
+		}
+	}
 
 	file := filepath.Join(t.TempDir(), "people.csv")
-	if err := os.WriteFile(file, []byte("name,role,languages,password,sip_secret\nleyla,operator,az;en,,\nAn Ill Name,operator,az,,\nmurad,chief,,known,\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("name,role,languages,password,sip_secret,skills\nleyla,operator,az;en,,,en:2\nAn Ill Name,operator,az,,,\nmurad,chief,,known,,\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	code, out, errs := hotline("", "user", "import", file)
@@ -250,7 +265,7 @@ func TestPeople(t *testing.T) {
 	}
 	must("", "user", "disable", "murad")
 	out = must("", "user", "list")
-	for _, want := range []string{`aysel +operator +az,ru +all +yes +active`, `leyla +operator +az,en +all +yes +active`, `murad +chief +all +no +disabled`} {
+	for _, want := range []string{`aysel +operator +az,ru +ru:5,visa:4 +tax,general +yes +active`, `leyla +operator +az,en +en:2 +all +yes +active`, `murad +chief +- +all +no +disabled`} {
 		if !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("no line %q in\n%s", want, out)
 		}
@@ -415,6 +430,9 @@ func TestReadUsers(t *testing.T) {
 	}{
 		{"a whole row", "name,role,languages,queues,password,sip_secret\naysel,operator,az;ru,general,word,secret\n",
 			[]control.NewUser{{Name: "aysel", Role: "operator", Languages: []string{"az", "ru"}, Queues: []string{"general"}, Password: "word", SIPSecret: "secret", Phone: true}}, ""},
+		{"skills", "name,skills\naysel,ru:5 visa:4\n",
+			[]control.NewUser{{Name: "aysel", Role: "operator", Skills: control.Skills{"ru": 5, "visa": 4}, MakePassword: true, Phone: true}}, ""},
+		{"a skill without a level", "name,skills\nleyla,\naysel,ru\n", nil, `row 3 (aysel): skills: "ru": write`},
 		{"blanks are made", "name,role,password,sip_secret\nsamir,,,\n",
 			[]control.NewUser{{Name: "samir", Role: "operator", MakePassword: true, Phone: true}}, ""},
 		{"the name alone", "name\nleyla\n", []control.NewUser{{Name: "leyla", Role: "operator", MakePassword: true, Phone: true}}, ""},

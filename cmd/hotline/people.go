@@ -19,6 +19,8 @@ type userCmd struct {
 	List    userListCmd    `cmd:"" help:"List who works here."`
 	Disable userDisableCmd `cmd:"" help:"Let somebody in no more; their past stays."`
 	Passwd  userPasswdCmd  `cmd:"" help:"Change a password, read from standard input."`
+	Skills  userSkillsCmd  `cmd:"" help:"Say what somebody knows, and how well."`
+	Queues  userQueuesCmd  `cmd:"" help:"Say which queues somebody serves, in which order."`
 	Auto    userAutoCmd    `cmd:"" name:"auto-answer" help:"Have somebody's phone asked to answer by itself, or no more."`
 	Import  userImportCmd  `cmd:"" help:"Add many from a CSV file."`
 }
@@ -29,23 +31,28 @@ type userAddCmd struct {
 	Name      string   `arg:"" help:"Login, and SIP user of the phone: a-z, 0-9, dot, dash, underscore."`
 	Role      string   `enum:"operator,supervisor,chief,admin" default:"operator" help:"operator, supervisor, chief or admin."`
 	Languages []string `placeholder:"az,en,ru" help:"Languages spoken with callers."`
-	Queues    []string `placeholder:"a,b" help:"Queues served; every queue unless given."`
+	Queues    []string `placeholder:"a,b" help:"Queues served, those that come first are taken first; every queue alike unless given."`
+	Skills    []string `placeholder:"ru:5,visa:4" help:"What else is known, each with its level, 1 to 5. A language's code: the level in it, 3 unless given."`
 	Phone     bool     `help:"Make a SIP secret too and print it, once."`
 	Auto      bool     `name:"auto-answer" help:"Ask the phone to answer by itself."`
 }
 
 func (userAddCmd) Help() string {
-	return "Example: echo \"$PASSWORD\" | hotline user add aysel --role operator --languages az,ru --phone"
+	return "Example: echo \"$PASSWORD\" | hotline user add aysel --role operator --languages az,ru --skills ru:5,visa:4 --phone"
 }
 
 func (c *userAddCmd) Run(t *terminal) error {
+	skills, err := readSkills(c.Skills)
+	if err != nil {
+		return usageError{err}
+	}
 	password, err := readPassword(t.in)
 	if err != nil {
 		return err
 	}
 	return withClient(c.Config, func(client *control.Client) error {
 		made, err := client.AddUser(context.Background(), control.NewUser{
-			Name: c.Name, Role: c.Role, Languages: c.Languages, Queues: c.Queues, Phone: c.Phone, Password: password,
+			Name: c.Name, Role: c.Role, Languages: c.Languages, Queues: c.Queues, Skills: skills, Phone: c.Phone, Password: password,
 			AutoAnswer: c.Auto,
 		})
 		if err != nil {
@@ -88,10 +95,10 @@ func (c *userListCmd) Run(t *terminal) error {
 		if c.json() {
 			return printJSON(t.out, users)
 		}
-		rows := [][]string{{"NAME", "ROLE", "LANGUAGES", "QUEUES", "PHONE", "STATE"}}
+		rows := [][]string{{"NAME", "ROLE", "LANGUAGES", "SKILLS", "QUEUES", "PHONE", "STATE"}}
 		for _, u := range users.Users {
 			rows = append(rows, []string{
-				u.Name, u.Role, strings.Join(u.Languages, ","), orAll(u.Queues), yesNo(u.Phone), enabled(u.Disabled),
+				u.Name, u.Role, strings.Join(u.Languages, ","), skillList(u.Skills), orAll(u.Queues), yesNo(u.Phone), enabled(u.Disabled),
 			})
 		}
 		return printTable(t.out, rows)
@@ -157,11 +164,11 @@ func (c *userAutoCmd) Run(t *terminal) error {
 type userImportCmd struct {
 	fileFlag
 	outFlag
-	File string `arg:"" type:"existingfile" help:"CSV with a first line of column names: name, role, languages, queues, password, sip_secret, auto_answer (yes)."`
+	File string `arg:"" type:"existingfile" help:"CSV with a first line of column names: name, role, languages, queues, skills (ru:5 visa:4), password, sip_secret, auto_answer (yes)."`
 }
 
 func (userImportCmd) Help() string {
-	return "Languages and queues are separated by blanks or semicolons. Blank passwords and secrets are made and printed.\n\nExample: hotline user import operators.csv"
+	return "Languages, queues and skills are separated by blanks or semicolons. Blank passwords and secrets are made and printed.\n\nExample: hotline user import operators.csv"
 }
 
 func (c *userImportCmd) Run(t *terminal) error {
@@ -201,7 +208,7 @@ func (c *userImportCmd) Run(t *terminal) error {
 }
 
 // userColumns are those an import may have.
-var userColumns = []string{"name", "role", "languages", "queues", "password", "sip_secret", "auto_answer"}
+var userColumns = []string{"name", "role", "languages", "queues", "skills", "password", "sip_secret", "auto_answer"}
 
 // readUsers reads the file of an import; errors name the line.
 func readUsers(name string, r io.Reader) ([]control.NewUser, error) {
@@ -229,7 +236,7 @@ func readUsers(name string, r io.Reader) ([]control.NewUser, error) {
 		return nil, fmt.Errorf("%s:1: there is no column name", name)
 	}
 	users := make([]control.NewUser, 0, len(all)-1)
-	for _, row := range all[1:] {
+	for i, row := range all[1:] {
 		cell := func(column string) string {
 			if i, ok := at[column]; ok && i < len(row) {
 				return strings.TrimSpace(row[i])
@@ -240,8 +247,12 @@ func readUsers(name string, r io.Reader) ([]control.NewUser, error) {
 		if role == "" {
 			role = "operator"
 		}
+		skills, err := readSkills(list(cell("skills")))
+		if err != nil {
+			return nil, fmt.Errorf("%s: row %d (%s): %w", name, i+2, cell("name"), err)
+		}
 		users = append(users, control.NewUser{
-			Name: cell("name"), Role: role, Languages: list(cell("languages")), Queues: list(cell("queues")),
+			Name: cell("name"), Role: role, Languages: list(cell("languages")), Queues: list(cell("queues")), Skills: skills,
 			Password: cell("password"), SIPSecret: cell("sip_secret"), MakePassword: cell("password") == "",
 			Phone:      role == "operator" || cell("sip_secret") != "",
 			AutoAnswer: cell("auto_answer") == "yes",
