@@ -90,7 +90,8 @@ func endpoints(es []configs.Endpoint) []string {
 	return listen
 }
 
-func rules(f *configs.File) []queue.Rules {
+// Rules are those of all queues, as the configuration says them.
+func Rules(f *configs.File) []queue.Rules {
 	rs := make([]queue.Rules, len(f.Queues))
 	for i, q := range f.Queues {
 		rs[i] = queue.Rules{

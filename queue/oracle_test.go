@@ -2,6 +2,7 @@ package queue
 
 import (
 	"container/heap"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -46,18 +47,17 @@ func recursion(calls []oracleCall, servers []string, wrapUp time.Duration) {
 	}
 }
 
+// scripts/simulation.sh asks for 100,000, without the race detector.
+var oracleCalls = flag.Int("oracle-calls", 20_000, "how many calls are compared with the recursion, for each number of operators")
+
 func TestEqualsTheMultiServerRecursion(t *testing.T) {
-	n := 100_000
-	if testing.Short() {
-		n = 10_000
-	}
 	for _, c := range []struct {
 		servers int
 		load    float64
 		wrapUp  time.Duration
 	}{{1, 0.7, 0}, {3, 0.9, 20 * time.Second}, {10, 0.8, 0}, {30, 0.97, 45 * time.Second}} {
 		t.Run(fmt.Sprintf("%d operators at %g", c.servers, c.load), func(t *testing.T) {
-			calls := randomCalls(n/4, c.servers, c.load, c.wrapUp)
+			calls := randomCalls(*oracleCalls, c.servers, c.load, c.wrapUp)
 			var names []string
 			for i := range c.servers {
 				names = append(names, fmt.Sprintf("op%02d", i))

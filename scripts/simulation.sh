@@ -10,4 +10,5 @@ if [ -n "${HOTLINE_NIGHTLY:-}" ]; then
 else
   go test -count=1 -v -timeout 5m -run '^(TestSimulation|TestRandomDays)$' ./queue -simulations 2000 -seeds 3000
 fi
+go test -count=1 -timeout 5m -run '^TestEqualsTheMultiServerRecursion$' ./queue -oracle-calls 100000
 exec go test -count=1 -v -timeout 30m -tags planted -run '^TestPlantedBugs$' ./queue

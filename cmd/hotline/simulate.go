@@ -12,18 +12,27 @@ import (
 type simulateCmd struct {
 	fileFlag
 	outFlag
-	At   string `required:"" placeholder:"TIME" help:"When: 2026-12-05T10:00 on the clock of the configuration, or RFC 3339."`
-	From string `required:"" placeholder:"NUMBER" help:"Who calls; anonymous for a caller who withholds it."`
+	dayFlags
+	At   string `placeholder:"TIME" help:"When: 2026-12-05T10:00 on the clock of the configuration, or RFC 3339."`
+	From string `placeholder:"NUMBER" help:"Who calls; anonymous for a caller who withholds it."`
 	Line string `placeholder:"NUMBER" help:"The number dialled; without it the first line's."`
 	Keys string `placeholder:"KEYS" help:"Keys pressed, each when something is asked and has been heard."`
 }
 
 func (simulateCmd) Help() string {
 	return "What this caller would hear and where the call would go, told by the code that serves callers. Nothing is placed and no server is needed.\n\n" +
-		"Example: hotline simulate --config /etc/hotline.yaml --at 2026-12-31T10:00 --from +994125550100 --keys 2"
+		"Example: hotline simulate --config /etc/hotline.yaml --at 2026-12-31T10:00 --from +994125550100 --keys 2\n\n" +
+		"With --day it lives through a whole day with the queue that decides in the server: who waited how long, how many gave up, how busy people were, beside what Erlang's formulas say; with --staff 80/20 it finds how many people the day needs.\n\n" +
+		"Example: hotline simulate --day arrivals.csv --operators 8 --svg day.svg"
 }
 
 func (c *simulateCmd) Run(t *terminal) error {
+	switch {
+	case (c.Day != "") == (c.At != "" || c.From != ""), c.Day == "" && (c.At == "" || c.From == ""):
+		return usageError{errOneOf}
+	case c.Day != "":
+		return c.runDay(t)
+	}
 	file, err := load(c.Config)
 	if err != nil {
 		return err

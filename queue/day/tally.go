@@ -68,6 +68,11 @@ type Result struct {
 	Until     time.Duration // when the last had gone, after midnight
 }
 
+// Unserved is how many were still waiting when the last thing had happened.
+func (r *Result) Unserved() int {
+	return r.Total.Offered - r.Total.Answered - r.Total.Abandoned - r.Refused
+}
+
 // Load is what came in an interval, for the models.
 func (r *Result) Load(i Interval) erlang.Load {
 	return erlang.Load{
