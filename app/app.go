@@ -208,7 +208,7 @@ func (a *App) openFloor(ctx context.Context) error {
 		return err
 	}
 	a.floor = floor.New(floor.Options{
-		Rules: Rules(a.file), House: houseRules(a.file), Languages: a.file.Languages, Journal: a.store, Book: a.store.Book(), Past: past,
+		Rules: rules(a.file), House: houseRules(a.file), Languages: a.file.Languages, Journal: a.store, Book: a.store.Book(), Past: past,
 		Log: a.log, Metrics: a.metrics, Now: a.floorNow,
 	})
 	a.steps.closer("floor", func() error { a.floor.Close(); return nil })

@@ -38,7 +38,7 @@ func (a *App) Reload() error {
 	a.grace = next.Stop.Grace.D()
 	a.mu.Unlock()
 	a.line.Configure(s)
-	a.floor.SetRules(Rules(next), houseRules(next))
+	a.floor.SetRules(rules(next), houseRules(next))
 	a.setTrunks(next)
 	a.sip.SetOutgoing(outgoing(next, a.o.Now))
 	a.sip.SetCarriers(carriers(next))

@@ -90,8 +90,7 @@ func endpoints(es []configs.Endpoint) []string {
 	return listen
 }
 
-// Rules are those of all queues, as the configuration says them.
-func Rules(f *configs.File) []queue.Rules {
+func rules(f *configs.File) []queue.Rules {
 	rs := make([]queue.Rules, len(f.Queues))
 	for i, q := range f.Queues {
 		rs[i] = queue.Rules{

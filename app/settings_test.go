@@ -44,7 +44,7 @@ operators: {cover: {ru: 1, az: 2}, cover_breach: refuse}
 		Overflow: []queue.Overflow{{After: 90 * time.Second, To: "general"}},
 		Limit:    50, Longest: 30 * time.Minute, PauseAfter: 2, Callback: queue.Callback{Tries: 2, Pause: 5 * time.Minute},
 	}
-	got := Rules(f)
+	got := rules(f)
 	if !reflect.DeepEqual(got[0], want) {
 		t.Errorf("got  %+v\nwant %+v", got[0], want)
 	}

@@ -169,6 +169,9 @@ func (h Hours) shorter(minutes int) Hours {
 	return out
 }
 
+// Parse reads hours as the file writes them: "closed", or spans such as "09:00-13:00,14:00-18:00".
+func (h *Hours) Parse(text string) error { return h.parse(text) }
+
 func (h *Hours) parse(text string) error {
 	const want = "write closed, or spans such as 09:00-18:00 or 09:00-13:00,14:00-18:00"
 	if text == "closed" {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"hotline/app"
 )
 
 func TestSimulateADay(t *testing.T) {
@@ -20,7 +22,7 @@ func TestSimulateADay(t *testing.T) {
 	calls := write("day.csv", "from,calls,az,ru\n09:00,40,3,1\n09:30,40,3,1\n10:00,5,3,1\n")
 	staff := write("staff.csv", "name,from,to,languages\naysel,09:00,11:00,az\nleyla,09:00,11:00,az ru\nrena,09:30,11:00,az ru\n")
 	picture := filepath.Join(dir, "day.svg")
-	day := func(args ...string) (told toldDay) {
+	day := func(args ...string) (told app.DayStory) {
 		t.Helper()
 		code, out, errs := hotline("", append([]string{"simulate", "--day", calls, "-o", "json"}, args...)...)
 		if code != 0 {
