@@ -65,6 +65,14 @@ func (t *teller) tell(e call.Event) (text string, silent bool) {
 		t.end(e.At)
 	case "call.disposed":
 		return fmt.Sprintf("%s says that it was about %s", who, d["topic"]), false
+	case "callback.offered":
+		return "is offered to be called back", false
+	case "callback.requested":
+		return "prefers to be called back: callback " + d["callback"], false
+	case "callback.tried":
+		return fmt.Sprintf("called back with %s: %s", who, tried(d["outcome"])), false
+	case "callback.reached":
+		return "is called back, and talks to " + who, false
 	case "callback.missed":
 		return fmt.Sprintf("was not reached, try %s; the next not before %s", d["try"], d["again"]), false
 	case "callback.closed":
@@ -73,6 +81,27 @@ func (t *teller) tell(e call.Event) (text string, silent bool) {
 		return "", d["why"] == "offered" || d["why"] == "answered"
 	}
 	return "", false
+}
+
+// tried is what a try to call somebody back came to, in words.
+func tried(outcome string) string {
+	switch outcome {
+	case "reached":
+		return "somebody is there"
+	case "no_answer":
+		return "nobody answered"
+	case "declined":
+		return "it is not wanted any more"
+	case "no_key":
+		return "whoever answered pressed no key, as mailboxes do"
+	case "no_notice":
+		return "the notice could not be played whole"
+	case "operator":
+		return "the operator hung up meanwhile"
+	case "not_called":
+		return "the number is not let out any more"
+	}
+	return outcome
 }
 
 func (t *teller) begin(at time.Time) {
