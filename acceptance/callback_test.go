@@ -147,3 +147,50 @@ func TestACallbackIsTriedAgain(t *testing.T) {
 	s.becomes(`hotline_callbacks_total{outcome="cancelled"}`, 1)
 	s.becomes(fmt.Sprintf(`hotline_callbacks_open{queue=%q}`, "general"), 0)
 }
+
+// A caller gives up; a supervisor finds them in the list and has them rung back; then they are in it no
+// more.
+func TestWhoGaveUpIsRungBack(t *testing.T) {
+	s, op, home := newCallbackServer(t)
+	s.awayFromWork()
+	c := s.dial(s.citizen(func(o *phone.Options) { o.User = citizenNumber }))
+	s.press(c, "2")
+	eventually(t, 30*time.Second, "the caller waits", func() bool { return s.traced(s.records()[0], "call.queued") })
+	pause(t, 7*time.Second) // longer than short
+	s.hangUp(c)
+	type gaveUp struct {
+		Call, Number string
+		Times        int
+	}
+	list := func() []gaveUp {
+		return ask[struct{ Calls []gaveUp }](s, "callback", "abandoned").Calls
+	}
+	var found []gaveUp
+	eventually(t, 5*time.Second, "the caller is in the list", func() bool { found = list(); return len(found) == 1 })
+	if found[0].Number != "***22" || found[0].Times != 1 {
+		t.Errorf("the list: %+v", found)
+	}
+	if out, code := s.command("", "callback", "add", "--from-call", found[0].Call); code != 0 {
+		t.Fatalf("callback add: exit %d: %s", code, out)
+	}
+	if left := list(); len(left) != 0 {
+		t.Errorf("the list after it: %+v", left)
+	}
+	s.backAtWork()
+	taken, back := s.calledBack(op, home)
+	if err := back.Answer(); err != nil {
+		t.Fatal(err)
+	}
+	pause(t, 14*time.Second)
+	s.press(back, "1")
+	back.Media().Say(0.3, 440)
+	s.hears(taken, 440)
+	s.hangUp(back)
+	s.over(taken)
+	eventually(t, 5*time.Second, "nobody is to be called", func() bool {
+		return len(ask[struct{ Callbacks []any }](s, "callback", "list").Callbacks) == 0
+	})
+	if left := list(); len(left) != 0 {
+		t.Errorf("the list after the talk: %+v", left)
+	}
+}

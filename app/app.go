@@ -80,9 +80,11 @@ type App struct {
 	orphans  []call.Dialog // of a process that died
 
 	calendars *calendars
+	callbacks *callbacks
 
 	autoAnswer atomic.Pointer[map[string]bool]     // by operator: whose phone is asked to answer by itself
 	trunks     atomic.Pointer[map[string][]string] // by line
+	loaded     atomic.Pointer[configs.File]        // the file as last loaded
 	returning  atomic.Bool                         // telephones may still find their way back after our start
 	recovery   sync.WaitGroup
 
@@ -123,6 +125,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 	a := &App{o: o, log: o.Log, began: time.Now(), metrics: prometheus.NewRegistry(), file: o.File, grace: o.File.Stop.Grace.D()}
 	a.steps.log = o.Log.Named("app")
 	a.stopper.init()
+	a.loaded.Store(o.File)
 	a.registered = func(user string, on, fresh bool) { a.floor.Registered(user, on, a.fresh(fresh)) }
 	prepare(a)
 	adaptLibraries(o.Log)
@@ -258,17 +261,6 @@ func (a *App) lastOperator(ctx context.Context, number call.Number) string {
 		a.log.Warn("the operator of last time cannot be looked up", zap.Error(err))
 	}
 	return name
-}
-
-// takeCallbacks goes on with what the process before us had promised.
-func (a *App) takeCallbacks(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	var open sync.WaitGroup
-	for _, c := range a.floor.Callbacks() {
-		open.Go(func() { a.line.ServeCallback(ctx, c.Ticket, c.Orders) })
-	}
-	a.steps.closer("callbacks", func() error { cancel(); open.Wait(); return nil })
-	return nil
 }
 
 // loadOperators tells the floor who works here.

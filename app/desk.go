@@ -22,7 +22,7 @@ import (
 // openDesk opens the listeners of people and dashboards.
 func (a *App) openDesk(context.Context) error {
 	a.desk = desk.New(desk.Options{
-		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
+		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Callbacks: a.callbacks, Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
 		Recordings: sounds{a.store, a.recordings()}, QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
 	})
 	for _, l := range []struct {

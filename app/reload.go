@@ -37,6 +37,7 @@ func (a *App) Reload() error {
 	a.mu.Lock()
 	a.grace = next.Stop.Grace.D()
 	a.mu.Unlock()
+	a.loaded.Store(next)
 	a.line.Configure(s)
 	a.floor.SetRules(rules(next), houseRules(next))
 	a.setTrunks(next)

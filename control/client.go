@@ -36,6 +36,8 @@ type (
 	// QueueLog is what a queue log may ask for.
 	QueueLog = wire.QueueLog
 	Trace    = wire.Trace
+	// AbandonFilter is what a list of abandoned calls may ask for.
+	AbandonFilter = wire.AbandonFilter
 )
 
 // A Client asks one server.
@@ -298,4 +300,29 @@ func (c *Client) Drain(ctx context.Context, until time.Time, progress func(calls
 		}
 		state = now
 	}
+}
+
+// Callbacks shows who is to be called back; numbers: whole.
+func (c *Client) Callbacks(ctx context.Context, numbers bool) (wire.Callbacks, error) {
+	return get[wire.Callbacks](ctx, c, "callbacks?numbers="+strconv.FormatBool(numbers))
+}
+
+// AddCallback has the caller of a call that nobody answered called back.
+func (c *Client) AddCallback(ctx context.Context, call string) (made wire.Callback, err error) {
+	err = c.do(ctx, http.MethodPost, "callbacks", wire.NewCallback{FromCall: call}, &made)
+	return made, err
+}
+
+// CancelCallback lets somebody be called back no more.
+func (c *Client) CancelCallback(ctx context.Context, id string) error {
+	return c.do(ctx, http.MethodPost, "callbacks/"+url.PathEscape(id)+"/cancel", nil, nil)
+}
+
+// Abandoned shows who gave up and was not spoken to since, the newest first.
+func (c *Client) Abandoned(ctx context.Context, f AbandonFilter) (wire.Abandons, error) {
+	q := url.Values{"numbers": {strconv.FormatBool(f.Numbers)}}
+	if !f.Since.IsZero() {
+		q.Set("since", f.Since.Format(time.RFC3339Nano))
+	}
+	return get[wire.Abandons](ctx, c, "callbacks/abandoned?"+q.Encode())
 }

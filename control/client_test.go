@@ -101,6 +101,10 @@ func TestQuestions(t *testing.T) {
 			{seen{"POST", "/api/v1/users/aysel", `{"auto_answer":null,"skills":null,"queues":[]}`}, func() error { return c.SetQueues(ctx, "aysel", nil) }},
 			{seen{"GET", "/api/v1/recordings", ""}, func() error { _, err := c.Recordings(ctx); return err }},
 			{seen{"GET", "/api/v1/recordings/verify", ""}, func() error { _, err := c.Verify(ctx); return err }},
+			{seen{"GET", "/api/v1/callbacks?numbers=true", ""}, func() error { _, err := c.Callbacks(ctx, true); return err }},
+			{seen{"POST", "/api/v1/callbacks", `{"from_call":"abc"}`}, func() error { _, err := c.AddCallback(ctx, "abc"); return err }},
+			{seen{"POST", "/api/v1/callbacks/abc/cancel", ""}, func() error { return c.CancelCallback(ctx, "abc") }},
+			{seen{"GET", "/api/v1/callbacks/abandoned?numbers=false&since=2026-11-25T09%3A30%3A00Z", ""}, func() error { _, err := c.Abandoned(ctx, AbandonFilter{Since: at}); return err }},
 			{seen{"POST", "/api/v1/reload", ""}, func() error { return c.Reload(ctx) }},
 		} {
 			if err := q.ask(); err != nil {

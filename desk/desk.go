@@ -82,6 +82,7 @@ type Options struct {
 	Traces     Traces
 	Floor      Floor
 	Users      Users
+	Callbacks  Callbacks // nil where no server runs
 	Recordings Recordings
 	QueueLog   QueueLog
 	Server     Server
@@ -119,6 +120,10 @@ func New(o Options) *Desk {
 		"POST /api/v1/reload":                   d.live(d.reload),
 		"GET /api/v1/drain":                     d.live(d.drained),
 		"POST /api/v1/drain":                    d.live(d.drain),
+		"GET /api/v1/callbacks":                 d.live(d.callbacks),
+		"POST /api/v1/callbacks":                d.live(d.addCallback),
+		"GET /api/v1/callbacks/abandoned":       d.live(d.abandoned),
+		"POST /api/v1/callbacks/{id}/cancel":    d.live(d.cancelCallback),
 	} {
 		d.api.HandleFunc(pattern, d.answer(h))
 	}

@@ -178,7 +178,7 @@ func (h serverOf) Trunks() []wire.Trunk {
 }
 
 func newDesk(h *house) *Desk {
-	return New(Options{Calls: h, Traces: tracesOf{h}, Floor: floorOf{h}, Users: usersOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
+	return New(Options{Calls: h, Traces: tracesOf{h}, Floor: floorOf{h}, Users: usersOf{h}, Callbacks: callbacksOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
 		Version: map[string]string{"version": "test"}, Log: zap.NewNop()})
 }
 
@@ -195,6 +195,7 @@ func TestTheJSONOfTheAPI(t *testing.T) {
 	for name, path := range map[string]string{
 		"calls": "calls", "trace": "calls/talked/trace", "queues": "queues", "operators": "operators", "trunks": "trunks", "users": "users",
 		"recordings": "recordings", "verify": "recordings/verify", "version": "version", "drain": "drain",
+		"callbacks": "callbacks", "abandoned": "callbacks/abandoned",
 	} {
 		res, got := ask(t, d.API(), "GET", "/api/v1/"+path, "")
 		if res.StatusCode != 200 || res.Header.Get("Content-Type") != "application/json" {
@@ -282,6 +283,8 @@ func TestWhatIsPressedIsDone(t *testing.T) {
 		{"users/aysel/auto-answer", `{"on": true}`, "auto-answer aysel true"},
 		{"users/aysel", `{"skills": {"ru": 5, "visa": 4}}`, "skills aysel map[ru:5 visa:4]"},
 		{"users/aysel", `{"queues": ["tax", "general"], "skills": null}`, "queues aysel [tax general]"},
+		{"callbacks", `{"from_call": "tal"}`, "add talked"},
+		{"callbacks/cb1/cancel", ``, "cancel cb1"},
 	} {
 		h := &house{}
 		if res, body := ask(t, newDesk(h).API(), "POST", "/api/v1/"+c.path, c.body); res.StatusCode != 200 {

@@ -135,3 +135,42 @@ func (s *State) Callbacks() (open []Ticket) {
 	}
 	return open
 }
+
+// A CallbackView is somebody who is to be called back, at one moment.
+type CallbackView struct {
+	Ticket
+	Position int       // among all who wait in the queue, from 1; 0: it is being called now
+	Asked    time.Time // when the wait began, that of the call that asked included
+	Tries    int       // so many did not reach anybody
+	Again    time.Time // not before; zero: in its turn
+	Operator string    // who is rung for it, the first of several, or has it now; empty: nobody
+}
+
+// CallbackViews shows everybody who is to be called, and whom nobody talks to yet: queue by queue,
+// who is being called now first, then in the order in which they will be.
+func (s *State) CallbackViews() (views []CallbackView) {
+	for _, r := range s.rules {
+		for _, o := range s.operators {
+			if o.talking() && o.caller.rule == r && !o.caller.live() {
+				views = append(views, o.caller.viewCallback(0))
+			}
+		}
+		for i, c := range r.line {
+			if !c.live() {
+				views = append(views, c.viewCallback(i+1))
+			}
+		}
+	}
+	return views
+}
+
+func (c *caller) viewCallback(position int) CallbackView {
+	v := CallbackView{Ticket: c.Ticket, Position: position, Asked: c.entered, Tries: c.tries, Again: c.notBefore}
+	switch {
+	case c.operator != nil:
+		v.Operator, v.Again = c.operator.Name, time.Time{}
+	case len(c.ringing) > 0:
+		v.Operator = c.ringing[0].Name
+	}
+	return v
+}

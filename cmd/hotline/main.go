@@ -41,6 +41,7 @@ type cli struct {
 	Queue     queueCmd     `cmd:"" help:"See the queues."`
 	Trunk     trunkCmd     `cmd:"" help:"See the carriers."`
 	Call      callCmd      `cmd:"" help:"See calls."`
+	Callback  callbackCmd  `cmd:"" help:"Whom to call back."`
 	Directory directoryCmd `cmd:"" help:"See whom calls can be put through to."`
 	Recording recordingCmd `cmd:"" help:"List and verify recordings."`
 	Reload    reloadCmd    `cmd:"" help:"Read the configuration file again."`

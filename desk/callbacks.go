@@ -1,0 +1,80 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"hotline/call"
+	"hotline/call/wire"
+)
+
+// Callbacks is who is to be called back, and who should be. Each look at whole numbers is written
+// down by whoever gives them.
+type Callbacks interface {
+	Open(numbers bool) []wire.Callback
+	Cancel(prefix string) (call.ID, error)                        // ErrNotFound; ErrInvalid where several fit, or too late
+	Add(ctx context.Context, from call.ID) (wire.Callback, error) // ErrInvalid: they cannot be called
+	Abandoned(context.Context, wire.AbandonFilter) ([]wire.Abandoned, error)
+}
+
+// abandonedSince is how far back calls are looked at where nothing is said: later few still wait
+// for an answer.
+const abandonedSince = 24 * time.Hour
+
+func (d *Desk) callbacks(r *http.Request) (any, error) {
+	numbers, err := flagOf(r, "numbers")
+	if err != nil {
+		return nil, err
+	}
+	return wire.Callbacks{Callbacks: d.o.Callbacks.Open(numbers)}, nil
+}
+
+func (d *Desk) addCallback(r *http.Request) (any, error) {
+	var in wire.NewCallback
+	if err := body(r, &in); err != nil {
+		return nil, err
+	}
+	id, err := d.o.Calls.Find(r.Context(), in.FromCall)
+	if err != nil {
+		return nil, fmt.Errorf("call %s: %w", in.FromCall, err)
+	}
+	return d.o.Callbacks.Add(r.Context(), id)
+}
+
+func (d *Desk) cancelCallback(r *http.Request) (any, error) {
+	_, err := d.o.Callbacks.Cancel(r.PathValue("id"))
+	return done, err
+}
+
+func (d *Desk) abandoned(r *http.Request) (any, error) {
+	f := wire.AbandonFilter{Since: time.Now().Add(-abandonedSince)}
+	if text := r.URL.Query().Get("since"); text != "" {
+		t, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			return nil, fmt.Errorf("%w: since is an RFC 3339 time", ErrInvalid)
+		}
+		f.Since = t
+	}
+	var err error
+	if f.Numbers, err = flagOf(r, "numbers"); err != nil {
+		return nil, err
+	}
+	calls, err := d.o.Callbacks.Abandoned(r.Context(), f)
+	return wire.Abandons{Calls: calls}, err
+}
+
+// flagOf reads a parameter that is true or false; without it, false.
+func flagOf(r *http.Request, key string) (bool, error) {
+	text := r.URL.Query().Get(key)
+	if text == "" {
+		return false, nil
+	}
+	on, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fmt.Errorf("%w: %s is true or false", ErrInvalid, key)
+	}
+	return on, nil
+}
