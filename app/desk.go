@@ -6,9 +6,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"hotline/call"
 	"hotline/call/wire"
@@ -22,7 +24,7 @@ import (
 // openDesk opens the listeners of people and dashboards.
 func (a *App) openDesk(context.Context) error {
 	a.desk = desk.New(desk.Options{
-		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Callbacks: a.callbacks, Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
+		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Callbacks: a.callbacks, Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
 		Recordings: sounds{a.store, a.recordings()}, QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
 	})
 	for _, l := range []struct {
@@ -41,6 +43,16 @@ func (a *App) openDesk(context.Context) error {
 		*l.bound = listener.Addr().String()
 	}
 	return nil
+}
+
+// house is what the configuration says of all queues, as last loaded; languages as at the start.
+func (a *App) house() desk.House {
+	h := desk.House{Languages: a.file.Languages}
+	pauses := a.loaded.Load().Operators.Pauses
+	for _, key := range slices.Sorted(maps.Keys(pauses)) {
+		h.Reasons = append(h.Reasons, pauses[key])
+	}
+	return h
 }
 
 // openControl opens the commands' socket. The folder's lock is ours, so a socket that is

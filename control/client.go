@@ -33,6 +33,10 @@ type (
 	MadeUser   = wire.MadeUser
 	// Skills are levels by what is known.
 	Skills = wire.Skills
+	// Operator is what one does now.
+	Operator = wire.Operator
+	// Waiting is one caller in a queue.
+	Waiting = wire.Waiting
 	// QueueLog is what a queue log may ask for.
 	QueueLog = wire.QueueLog
 	Trace    = wire.Trace
@@ -197,9 +201,19 @@ func (c *Client) Operators(ctx context.Context) (wire.Operators, error) {
 	return get[wire.Operators](ctx, c, "operators")
 }
 
-// Pause offers an operator nobody.
-func (c *Client) Pause(ctx context.Context, name, reason string) error {
-	return c.do(ctx, http.MethodPost, "operators/"+url.PathEscape(name)+"/pause", wire.Pause{Reason: reason}, nil)
+// Pause offers an operator nobody; anyway: also where too few are left at work.
+func (c *Client) Pause(ctx context.Context, name, reason string, anyway bool) error {
+	return c.do(ctx, http.MethodPost, "operators/"+url.PathEscape(name)+"/pause", wire.Pause{Reason: reason, Anyway: anyway}, nil)
+}
+
+// ExtendWrapUp gives an operator another wrap-up's time.
+func (c *Client) ExtendWrapUp(ctx context.Context, name string) error {
+	return c.do(ctx, http.MethodPost, "operators/"+url.PathEscape(name)+"/wrap-up", nil, nil)
+}
+
+// Prioritise puts a caller who waits forward, as if they had waited so much longer.
+func (c *Client) Prioritise(ctx context.Context, id string, by time.Duration) error {
+	return c.do(ctx, http.MethodPost, "queues/calls/"+url.PathEscape(id)+"/prioritise", wire.Prioritise{ByMS: by.Milliseconds()}, nil)
 }
 
 // Resume ends a pause or a wrap-up.

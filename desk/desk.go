@@ -33,11 +33,25 @@ type Traces interface {
 	Capture(id call.ID) ([]byte, error) // a capture file, for Wireshark and its kin; ErrNotFound where nothing is kept
 }
 
-// Floor shows and changes what operators do.
+// Floor shows who waits and who works, and puts callers forward.
 type Floor interface {
 	Snapshot() queue.Snapshot
-	Pause(operator, reason string) error
+	Staff(languages []call.Language) []queue.StaffView
+	Prioritise(id call.ID, headStart time.Duration) error
+}
+
+// Operators changes what operators do.
+type Operators interface {
+	Pause(operator, reason string) error       // queue.ErrCover where too few would be left
+	PauseAnyway(operator, reason string) error // all the same
 	Resume(operator string) error
+	ExtendWrapUp(operator string) error
+}
+
+// A House is what the configuration says of all queues.
+type House struct {
+	Languages []call.Language
+	Reasons   []string // of pauses: the closed list
 }
 
 // Users changes who works here.
@@ -76,11 +90,13 @@ var (
 	ErrInvalid  = errors.New("not allowed") // 422: the request cannot be carried out as it is
 )
 
-// Options are what a Desk is made of. Floor and Server are nil where no server runs.
+// Options are what a Desk is made of. Floor, Operators, House and Server are nil where no server runs.
 type Options struct {
 	Calls      Calls
 	Traces     Traces
 	Floor      Floor
+	Operators  Operators
+	House      func() House
 	Users      Users
 	Callbacks  Callbacks // nil where no server runs
 	Recordings Recordings
@@ -100,30 +116,32 @@ type Desk struct {
 func New(o Options) *Desk {
 	d := &Desk{o: o, api: http.NewServeMux()}
 	for pattern, h := range map[string]func(*http.Request) (any, error){
-		"GET /api/v1/version":                   func(*http.Request) (any, error) { return o.Version, nil },
-		"GET /api/v1/calls":                     d.calls,
-		"GET /api/v1/calls/{id}/trace":          d.trace,
-		"GET /api/v1/calls/{id}/trace.pcap":     d.capture,
-		"GET /api/v1/users":                     d.users,
-		"POST /api/v1/users":                    d.addUser,
-		"POST /api/v1/users/{name}":             d.changeUser,
-		"POST /api/v1/users/{name}/disable":     d.disableUser,
-		"POST /api/v1/users/{name}/passwd":      d.setPassword,
-		"POST /api/v1/users/{name}/auto-answer": d.setAutoAnswer,
-		"GET /api/v1/recordings":                d.recordings,
-		"GET /api/v1/recordings/verify":         d.verify,
-		"GET /api/v1/queues":                    d.live(d.queues),
-		"GET /api/v1/trunks":                    d.live(d.trunks),
-		"GET /api/v1/operators":                 d.live(d.operators),
-		"POST /api/v1/operators/{name}/pause":   d.live(d.pause),
-		"POST /api/v1/operators/{name}/resume":  d.live(d.resume),
-		"POST /api/v1/reload":                   d.live(d.reload),
-		"GET /api/v1/drain":                     d.live(d.drained),
-		"POST /api/v1/drain":                    d.live(d.drain),
-		"GET /api/v1/callbacks":                 d.live(d.callbacks),
-		"POST /api/v1/callbacks":                d.live(d.addCallback),
-		"GET /api/v1/callbacks/abandoned":       d.live(d.abandoned),
-		"POST /api/v1/callbacks/{id}/cancel":    d.live(d.cancelCallback),
+		"GET /api/v1/version":                       func(*http.Request) (any, error) { return o.Version, nil },
+		"GET /api/v1/calls":                         d.calls,
+		"GET /api/v1/calls/{id}/trace":              d.trace,
+		"GET /api/v1/calls/{id}/trace.pcap":         d.capture,
+		"GET /api/v1/users":                         d.users,
+		"POST /api/v1/users":                        d.addUser,
+		"POST /api/v1/users/{name}":                 d.changeUser,
+		"POST /api/v1/users/{name}/disable":         d.disableUser,
+		"POST /api/v1/users/{name}/passwd":          d.setPassword,
+		"POST /api/v1/users/{name}/auto-answer":     d.setAutoAnswer,
+		"GET /api/v1/recordings":                    d.recordings,
+		"GET /api/v1/recordings/verify":             d.verify,
+		"GET /api/v1/queues":                        d.live(d.queues),
+		"GET /api/v1/trunks":                        d.live(d.trunks),
+		"GET /api/v1/operators":                     d.live(d.operators),
+		"POST /api/v1/operators/{name}/pause":       d.live(d.pause),
+		"POST /api/v1/operators/{name}/resume":      d.live(d.resume),
+		"POST /api/v1/operators/{name}/wrap-up":     d.live(d.wrapUp),
+		"POST /api/v1/queues/calls/{id}/prioritise": d.live(d.prioritise),
+		"POST /api/v1/reload":                       d.live(d.reload),
+		"GET /api/v1/drain":                         d.live(d.drained),
+		"POST /api/v1/drain":                        d.live(d.drain),
+		"GET /api/v1/callbacks":                     d.live(d.callbacks),
+		"POST /api/v1/callbacks":                    d.live(d.addCallback),
+		"GET /api/v1/callbacks/abandoned":           d.live(d.abandoned),
+		"POST /api/v1/callbacks/{id}/cancel":        d.live(d.cancelCallback),
 	} {
 		d.api.HandleFunc(pattern, d.answer(h))
 	}

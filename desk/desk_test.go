@@ -92,15 +92,18 @@ func (h floorOf) Snapshot() queue.Snapshot {
 	return queue.Snapshot{
 		At: t0.Add(10 * time.Second),
 		Queues: []queue.QueueView{
-			{Name: "general", Waiting: 2, LongestWait: 9 * time.Second, Calls: []queue.CallView{
+			{Name: "general", Waiting: 2, Callbacks: 1, LongestWait: 9 * time.Second, Calls: []queue.CallView{
 				{Call: "a", Language: "az", Position: 1, Since: t0.Add(time.Second), Operator: "aysel"},
 				{Call: "b", Language: "ru", Position: 2, Since: t0.Add(4 * time.Second)},
+				{Call: "cb1", Language: "az", Position: 3, Since: t0, Callback: true, Again: t0.Add(10 * time.Minute)},
 			}},
 			{Name: "empty"},
 		},
 		Operators: []queue.OperatorView{
-			{Name: "aysel", Languages: []call.Language{"az", "ru"}, State: "offered", Since: t0, Call: "a", Registered: true},
-			{Name: "leyla", State: "talking", Since: t0, Call: "open", Registered: true},
+			{Name: "aysel", Languages: []call.Language{"az", "ru"}, State: "offered", Since: t0, Call: "a", Registered: true,
+				Queues: []string{"tax", "general"}, Skills: []queue.Skill{{Name: "ru", Level: 5}}, Last: "talked", InRow: 1},
+			{Name: "leyla", State: "talking", Since: t0, Call: "open", Registered: true, Paused: true, Reason: "lunch"},
+			{Name: "lale", State: "wrap_up", Since: t0, Registered: true, WrapsUntil: t0.Add(time.Minute)},
 			{Name: "murad", State: "paused", Since: t0, Reason: "lunch"},
 		},
 	}
@@ -109,6 +112,28 @@ func (h floorOf) Snapshot() queue.Snapshot {
 func (h floorOf) Pause(operator, reason string) error {
 	h.did = append(h.did, "pause "+operator+" "+reason)
 	return h.fail
+}
+
+func (h floorOf) PauseAnyway(operator, reason string) error {
+	h.did = append(h.did, "pause "+operator+" "+reason+" anyway")
+	return nil // the house's no is not heard
+}
+
+func (h floorOf) ExtendWrapUp(operator string) error {
+	h.did = append(h.did, "extend "+operator)
+	return h.fail
+}
+
+func (h floorOf) Prioritise(id call.ID, by time.Duration) error {
+	h.did = append(h.did, fmt.Sprint("prioritise ", id, " ", by))
+	return h.fail
+}
+
+func (h floorOf) Staff(languages []call.Language) (views []queue.StaffView) {
+	for _, l := range languages {
+		views = append(views, queue.StaffView{Queue: "general", Language: l, Staff: queue.Staff{Talking: 1, Paused: 1}})
+	}
+	return views
 }
 
 func (h floorOf) Resume(operator string) error {
@@ -177,8 +202,12 @@ func (h serverOf) Trunks() []wire.Trunk {
 	}
 }
 
+func houseOf() House {
+	return House{Languages: []call.Language{"az", "ru"}, Reasons: []string{"lunch", "training"}}
+}
+
 func newDesk(h *house) *Desk {
-	return New(Options{Calls: h, Traces: tracesOf{h}, Floor: floorOf{h}, Users: usersOf{h}, Callbacks: callbacksOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
+	return New(Options{Calls: h, Traces: tracesOf{h}, Floor: floorOf{h}, Operators: floorOf{h}, House: houseOf, Users: usersOf{h}, Callbacks: callbacksOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
 		Version: map[string]string{"version": "test"}, Log: zap.NewNop()})
 }
 
@@ -272,7 +301,11 @@ func TestWhichCallsAreAskedFor(t *testing.T) {
 func TestWhatIsPressedIsDone(t *testing.T) {
 	for _, c := range []struct{ path, body, did string }{
 		{"operators/aysel/pause", `{"reason": "lunch"}`, "pause aysel lunch"},
+		{"operators/aysel/pause", `{"reason": "pause"}`, "pause aysel pause"},
 		{"operators/aysel/resume", ``, "resume aysel"},
+		{"operators/aysel/wrap-up", ``, "extend aysel"},
+		{"queues/calls/b/prioritise", `{"by_ms": 300000}`, "prioritise b 5m0s"},
+		{"queues/calls/cb/prioritise", `{"by_ms": 0}`, "prioritise cb1 0s"},
 		{"reload", ``, "reload"},
 		{"drain", `{"until": "2026-11-25T20:00:00+04:00"}`, "drain 2026-11-25T16:00:00Z"},
 		{"drain", `{"until": null}`, "drain 0001-01-01T00:00:00Z"},
@@ -301,6 +334,23 @@ func TestWhatIsPressedIsDone(t *testing.T) {
 	}
 }
 
+// Too few would be left at work: the way out is named, and works.
+func TestAPauseThatBreaksTheCover(t *testing.T) {
+	h := &house{fail: queue.ErrCover}
+	res, body := ask(t, newDesk(h).API(), "POST", "/api/v1/operators/aysel/pause", `{"reason": "lunch"}`)
+	if checkProblem(t, "pause", res, body, 422); !strings.Contains(body, "operators.cover") || !strings.Contains(body, "anyway") {
+		t.Errorf("the refusal: %s", body)
+	}
+	res, body = ask(t, newDesk(h).API(), "POST", "/api/v1/operators/aysel/pause", `{"reason": "lunch", "anyway": true}`)
+	if res.StatusCode != 200 || h.did[len(h.did)-1] != "pause aysel lunch anyway" {
+		t.Errorf("anyway: %s %s %q", res.Status, body, h.did)
+	}
+	_, body = ask(t, newDesk(&house{}).API(), "POST", "/api/v1/operators/aysel/pause", `{"reason": "tea"}`)
+	if !strings.Contains(body, "lunch, training, pause (operators.pauses)") {
+		t.Errorf("a reason that is none: %s", body)
+	}
+}
+
 func checkProblem(t *testing.T, what string, res *http.Response, body string, status int) {
 	t.Helper()
 	var p wire.Problem
@@ -322,6 +372,11 @@ func TestProblems(t *testing.T) {
 		{"GET", "nothing", "", 404},
 		{"DELETE", "calls", "", 404},
 		{"POST", "operators/aysel/pause", "", 422},
+		{"POST", "operators/aysel/pause", `{"reason": "tea"}`, 422},
+		{"POST", "operators/aysel/pause", `{"reason": ""}`, 422},
+		{"POST", "queues/calls/nobody/prioritise", `{"by_ms": 1}`, 404},
+		{"POST", "queues/calls/b/prioritise", `{"by_ms": -1}`, 422},
+		{"POST", "queues/calls/b/prioritise", `{"by_ms": 86400001}`, 422},
 		{"POST", "operators/aysel/pause", `{"raeson": "lunch"}`, 422},
 		{"POST", "operators/aysel/pause", `{"reason": "` + strings.Repeat("x", bodyLimit) + `"}`, 422},
 		{"POST", "users", `{"name": "leyla", "role": "operator"}`, 422},

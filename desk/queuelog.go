@@ -3,7 +3,6 @@ package desk
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"hotline/call/wire"
@@ -40,14 +39,11 @@ func queueLogAsk(r *http.Request) (ask wire.QueueLog, err error) {
 			return ask, fmt.Errorf("%w: since is an RFC 3339 time", ErrInvalid)
 		}
 	}
-	for key, on := range map[string]*bool{"numbers": &ask.Numbers, "follow": &ask.Follow} {
-		if text := q.Get(key); text != "" {
-			if *on, err = strconv.ParseBool(text); err != nil {
-				return ask, fmt.Errorf("%w: %s is true or false", ErrInvalid, key)
-			}
-		}
+	if ask.Numbers, err = flagOf(r, "numbers"); err != nil {
+		return ask, err
 	}
-	return ask, nil
+	ask.Follow, err = flagOf(r, "follow")
+	return ask, err
 }
 
 // A stream is an answer of text that leaves as it is written.

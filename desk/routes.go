@@ -3,7 +3,6 @@ package desk
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -78,7 +77,7 @@ func (d *Desk) nowTold(calls []wire.Call) {
 		}
 	}
 	for _, o := range snap.Operators {
-		if o.State == queue.OperatorTalking && o.Call != "" {
+		if (o.State == queue.OperatorTalking || o.State == queue.OperatorHolding) && o.Call != "" {
 			operators[string(o.Call)] = &o.Name
 		}
 	}
@@ -136,78 +135,8 @@ func (d *Desk) capture(r *http.Request) (any, error) {
 	return file{"application/vnd.tcpdump.pcap", b}, nil
 }
 
-func (d *Desk) queues(*http.Request) (any, error) {
-	snap := d.o.Floor.Snapshot()
-	out := wire.Queues{Queues: make([]wire.Queue, len(snap.Queues))}
-	for i, q := range snap.Queues {
-		w := wire.Queue{
-			Name: q.Name, Waiting: q.Waiting, LongestWaitMS: q.LongestWait.Milliseconds(), Calls: make([]wire.Waiting, len(q.Calls)),
-		}
-		for j, c := range q.Calls {
-			w.Calls[j] = wire.Waiting{
-				Call: string(c.Call), Language: string(c.Language), Position: c.Position, WaitedMS: snap.At.Sub(c.Since).Milliseconds(),
-			}
-			if c.Operator != "" {
-				w.Calls[j].Offered = &c.Operator
-			}
-		}
-		out.Queues[i] = w
-	}
-	return out, nil
-}
-
 func (d *Desk) trunks(*http.Request) (any, error) {
 	return wire.Trunks{Trunks: d.o.Server.Trunks()}, nil
-}
-
-func (d *Desk) operators(*http.Request) (any, error) {
-	snap := d.o.Floor.Snapshot()
-	out := wire.Operators{Operators: make([]wire.Operator, len(snap.Operators))}
-	for i, o := range snap.Operators {
-		out.Operators[i] = operator(o)
-	}
-	return out, nil
-}
-
-func operator(o queue.OperatorView) wire.Operator {
-	w := wire.Operator{
-		Name: o.Name, Languages: make([]string, len(o.Languages)), State: string(o.State),
-		Since: o.Since.UTC().Truncate(time.Millisecond), Registered: o.Registered,
-	}
-	for i, l := range o.Languages {
-		w.Languages[i] = string(l)
-	}
-	if o.Call != "" {
-		id := string(o.Call)
-		w.Call = &id
-	}
-	if o.Reason != "" {
-		w.Reason = &o.Reason
-	}
-	return w
-}
-
-func (d *Desk) pause(r *http.Request) (any, error) {
-	var in wire.Pause
-	if err := body(r, &in); err != nil {
-		return nil, err
-	}
-	return done, operatorFault(d.o.Floor.Pause(r.PathValue("name"), in.Reason))
-}
-
-func (d *Desk) resume(r *http.Request) (any, error) {
-	return done, operatorFault(d.o.Floor.Resume(r.PathValue("name")))
-}
-
-// operatorFault puts the floor's refusal into the words that have a status.
-func operatorFault(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, queue.ErrNoOperator):
-		return fmt.Errorf("%w: %w", ErrNotFound, err)
-	}
-	return fmt.Errorf("%w: %w", ErrInvalid, err)
 }
 
 func (d *Desk) users(r *http.Request) (any, error) {

@@ -152,9 +152,24 @@ type Queues struct {
 // A Queue is who waits now, in the order they will be served.
 type Queue struct {
 	Name          string    `json:"name"`
-	Waiting       int       `json:"waiting"`
+	Waiting       int       `json:"waiting"`   // on the line
+	Callbacks     int       `json:"callbacks"` // to be called
 	LongestWaitMS int64     `json:"longest_wait_ms"`
 	Calls         []Waiting `json:"calls"`
+	Staff         []Staff   `json:"staff"` // by language
+}
+
+// Staff is what those operators do who serve a queue in a language.
+type Staff struct {
+	Language    string `json:"language"`
+	Ready       int    `json:"ready"`
+	Offered     int    `json:"offered"`
+	Talking     int    `json:"talking"`
+	Holding     int    `json:"holding"`
+	WrapUp      int    `json:"wrap_up"`
+	Paused      int    `json:"paused"`
+	Unreachable int    `json:"unreachable"`
+	Offline     int    `json:"offline"`
 }
 
 // A Waiting is one caller in a queue.
@@ -163,7 +178,14 @@ type Waiting struct {
 	Language string  `json:"language"`
 	Position int     `json:"position"` // from 1
 	WaitedMS int64   `json:"waited_ms"`
-	Offered  *string `json:"offered"` // the operator being rung
+	Offered  *string `json:"offered"`  // the operator being rung
+	Callback bool    `json:"callback"` // nobody is on the line: will be called
+	Again    *string `json:"again"`    // of a callback that was tried: not before
+}
+
+// A Prioritise is the body of POST queues/calls/{id}/prioritise.
+type Prioritise struct {
+	ByMS int64 `json:"by_ms"` // as much longer the caller counts as having waited
 }
 
 // Trunks answers GET trunks.
@@ -203,6 +225,13 @@ type Operator struct {
 	Registered bool      `json:"registered"`
 	Call       *string   `json:"call"`
 	Reason     *string   `json:"reason"`
+	Paused     bool      `json:"paused"`      // also while still talking: from the end of the talk on
+	WrapsUntil *string   `json:"wraps_until"` // end of the wrap-up
+	RestsUntil *string   `json:"rests_until"` // not rung before, after a missed offer
+	Skills     Skills    `json:"skills"`
+	Queues     []string  `json:"queues"` // in the order in which they are taken; empty: every queue
+	LastCall   *string   `json:"last_call"`
+	Missed     int       `json:"missed"` // offers in a row
 }
 
 // MarshalJSON writes Since as all other times are written, with its milliseconds even where
@@ -311,8 +340,12 @@ type Problem struct {
 
 // A Pause is the body of POST operators/{name}/pause.
 type Pause struct {
-	Reason string `json:"reason"`
+	Reason string `json:"reason"` // one of the configuration's, or NoReason
+	Anyway bool   `json:"anyway"` // also where too few are left at work
 }
+
+// NoReason is the reason of a pause for which none is given.
+const NoReason = "pause"
 
 // A Password is the body of POST users/{name}/passwd.
 type Password struct {

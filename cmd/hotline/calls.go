@@ -8,41 +8,11 @@ import (
 	"hotline/control"
 )
 
-type queueCmd struct {
-	Show queueShowCmd `cmd:"" help:"Show who waits, and how long."`
-	Log  queueLogCmd  `cmd:"" help:"Print the queues' journal in the form of Asterisk's queue_log."`
-}
-
-type queueShowCmd struct {
-	fileFlag
-	outFlag
-}
-
-func (queueShowCmd) Help() string { return "Example: hotline queue show" }
-
-func (c *queueShowCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
-	}
-	answer, err := client.Queues(context.Background())
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, answer)
-	}
-	rows := [][]string{{"QUEUE", "WAITING", "LONGEST"}}
-	for _, q := range answer.Queues {
-		longest := time.Duration(q.LongestWaitMS) * time.Millisecond
-		rows = append(rows, []string{q.Name, fmt.Sprint(q.Waiting), longest.Round(time.Second).String()})
-	}
-	return printTable(t.out, rows)
-}
-
 type callCmd struct {
 	List  callListCmd  `cmd:"" help:"List calls, newest first."`
 	Trace callTraceCmd `cmd:"" help:"Tell one call's story, message by message."`
+
+	Prioritise callPrioritiseCmd `cmd:"" help:"Put a caller who waits forward."`
 }
 
 type callListCmd struct {

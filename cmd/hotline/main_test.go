@@ -304,13 +304,20 @@ func TestBesideAServer(t *testing.T) {
 		code int
 		want string
 	}{
-		{"queue show", 0, `general +0 +0s`},
+		{"queue show", 0, `general +0 +0s +0\n`},
+		{"queue show", 0, `general +az( +0){7} +1\n`},
 		{"queue show -o json", 0, `"queues": \[`},
 		{"trunk list", 0, `HOSTS`},
 		{"trunk list -o json", 0, `"registered": null`},
 		{"operator list", 0, `aysel +offline`},
 		{"operator list -o json", 0, `"state": "offline"`},
 		{"operator pause nobody", exitNotSo, ``},
+		{"operator pause aysel --reason tea", exitNotSo, ``},
+		{"operator pause aysel --reason lunch --anyway", 0, `aysel paused`},
+		{"operator list", 0, `aysel .* lunch`},
+		{"operator resume aysel", 0, `aysel is ready`},
+		{"operator wrap-up aysel", exitNotSo, ``}, // there is none
+		{"call prioritise 0 --by 5m", exitNotSo, ``},
 		{"call list", 0, `OUTCOME`},
 		{"callback list", 0, `TRIES`},
 		{"callback list -o json", 0, `"callbacks": \[`},

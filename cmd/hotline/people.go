@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"hotline/control"
 )
@@ -284,83 +283,4 @@ func enabled(disabled bool) string {
 		return "disabled"
 	}
 	return "active"
-}
-
-type operatorCmd struct {
-	List   operatorListCmd   `cmd:"" help:"List operators and what they do now."`
-	Pause  operatorPauseCmd  `cmd:"" help:"Offer an operator nobody."`
-	Resume operatorResumeCmd `cmd:"" help:"End a pause or a wrap-up."`
-}
-
-type operatorListCmd struct {
-	fileFlag
-	outFlag
-}
-
-func (operatorListCmd) Help() string { return "Example: hotline operator list" }
-
-func (c *operatorListCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
-	}
-	answer, err := client.Operators(context.Background())
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, answer)
-	}
-	rows := [][]string{{"NAME", "STATE", "FOR", "LANGUAGES", "REGISTERED", "CALL"}}
-	for _, o := range answer.Operators {
-		call := ""
-		if o.Call != nil {
-			call = *o.Call
-		}
-		rows = append(rows, []string{
-			o.Name, o.State, ago(o.Since), strings.Join(o.Languages, ","), yesNo(o.Registered), call,
-		})
-	}
-	return printTable(t.out, rows)
-}
-
-func ago(t time.Time) string { return time.Since(t).Round(time.Second).String() }
-
-type operatorPauseCmd struct {
-	fileFlag
-	Name   string `arg:"" help:"Who."`
-	Reason string `default:"pause" help:"Why."`
-}
-
-func (operatorPauseCmd) Help() string { return "Example: hotline operator pause aysel --reason lunch" }
-
-func (c *operatorPauseCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
-	}
-	if err := client.Pause(context.Background(), c.Name, c.Reason); err != nil {
-		return err
-	}
-	fmt.Fprintf(t.out, "%s paused\n", c.Name)
-	return nil
-}
-
-type operatorResumeCmd struct {
-	fileFlag
-	Name string `arg:"" help:"Who."`
-}
-
-func (operatorResumeCmd) Help() string { return "Example: hotline operator resume aysel" }
-
-func (c *operatorResumeCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
-	}
-	if err := client.Resume(context.Background(), c.Name); err != nil {
-		return err
-	}
-	fmt.Fprintf(t.out, "%s is ready\n", c.Name)
-	return nil
 }
