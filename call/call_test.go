@@ -49,7 +49,7 @@ func TestEveryStateEnds(t *testing.T) {
 
 // The names go into records, metrics and other people's reports: they stay.
 func TestOutcomesAreTheContract(t *testing.T) {
-	want := []Outcome{"completed", "abandoned", "refused", "closed", "timed_out", "media_lost", "failed", "interrupted", "stopped"}
+	want := []Outcome{"completed", "abandoned", "refused", "closed", "timed_out", "media_lost", "failed", "interrupted", "stopped", "callback"}
 	if !slices.Equal(Outcomes, want) {
 		t.Errorf("outcomes %q, want %q", Outcomes, want)
 	}

@@ -135,7 +135,14 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 				return party{}, false
 			}
 		case r := <-answers:
-			if op, ok := l.took(v, r); ok {
+			won := func() { // the others are told at once, not after what the operator is told first
+				for name, cancel := range stop {
+					if name != r.operator {
+						cancel(call.ErrElsewhere)
+					}
+				}
+			}
+			if op, ok := l.took(v, r, won); ok {
 				return op, true
 			}
 		}
@@ -171,8 +178,8 @@ func (l *Line) ring(ctx context.Context, v *visit, o queue.Order, answers chan<-
 }
 
 // took tells the floor what became of an offer. It is true when an operator is there, has
-// heard the caller's language and may be joined.
-func (l *Line) took(v *visit, r ringing) (party, bool) {
+// heard the caller's language and may be joined. won is told as soon as the operator has the caller.
+func (l *Line) took(v *visit, r ringing, won func()) (party, bool) {
 	var failed *call.DialError
 	switch {
 	case errors.As(r.err, &failed) && failed.Failure == call.Withdrawn:
@@ -186,6 +193,7 @@ func (l *Line) took(v *visit, r ringing) (party, bool) {
 		r.leg.Hangup(call.Reason{Why: "answered after the offer had ended"})
 		return party{}, false
 	}
+	won()
 	v.operator = r.leg
 	held, cause := meanwhile(r.leg, l.whisper(v, r.leg))
 	switch {

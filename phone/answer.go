@@ -228,6 +228,9 @@ func (p *Phone) cancelled(t, invite *serverTx) {
 		c.Answer()
 		return
 	}
+	c.mu.Lock()
+	c.byeWhy = t.req.Get("Reason")
+	c.mu.Unlock()
 	if c.decide(487) {
 		invite.refuse(487, phrase(487))
 		c.end(EndedByCancel, 487)

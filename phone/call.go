@@ -153,7 +153,7 @@ func (c *Call) Final() *Message {
 	return c.final
 }
 
-// ByeReason is the Reason header of the BYE that was received.
+// ByeReason is the Reason header of the BYE or the CANCEL that was received.
 func (c *Call) ByeReason() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -537,6 +537,26 @@ func TestReasonsAreWrittenAndRead(t *testing.T) {
 	}
 }
 
+// Another operator has answered first: whoever is no longer wanted for that reason shows no missed call.
+func TestAPhoneIsToldThatAnotherOperatorAnswered(t *testing.T) {
+	for cause, want := range map[error]string{call.ErrElsewhere: elsewhere, context.Canceled: ""} {
+		h := open(t, nil, nil)
+		d := h.deskPhone("udp")
+		d.register(200)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		got := h.dial(ctx, call.Dial{Call: "c"})
+		invite := d.request("INVITE")
+		d.send(respond(invite, 180, "one", "", ""))
+		cancel(cause)
+		if c := d.request("CANCEL"); c.get("Reason") != want {
+			t.Errorf("%v: the CANCEL has the reason %q, want %q", cause, c.get("Reason"), want)
+		}
+		if f := failure(t, got); f.Failure != call.Withdrawn {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
 func TestAPhoneThatLosesIsToldThatAnotherAnswered(t *testing.T) {
 	h := open(t, nil, nil)
 	first, second := h.deskPhone("udp"), h.deskPhone("udp")

@@ -85,7 +85,7 @@ func printDay(w io.Writer, d *app.DayStory, staff string) error {
 		"C, A: the same by Erlang C (nobody gives up) and Erlang A (patience %s), for this half-hour by itself.\nBUSY: share of the time at work in talks and wrap-ups; 80 to 85 %% is healthy.\n",
 		inSeconds(d.Target), percent(d.Total.OfAnswered), inSeconds(d.Patience))
 	if err == nil && d.Unserved > 0 {
-		_, err = fmt.Fprintf(w, "%d callers were never served: nobody at work spoke their language.\n", d.Unserved)
+		_, err = fmt.Fprintf(w, "%d callers were still waiting at the end: nobody was at work who could take them.\n", d.Unserved)
 	}
 	return err
 }
