@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -174,7 +175,9 @@ func (l *Line) turnAway(v *visit, clip string, offer bool) {
 	}
 	wishes := make(chan wish)
 	done := make(chan struct{})
-	go func() { defer close(done); l.arrange(v.ctx, v, wishes) }()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	l.guard(v, &wg, func() { defer close(done); l.arrange(v.ctx, v, wishes) })
 	for {
 		select {
 		case w := <-wishes:

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"hotline/call"
 	"hotline/call/calltest"
 	"hotline/queue"
@@ -389,4 +391,63 @@ func TestTheFloorKnowsWhoIsOnHold(t *testing.T) {
 			t.Errorf("the floor was told %v", h.floor.holds)
 		}
 	})
+}
+
+// A bug in the ringing of one operator ends that offer, and nothing else.
+func TestAPanicInACallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := promising(t)
+		h.phones.panics = map[string]bool{"aysel": true}
+		orders, done := make(chan queue.Order, 4), make(chan struct{})
+		go func() {
+			defer close(done)
+			h.line.ServeCallback(t.Context(), queue.Ticket{Call: "b1", Queue: "general", Language: "ru", Party: "+1234567"}, orders)
+		}()
+		for _, name := range []string{"aysel", "samir"} {
+			orders <- queue.Order{Kind: queue.Ring, Operator: name, Deadline: time.Now().Add(15 * time.Second)}
+			time.Sleep(20 * time.Second)
+		}
+		if h.phones.leg("samir") == nil {
+			t.Error("the next operator was not rung")
+		}
+		if n := testutil.ToFloat64(h.line.metrics.panics); n != 1 {
+			t.Errorf("%v panics were counted", n)
+		}
+		close(orders)
+		<-done
+	})
+}
+
+// A bug while somebody is called leaves no operator in a talk that nobody ends.
+func TestAPanicWhileSomebodyIsCalledBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := promising(t, func(o *Options) { o.Journal = panicsAt{o.Journal, "callback.tried"} })
+		orders, done := make(chan queue.Order, 4), make(chan struct{})
+		h.phones.fails = map[string]call.DialFailure{"outside +1234567": call.Busy}
+		go func() {
+			defer close(done)
+			h.line.ServeCallback(t.Context(), queue.Ticket{Call: "b1", Queue: "general", Language: "ru", Party: "+1234567"}, orders)
+		}()
+		orders <- queue.Order{Kind: queue.Ring, Operator: "aysel", Deadline: time.Now().Add(15 * time.Second)}
+		<-done
+		if op := h.phones.leg("aysel"); op.HungUp() == nil {
+			t.Error("the operator's telephone is left in a call")
+		}
+		if !slices.Equal(h.floor.left, []call.ID{"b1"}) {
+			t.Errorf("the floor was told of the end of %v", h.floor.left)
+		}
+	})
+}
+
+// panicsAt is a journal with a bug at one event.
+type panicsAt struct {
+	Journal
+	name string
+}
+
+func (j panicsAt) Event(e call.Event) {
+	if e.Name == j.name {
+		panic("planted")
+	}
+	j.Journal.Event(e)
 }

@@ -25,6 +25,7 @@ func (l *Line) ServeCallback(ctx context.Context, t queue.Ticket, orders <-chan 
 	defer func() {
 		if p := recover(); p != nil {
 			l.panicked(b.log, p)
+			l.o.Floor.Leave(t.Call) // nobody would report what becomes of it any more
 		}
 	}()
 	ctx, cancel := context.WithCancel(ctx)
@@ -68,7 +69,7 @@ func (b *callback) serve(ctx context.Context) {
 			case o.Kind == queue.Ring:
 				ring, cancel := context.WithCancel(ctx)
 				ringing[o.Operator] = cancel
-				wg.Go(func() { b.ring(ring, o, answers) })
+				b.guard(&wg, func() { b.l.ring(ring, b.dial(o.Operator), o.Deadline, answers) })
 			}
 		case r := <-answers:
 			delete(ringing, r.operator)
@@ -77,21 +78,25 @@ func (b *callback) serve(ctx context.Context) {
 	}
 }
 
-// ring dials one operator until the order's deadline.
-func (b *callback) ring(ctx context.Context, o queue.Order, answers chan<- ringing) {
-	dialing, cancel := context.WithDeadline(ctx, o.Deadline)
-	defer cancel()
-	leg, err := b.l.o.Dialer.Dial(dialing, call.Dial{
-		Call: b.ticket.Call, User: o.Operator, From: call.Number(b.ticket.Party), Display: b.display(),
+// dial is how an operator's telephone is rung for the callback.
+func (b *callback) dial(operator string) call.Dial {
+	return call.Dial{
+		Call: b.ticket.Call, User: operator, From: call.Number(b.ticket.Party), Display: b.display(),
 		AutoAnswer: b.l.settings.Load().Queues[b.ticket.Queue].AutoAnswer,
-	})
-	select {
-	case answers <- ringing{o.Operator, leg, err}:
-	case <-ctx.Done():
-		if err == nil {
-			leg.Hangup(call.Reason{Why: "the offer was withdrawn as the phone answered"})
-		}
 	}
+}
+
+// guard runs f in a goroutine of its own. A panic there is an answer that never comes: the offer runs
+// out by itself, and the callback goes on.
+func (b *callback) guard(wg *sync.WaitGroup, f func()) {
+	wg.Go(func() {
+		defer func() {
+			if p := recover(); p != nil {
+				b.l.panicked(b.log, p)
+			}
+		}()
+		f()
+	})
 }
 
 // display is what the operator's telephone shows.
@@ -110,7 +115,14 @@ func (b *callback) answered(ctx context.Context, r ringing) {
 	default:
 		l.visits.enter()
 		defer l.visits.leave()
+		whole := false
+		defer func() {
+			if !whole { // a panic
+				r.leg.Hangup(call.Reason{Why: "a bug in the callback"})
+			}
+		}()
 		b.call(ctx, party{leg: r.leg, role: call.RoleOperator, name: r.operator})
+		whole = true
 	}
 }
 

@@ -215,6 +215,11 @@ func (l *Line) lastOperator(v *visit) <-chan string {
 		return answer
 	}
 	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				l.panicked(v.log, p)
+			}
+		}()
 		ctx, cancel := context.WithTimeout(v.ctx, lastTime)
 		defer cancel()
 		answer <- l.o.Last(ctx, v.rec.From)

@@ -127,7 +127,7 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 			case o.Kind == queue.Ring:
 				ring, cancel := context.WithCancelCause(waiting)
 				stop[o.Operator] = cancel
-				l.guard(v, &wg, func() { l.ring(ring, v, o, answers) })
+				l.guard(v, &wg, func() { l.ring(ring, v.dial(o.Operator), o.Deadline, answers) })
 			}
 		case w := <-wishes:
 			if w.granted(l.promise(v, w.number)) {
@@ -162,14 +162,14 @@ func (l *Line) nobody(v *visit) bool {
 	return v.settings.Queues[v.rec.Queue].Leave && l.o.Places.Place(v.ticket).Working == 0
 }
 
-// ring dials one operator until the order's deadline. A leg that nobody waits for any more is
+// ring dials one operator until the deadline of the order. A leg that nobody waits for any more is
 // hung up: an operator never talks into nothing.
-func (l *Line) ring(ctx context.Context, v *visit, o queue.Order, answers chan<- ringing) {
-	ringCtx, cancel := context.WithDeadline(ctx, o.Deadline)
+func (l *Line) ring(ctx context.Context, d call.Dial, deadline time.Time, answers chan<- ringing) {
+	dialing, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	leg, err := l.o.Dialer.Dial(ringCtx, v.dial(o.Operator))
+	leg, err := l.o.Dialer.Dial(dialing, d)
 	select {
-	case answers <- ringing{o.Operator, leg, err}:
+	case answers <- ringing{d.User, leg, err}:
 	case <-ctx.Done():
 		if err == nil {
 			leg.Hangup(call.Reason{Why: "the offer was withdrawn as the phone answered"})
