@@ -112,9 +112,9 @@ func TestCommandsBesideAServerAndWithout(t *testing.T) {
 	if v := open[0].(map[string]any); v["outcome"] != nil || v["ended"] != nil || v["arrived"] == nil {
 		t.Errorf("an open call: %v", v)
 	}
-	s.hasFields("operator list", s.jsonOf("operator", "list")["operators"].([]any)[0], "name languages state since registered call reason")
+	s.hasFields("operator list", s.jsonOf("operator", "list")["operators"].([]any)[0], "name languages skills queues state since registered call last_call paused reason wraps_until rests_until missed")
 	s.hasFields("trunk list", s.jsonOf("trunk", "list")["trunks"].([]any)[0], "name up registered in out calls hosts")
-	s.hasFields("queue show", s.jsonOf("queue", "show")["queues"].([]any)[0], "name waiting longest_wait_ms calls")
+	s.hasFields("queue show", s.jsonOf("queue", "show")["queues"].([]any)[0], "name waiting longest_wait_ms callbacks calls staff")
 	s.hangUp(taken)
 	s.over(c)
 	id := s.lastRecord().ID
@@ -182,7 +182,7 @@ func (s *server) people(op *phone.Phone) {
 		s.t.Errorf("user add of a name that is taken: exit %d: %s", code, out)
 	}
 	for _, u := range s.jsonOf("user", "list")["users"].([]any) {
-		s.hasFields("user list", u, "name role languages queues phone disabled auto_answer")
+		s.hasFields("user list", u, "name role languages skills queues phone disabled auto_answer")
 	}
 	s.operatorPhone("aysel") // added while the server ran: her telephone registers
 	if _, code := s.command("", "user", "disable", operatorName(0)); code != 0 {
