@@ -48,12 +48,14 @@ func (b *callback) serve(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	answers := make(chan ringing)
-	ringing := map[string]context.CancelFunc{}
-	defer func() {
-		for _, cancel := range ringing {
-			cancel()
+	ringing := map[string]context.CancelCauseFunc{} // by operator
+	stop := func(cause error) {
+		for operator, cancel := range ringing {
+			cancel(cause)
+			delete(ringing, operator)
 		}
-	}()
+	}
+	defer stop(nil)
 	for {
 		select {
 		case <-ctx.Done():
@@ -64,16 +66,22 @@ func (b *callback) serve(ctx context.Context) {
 				return
 			case o.Kind == queue.Withdraw:
 				if cancel := ringing[o.Operator]; cancel != nil {
-					cancel()
+					cancel(withdrawn(o))
 				}
 			case o.Kind == queue.Ring:
-				ring, cancel := context.WithCancel(ctx)
+				ring, cancel := context.WithCancelCause(ctx)
 				ringing[o.Operator] = cancel
 				b.guard(&wg, func() { b.l.ring(ring, b.dial(o.Operator), o.Deadline, answers) })
 			}
 		case r := <-answers:
-			delete(ringing, r.operator)
-			b.answered(ctx, r)
+			if cancel := ringing[r.operator]; cancel != nil {
+				cancel(nil)
+				delete(ringing, r.operator)
+			}
+			if b.answered(r) {
+				stop(call.ErrElsewhere) // at once: nobody reads the answers of others during the call
+				b.with(ctx, party{leg: r.leg, role: call.RoleOperator, name: r.operator})
+			}
 		}
 	}
 }
@@ -102,8 +110,9 @@ func (b *callback) guard(wg *sync.WaitGroup, f func()) {
 // display is what the operator's telephone shows.
 func (b *callback) display() string { return "Callback " + display(b.ticket.Language) }
 
-// answered takes what became of the ringing of an operator.
-func (b *callback) answered(ctx context.Context, r ringing) {
+// answered tells the floor what became of the ringing of an operator. It is true when the operator has
+// the callback.
+func (b *callback) answered(r ringing) bool {
 	l, id := b.l, b.ticket.Call
 	var failed *call.DialError
 	switch {
@@ -113,16 +122,25 @@ func (b *callback) answered(ctx context.Context, r ringing) {
 	case !l.o.Floor.Report(id, r.operator, queue.Answered):
 		r.leg.Hangup(call.Reason{Why: "answered after the offer had ended"})
 	default:
-		l.visits.enter()
-		defer l.visits.leave()
-		whole := false
-		defer func() {
-			if !whole { // a panic
-				r.leg.Hangup(call.Reason{Why: "a bug in the callback"})
-			}
-		}()
-		b.call(ctx, party{leg: r.leg, role: call.RoleOperator, name: r.operator})
-		whole = true
+		return true
+	}
+	return false
+}
+
+// with makes one try with an operator. One that is broken off leaves nobody on the line; where the
+// server stops it counts for nothing, and the callback waits for the next process.
+func (b *callback) with(ctx context.Context, op party) {
+	l := b.l
+	l.visits.enter()
+	defer l.visits.leave()
+	settled := false
+	defer func() {
+		if !settled { // also after a panic
+			op.leg.Hangup(call.Reason{Why: "the try to call back was broken off"})
+		}
+	}()
+	if settled = b.call(ctx, op); !settled && ctx.Err() == nil { // a bug in the talk
+		l.o.Callbacks.CallbackFailed(b.ticket.Call, false)
 	}
 }
 
@@ -137,15 +155,16 @@ const (
 	tryRefused  = "not_called" // the number is not let out any more
 )
 
-// call calls whoever asked for it, while the operator hears music, and joins the two.
-func (b *callback) call(ctx context.Context, op party) {
+// call calls whoever asked for it, while the operator hears music, and joins the two. It is true when
+// the floor knows what came of it, and nobody is left on the line.
+func (b *callback) call(ctx context.Context, op party) (settled bool) {
 	l := b.l
 	settings := l.settings.Load()
 	if settings.Whisper {
 		op.leg.Audio().Play(ctx, append(l.clips(b.ticket.Language, "whisper.callback"), l.clips(b.ticket.Language, "whisper."+string(b.ticket.Language))...)...)
 	}
-	op.leg.Audio().Loop(l.o.Prompts.Music())
 	line := b.line(settings)
+	op.leg.Audio().Loop(l.music(*line))
 	id := call.NewID()
 	dialing, cancel := context.WithTimeout(ctx, callbackRing)
 	defer cancel()
@@ -166,6 +185,8 @@ func (b *callback) call(ctx context.Context, op party) {
 		}
 		b.tried(id, op, tryOperator)
 		l.o.Floor.Report(b.ticket.Call, op.name, lost(gone))
+	case r.err != nil && ctx.Err() != nil:
+		return false
 	case r.err != nil:
 		outcome := tryNoAnswer
 		if statusOf(r.err) == 403 {
@@ -173,8 +194,9 @@ func (b *callback) call(ctx context.Context, op party) {
 		}
 		b.failed(ctx, id, op, outcome)
 	default:
-		b.talk(ctx, settings, line, id, r.leg, op)
+		return b.talk(ctx, settings, line, id, r.leg, op)
 	}
+	return true
 }
 
 // waitWith lets an operator hear music until done; gone is why the telephone has ended before.
@@ -212,14 +234,15 @@ func (b *callback) line(s *Settings) *Number {
 	return &Number{}
 }
 
-// failed ends a try that has not reached anybody.
+// failed ends a try that has not reached anybody. The floor hears of it last: it may ring that
+// telephone at once for somebody else.
 func (b *callback) failed(ctx context.Context, id call.ID, op party, outcome string) {
 	b.tried(id, op, outcome)
-	b.l.o.Callbacks.CallbackFailed(b.ticket.Call, outcome == tryDeclined || outcome == tryRefused)
 	telling, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	op.leg.Audio().Play(telling, b.l.o.Prompts.Clip("tone.error", b.ticket.Language))
 	op.leg.Hangup(call.Reason{Why: "nobody was reached"})
+	b.l.o.Callbacks.CallbackFailed(b.ticket.Call, outcome == tryDeclined || outcome == tryRefused)
 }
 
 // tried writes down what a try came to. Whom it called is never told.
@@ -230,8 +253,8 @@ func (b *callback) tried(id call.ID, op party, outcome string) {
 }
 
 // talk gives whoever has answered the notice, asks whether they are ready, and joins the two. From
-// here on it is a call like others.
-func (b *callback) talk(ctx context.Context, settings *Settings, line *Number, id call.ID, leg call.Leg, op party) {
+// here on it is a call like others. What it returns is as of call.
+func (b *callback) talk(ctx context.Context, settings *Settings, line *Number, id call.ID, leg call.Leg, op party) (settled bool) {
 	l := b.l
 	v := l.newVisit(ctx, leg, settings, line, call.Record{
 		ID: id, Kind: call.KindCallback, Linked: b.ticket.For, From: call.Number(b.ticket.Party),
@@ -259,6 +282,8 @@ func (b *callback) talk(ctx context.Context, settings *Settings, line *Number, i
 		v.outcome, v.endedBy = call.Abandoned, call.ByOperator
 		b.tried(id, op, tryOperator)
 		l.o.Floor.Report(b.ticket.Call, op.name, lost(gone))
+	case ctx.Err() != nil: // the outcome is that of a stop
+		return false
 	case v.ctx.Err() != nil || outcome != tryReached:
 		if v.ctx.Err() == nil { // else the end of the leg says who ended it
 			v.outcome, v.endedBy = call.Abandoned, call.ByUs
@@ -275,6 +300,7 @@ func (b *callback) talk(ctx context.Context, settings *Settings, line *Number, i
 		v.operator = op.leg
 		l.through(v, b.orders, &op)
 	}
+	return true
 }
 
 // ask gives the notice, says who calls and why, and waits for the key that says that a person is there.
