@@ -139,7 +139,7 @@ func (b *callback) with(ctx context.Context, op party) {
 			op.leg.Hangup(call.Reason{Why: "the try to call back was broken off"})
 		}
 	}()
-	if settled = b.call(ctx, op); !settled && ctx.Err() == nil { // a bug in the talk
+	if settled = b.call(ctx, op); !settled && !b.stops(ctx) { // a bug in the talk
 		l.o.Callbacks.CallbackFailed(b.ticket.Call, false)
 	}
 }
@@ -154,6 +154,11 @@ const (
 	tryOperator = "operator"   // the operator hung up meanwhile
 	tryRefused  = "not_called" // the number is not let out any more
 )
+
+// stops reports whether the server stops. The end of ctx may come a moment after it.
+func (b *callback) stops(ctx context.Context) bool {
+	return ctx.Err() != nil || b.l.stopping.Err() != nil
+}
 
 // call calls whoever asked for it, while the operator hears music, and joins the two. It is true when
 // the floor knows what came of it, and nobody is left on the line.
@@ -185,7 +190,7 @@ func (b *callback) call(ctx context.Context, op party) (settled bool) {
 		}
 		b.tried(id, op, tryOperator)
 		l.o.Floor.Report(b.ticket.Call, op.name, lost(gone))
-	case r.err != nil && ctx.Err() != nil:
+	case r.err != nil && b.stops(ctx):
 		return false
 	case r.err != nil:
 		outcome := tryNoAnswer
@@ -282,7 +287,7 @@ func (b *callback) talk(ctx context.Context, settings *Settings, line *Number, i
 		v.outcome, v.endedBy = call.Abandoned, call.ByOperator
 		b.tried(id, op, tryOperator)
 		l.o.Floor.Report(b.ticket.Call, op.name, lost(gone))
-	case ctx.Err() != nil: // the outcome is that of a stop
+	case b.stops(ctx): // the outcome is that of a stop
 		return false
 	case v.ctx.Err() != nil || outcome != tryReached:
 		if v.ctx.Err() == nil { // else the end of the leg says who ended it

@@ -894,6 +894,7 @@ type phones struct {
 	never       map[string]bool // who does not answer
 	unable      map[call.Number]bool
 	fails       map[string]call.DialFailure
+	causes      map[string]error // why whoever is not wanted any more is not
 }
 
 // DialOutside answers by the name "outside" and the number.
@@ -933,6 +934,7 @@ func (p *phones) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	select {
 	case <-answers:
 	case <-ctx.Done():
+		p.withdrawn(d.User, context.Cause(ctx))
 		if p.late[d.User] {
 			break
 		}
@@ -948,6 +950,21 @@ func (p *phones) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
 	p.legs[d.User] = leg
 	p.all = append(p.all, leg)
 	return leg, nil
+}
+
+func (p *phones) withdrawn(user string, cause error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.causes == nil {
+		p.causes = map[string]error{}
+	}
+	p.causes[user] = cause
+}
+
+func (p *phones) cause(user string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.causes[user]
 }
 
 func (p *phones) leg(user string) *calltest.Leg {
