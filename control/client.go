@@ -35,6 +35,10 @@ type (
 	Skills = wire.Skills
 	// Operator is what one does now.
 	Operator = wire.Operator
+	// Board is who waits, who works, and how the day has gone.
+	Board = wire.Board
+	// BoardQueue is one queue of it.
+	BoardQueue = wire.BoardQueue
 	// Waiting is one caller in a queue.
 	Waiting = wire.Waiting
 	// QueueLog is what a queue log may ask for.
@@ -180,6 +184,11 @@ func (c *Client) Capture(ctx context.Context, id string) (b []byte, err error) {
 // Queues shows who waits.
 func (c *Client) Queues(ctx context.Context) (wire.Queues, error) {
 	return get[wire.Queues](ctx, c, "queues")
+}
+
+// Board shows who waits, who works, and how the day has gone.
+func (c *Client) Board(ctx context.Context) (Board, error) {
+	return get[Board](ctx, c, "board")
 }
 
 // QueueLog writes the floor's journal as Asterisk's queue_log, as it comes.

@@ -89,6 +89,7 @@ func TestQuestions(t *testing.T) {
 			{seen{"GET", "/api/v1/calls/a%2Fb/trace", ""}, func() error { _, err := c.Trace(ctx, "a/b"); return err }},
 			{seen{"GET", "/api/v1/calls/a%2Fb/trace.pcap", ""}, func() error { _, err := c.Capture(ctx, "a/b"); return err }},
 			{seen{"GET", "/api/v1/queues", ""}, func() error { _, err := c.Queues(ctx); return err }},
+			{seen{"GET", "/api/v1/board", ""}, func() error { _, err := c.Board(ctx); return err }},
 			{seen{"GET", "/api/v1/trunks", ""}, func() error { _, err := c.Trunks(ctx); return err }},
 			{seen{"GET", "/api/v1/operators", ""}, func() error { _, err := c.Operators(ctx); return err }},
 			{seen{"POST", "/api/v1/operators/aysel/pause", `{"reason":"lunch","anyway":false}`}, func() error { return c.Pause(ctx, "aysel", "lunch", false) }},

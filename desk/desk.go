@@ -97,6 +97,7 @@ type Options struct {
 	Floor      Floor
 	Operators  Operators
 	House      func() House
+	Today      func(context.Context) (map[string]wire.Today, error) // by queue; nil where no server runs
 	Users      Users
 	Callbacks  Callbacks // nil where no server runs
 	Recordings Recordings
@@ -129,6 +130,7 @@ func New(o Options) *Desk {
 		"GET /api/v1/recordings":                    d.recordings,
 		"GET /api/v1/recordings/verify":             d.verify,
 		"GET /api/v1/queues":                        d.live(d.queues),
+		"GET /api/v1/board":                         d.live(d.board),
 		"GET /api/v1/trunks":                        d.live(d.trunks),
 		"GET /api/v1/operators":                     d.live(d.operators),
 		"POST /api/v1/operators/{name}/pause":       d.live(d.pause),

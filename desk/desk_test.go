@@ -206,8 +206,12 @@ func houseOf() House {
 	return House{Languages: []call.Language{"az", "ru"}, Reasons: []string{"lunch", "training"}}
 }
 
+func todayOf(context.Context) (map[string]wire.Today, error) {
+	return map[string]wire.Today{"general": {Answered: 90, AnsweredWithin: 81, Abandoned: 12, AbandonedWithin: 3, AbandonedShort: 2}}, nil
+}
+
 func newDesk(h *house) *Desk {
-	return New(Options{Calls: h, Traces: tracesOf{h}, Floor: floorOf{h}, Operators: floorOf{h}, House: houseOf, Users: usersOf{h}, Callbacks: callbacksOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
+	return New(Options{Calls: h, Traces: tracesOf{h}, Floor: floorOf{h}, Operators: floorOf{h}, House: houseOf, Today: todayOf, Users: usersOf{h}, Callbacks: callbacksOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
 		Version: map[string]string{"version": "test"}, Log: zap.NewNop()})
 }
 
@@ -224,7 +228,7 @@ func TestTheJSONOfTheAPI(t *testing.T) {
 	for name, path := range map[string]string{
 		"calls": "calls", "trace": "calls/talked/trace", "queues": "queues", "operators": "operators", "trunks": "trunks", "users": "users",
 		"recordings": "recordings", "verify": "recordings/verify", "version": "version", "drain": "drain",
-		"callbacks": "callbacks", "abandoned": "callbacks/abandoned",
+		"board": "board", "callbacks": "callbacks", "abandoned": "callbacks/abandoned",
 	} {
 		res, got := ask(t, d.API(), "GET", "/api/v1/"+path, "")
 		if res.StatusCode != 200 || res.Header.Get("Content-Type") != "application/json" {

@@ -306,6 +306,8 @@ func TestBesideAServer(t *testing.T) {
 	}{
 		{"queue show", 0, `general +0 +0s +0\n`},
 		{"queue show", 0, `general +az( +0){7} +1\n`},
+		{"queue watch --once", 0, `general +0 +- +0 +0 +0 +- +- +-\n`},
+		{"queue watch --once", 0, `OPERATORS +1 offline\naysel +offline`},
 		{"queue show -o json", 0, `"queues": \[`},
 		{"trunk list", 0, `HOSTS`},
 		{"trunk list -o json", 0, `"registered": null`},

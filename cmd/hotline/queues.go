@@ -9,8 +9,9 @@ import (
 )
 
 type queueCmd struct {
-	Show queueShowCmd `cmd:"" help:"Show who waits, and how long."`
-	Log  queueLogCmd  `cmd:"" help:"Print the queues' journal in the form of Asterisk's queue_log."`
+	Show  queueShowCmd  `cmd:"" help:"Show who waits, and how long."`
+	Watch queueWatchCmd `cmd:"" help:"A live board of queues and operators."`
+	Log   queueLogCmd   `cmd:"" help:"Print the queues' journal in the form of Asterisk's queue_log."`
 }
 
 type queueShowCmd struct {
