@@ -39,9 +39,9 @@ func TestTheBoardTells(t *testing.T) {
 		"1 waiting, 2 of 9 operators ready", // all queues, one state
 		"QUEUE ", "OPERATORS  2 ready, 1 offered, 1 talking, 1 holding, 1 wrap_up, 1 paused,\n           1 unreachable, 1 offline\n",
 		"1:35", // longest
-		"81 %",  // 81 of 90+12-2
-		"90 %",  // 81 of 90
-		"82 %",  // 84 of 102
+		"81 %", // 81 of 90+12-2
+		"90 %", // 81 of 90
+		"82 %", // 84 of 102
 		"lunch", "5:00",
 	} {
 		if !strings.Contains(text, want) {
