@@ -298,7 +298,7 @@ func TestACallbackThatIsNotAnswered(t *testing.T) {
 	}{
 		"rings in vain": {func(p *phones) { p.never = map[string]bool{"outside +1234567": true} }, "failed"},
 		"busy":          {func(p *phones) { p.fails = map[string]call.DialFailure{"outside +1234567": call.Busy} }, "failed"},
-		"not let out":   {func(p *phones) { p.fails = map[string]call.DialFailure{"outside +1234567": call.Forbidden} }, "failed for good"},
+		"not let out":   {func(p *phones) { p.fails = map[string]call.DialFailure{"outside +1234567": call.Forbidden} }, "failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

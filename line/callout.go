@@ -152,7 +152,7 @@ const (
 	tryNobody   = "no_key"     // somebody answered and pressed nothing: a mailbox
 	tryNoNotice = "no_notice"  // the notice could not be given whole
 	tryOperator = "operator"   // the operator hung up meanwhile
-	tryRefused  = "not_called" // the number is not let out any more
+	tryRefused  = "not_called" // not let out at this moment: a cap, or the hours of calls out
 )
 
 // stops reports whether the server stops. The end of ctx may come a moment after it.
@@ -247,7 +247,7 @@ func (b *callback) failed(ctx context.Context, id call.ID, op party, outcome str
 	defer cancel()
 	op.leg.Audio().Play(telling, b.l.o.Prompts.Clip("tone.error", b.ticket.Language))
 	op.leg.Hangup(call.Reason{Why: "nobody was reached"})
-	b.l.o.Callbacks.CallbackFailed(b.ticket.Call, outcome == tryDeclined || outcome == tryRefused)
+	b.l.o.Callbacks.CallbackFailed(b.ticket.Call, outcome == tryDeclined)
 }
 
 // tried writes down what a try came to. Whom it called is never told.

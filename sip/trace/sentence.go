@@ -99,7 +99,7 @@ func tried(outcome string) string {
 	case "operator":
 		return "the operator hung up meanwhile"
 	case "not_called":
-		return "the number is not let out any more"
+		return "the call was not let out: a cap, or the hours of calls out"
 	}
 	return outcome
 }
