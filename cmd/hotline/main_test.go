@@ -308,6 +308,7 @@ func TestBesideAServer(t *testing.T) {
 		{"queue show", 0, `general +az( +0){7} +1\n`},
 		{"queue watch --once", 0, `general +0 +- +0 +0 +0 +- +- +-\n`},
 		{"queue watch --once", 0, `OPERATORS +1 offline\naysel +offline`},
+		{"queue watch --once -o json", 0, `"service_level_answered": null`},
 		{"queue show -o json", 0, `"queues": \[`},
 		{"trunk list", 0, `HOSTS`},
 		{"trunk list -o json", 0, `"registered": null`},

@@ -19,6 +19,7 @@ import (
 
 type queueWatchCmd struct {
 	fileFlag
+	outFlag
 	Once bool `help:"Show it once, as text, and end."`
 }
 
@@ -38,12 +39,24 @@ func (c *queueWatchCmd) Run(t *terminal) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	plain := func(b control.Board, fault error) error { return drawPlain(t.out, b, fault) }
+	if c.json() {
+		plain = func(b control.Board, fault error) error {
+			if fault != nil {
+				return fault
+			}
+			return printJSON(t.out, b)
+		}
+	}
 	if c.Once {
 		board, err := client.Board(ctx)
 		if err != nil {
 			return err
 		}
-		return drawPlain(t.out, board, nil)
+		return plain(board, nil)
+	}
+	if c.json() {
+		return watch(ctx, client, plain)
 	}
 	screen, err := openScreen(t)
 	if err != nil {
@@ -51,11 +64,7 @@ func (c *queueWatchCmd) Run(t *terminal) error {
 	}
 	if screen == nil {
 		return watch(ctx, client, func(b control.Board, fault error) error {
-			if err := drawPlain(t.out, b, fault); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintln(t.out)
-			return err
+			return errors.Join(plain(b, fault), plainGap(t.out))
 		})
 	}
 	defer screen.close()
@@ -63,6 +72,12 @@ func (c *queueWatchCmd) Run(t *terminal) error {
 	defer quit()
 	go screen.keys(ctx, quit)
 	return watch(ctx, client, screen.draw)
+}
+
+// plainGap separates two boards of text.
+func plainGap(w io.Writer) error {
+	_, err := fmt.Fprintln(w)
+	return err
 }
 
 // watch draws the board until ctx is done. A server that is away is told and asked again.
