@@ -122,14 +122,14 @@ func (l *Line) wishFor(ctx context.Context, v *visit, number call.Number, wishes
 		return false
 	}
 	err := <-w.reply // each wish that is taken is answered
-	clip := "callback.done"
+	say := []string{"callback.done", "bye"}
 	switch {
 	case errors.Is(err, queue.ErrCallbackOpen):
-		clip = "callback.duplicate"
+		say = []string{"callback.duplicate"}
 	case err != nil:
-		clip = "callback.closed"
+		say = []string{"callback.closed"}
 	}
-	v.leg.Audio().Play(ctx, l.clips(v.rec.Language, clip)...)
+	v.leg.Audio().Play(ctx, l.clips(v.rec.Language, say...)...)
 	return err == nil
 }
 

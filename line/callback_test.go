@@ -84,15 +84,15 @@ func TestTheConversationAboutACallback(t *testing.T) {
 		twice   bool     // there is a callback for the caller's number
 		without bool     // the number is withheld
 	}{
-		"another number":         {keys: []string{"1", "2", "0502223344#", "1"}, party: "0502223344", lastly: "callback.done/en"},
-		"a number that is none":  {keys: []string{"1", "2", "12#", "0502223344#", "1"}, party: "0502223344", lastly: "callback.done/en"},
-		"a number not let out":   {keys: []string{"1", "2", "0501111111#", "0502223344#", "1"}, unable: []call.Number{"0501111111"}, party: "0502223344", lastly: "callback.done/en"},
+		"another number":         {keys: []string{"1", "2", "0502223344#", "1"}, party: "0502223344", lastly: "bye/en"},
+		"a number that is none":  {keys: []string{"1", "2", "12#", "0502223344#", "1"}, party: "0502223344", lastly: "bye/en"},
+		"a number not let out":   {keys: []string{"1", "2", "0501111111#", "0502223344#", "1"}, unable: []call.Number{"0501111111"}, party: "0502223344", lastly: "bye/en"},
 		"back to the queue":      {keys: []string{"1", "3"}},
 		"back while typing":      {keys: []string{"1", "2", "05*"}},
 		"nothing is pressed":     {keys: []string{"1"}},
 		"another key":            {keys: []string{"7"}},
 		"asked for already":      {keys: []string{"1", "1"}, twice: true},
-		"withheld: one is typed": {keys: []string{"1", "0502223344#", "1"}, without: true, party: "0502223344", lastly: "callback.done/en"},
+		"withheld: one is typed": {keys: []string{"1", "0502223344#", "1"}, without: true, party: "0502223344", lastly: "bye/en"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -129,6 +129,32 @@ func TestTheConversationAboutACallback(t *testing.T) {
 			})
 		})
 	}
+}
+
+// When the hours end while somebody waits, what was offered before is not to be had any more, and is not
+// offered again.
+func TestNoCallbackAfterTheHours(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		h := promising(t, func(o *Options) {
+			o.Settings.Lines[0].Hours = &hours{opens: began, closes: began.Add(time.Minute)}
+		})
+		caller, done := h.offered()
+		time.Sleep(time.Minute)
+		press(caller, "1")
+		time.Sleep(5 * time.Second)
+		press(caller, "1")
+		time.Sleep(3 * time.Minute)
+		keys := heard(caller)
+		if n := count(keys, "callback.closed/en"); n != 2 || count(keys, "callback.number/en") > 0 || count(keys, "callback.offer/en") != 1 {
+			t.Errorf("the caller heard %v", keys)
+		}
+		caller.End(call.CauseHangup)
+		<-done
+		if len(h.floor.wished()) > 0 {
+			t.Error("a callback was promised")
+		}
+	})
 }
 
 // An operator who answers meanwhile is what the caller has waited for.

@@ -22,8 +22,7 @@ type word struct {
 // news decides what a waiting caller is told and when. It knows no sound and no clock: what is so is
 // given to it.
 type news struct {
-	queue    Queue
-	callable bool // the caller can be called back
+	queue Queue
 
 	last     time.Time // when something was told; the beginning of the wait at first
 	told     int       // announcements so far
@@ -36,8 +35,8 @@ type news struct {
 // offers bounds how often a callback is offered: once more for one who was not sure.
 const offers = 2
 
-func newNews(q Queue, callable bool, now time.Time) *news {
-	return &news{queue: q, callable: callable && q.CallbackAbove > 0, last: now, band: -1}
+func newNews(q Queue, now time.Time) *news {
+	return &news{queue: q, last: now, band: -1}
 }
 
 // due reports whether it is time to say something.
@@ -55,8 +54,8 @@ func (n *news) due(p queue.Place, now time.Time) bool {
 }
 
 // next is what to say now. A wait is never told longer than before: people forgive a long wait, but
-// not one that grows.
-func (n *news) next(p queue.Place, now time.Time) (words []word) {
+// not one that grows. callable says that the caller can be called back.
+func (n *news) next(p queue.Place, callable bool, now time.Time) (words []word) {
 	n.last = now
 	n.told++
 	moved := p.Position != n.position
@@ -74,7 +73,7 @@ func (n *news) next(p queue.Place, now time.Time) (words []word) {
 		words = append(words, word{clip: n.queue.Comfort[n.turn%len(n.queue.Comfort)]})
 		n.turn++
 	}
-	if n.callable && n.offered < offers && (p.Known && p.Wait > n.queue.CallbackAbove || p.Position > 0 && p.Working == 0) {
+	if callable && n.offered < offers && (p.Known && p.Wait > n.queue.CallbackAbove || p.Position > 0 && p.Working == 0) {
 		n.offered++
 		words = append(words, word{callback: true})
 	}

@@ -33,7 +33,7 @@ func TestWhatAWaitingCallerIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
-			n := newNews(c.queue, true, began)
+			n := newNews(c.queue, began)
 			var place queue.Place
 			var got []string
 			for second := range 101 {
@@ -45,7 +45,7 @@ func TestWhatAWaitingCallerIsTold(t *testing.T) {
 					continue
 				}
 				line := fmt.Sprint(second)
-				for i, w := range n.next(place, now) {
+				for i, w := range n.next(place, c.queue.CallbackAbove > 0, now) {
 					line += map[bool]string{true: " ", false: ", "}[i == 0] + w.String()
 				}
 				got = append(got, line)

@@ -284,7 +284,7 @@ func (l *Line) comfort(ctx context.Context, v *visit, first string, wishes chan<
 	sound := v.leg.Audio()
 	q := v.settings.Queues[v.rec.Queue]
 	sound.Play(ctx, l.o.Prompts.Clip(first, v.rec.Language))
-	n := newNews(q, l.callable(v), time.Now())
+	n := newNews(q, time.Now())
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
@@ -294,16 +294,20 @@ func (l *Line) comfort(ctx context.Context, v *visit, first string, wishes chan<
 			case <-ctx.Done():
 				return
 			case key := <-sound.Keys():
-				if n.offered > 0 && key.Digit == q.CallbackKey {
-					if l.arrange(ctx, v, wishes) {
-						return
-					}
+				switch {
+				case n.offered == 0 || key.Digit != q.CallbackKey:
+				case !l.callable(v): // the hours are over since it was offered
+					l.tell(ctx, v, []word{{clip: "callback.closed"}})
+					told = true
+				case l.arrange(ctx, v, wishes):
+					return
+				default:
 					told = true
 				}
 			case <-ticker.C:
 				p := l.o.Places.Place(v.ticket)
 				if now := time.Now(); n.due(p, now) {
-					l.tell(ctx, v, n.next(p, now))
+					l.tell(ctx, v, n.next(p, l.callable(v), now))
 					told = true
 				}
 			}
