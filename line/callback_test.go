@@ -157,6 +157,38 @@ func TestNoCallbackAfterTheHours(t *testing.T) {
 	})
 }
 
+// An answer does not wait for the end of what the caller is being told.
+func TestAnAnswerCutsTheAnnouncement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := promising(t, func(o *Options) { o.Settings.Whisper = false })
+		caller, done := h.caller()
+		caller.Sound().Press('2')
+		var sent calltest.Sent
+		for range 200 { // until the position is being said
+			if all := caller.Sound().Sent(); len(all) > 0 && all[len(all)-1].Key == "position 2" {
+				sent = all[len(all)-1]
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if sent.Key == "" {
+			t.Fatalf("the caller heard %v", heard(caller))
+		}
+		h.phones.answerAfter = 500 * time.Millisecond
+		h.floor.ring(caller, "aysel")
+		time.Sleep(600 * time.Millisecond)
+		if op := h.phones.leg("aysel"); op == nil || caller.Sound().JoinedTo() != op.Sound() {
+			t.Error("not joined 100 ms after the answer")
+		}
+		if i := slices.IndexFunc(caller.Sound().Sent(), func(s calltest.Sent) bool { return s.Key == "position 2" }); caller.Sound().Sent()[i].Whole {
+			t.Error("the announcement was over already: nothing was cut")
+		}
+		caller.End(call.CauseHangup)
+		<-done
+		h.line.Stop()
+	})
+}
+
 // An operator who answers meanwhile is what the caller has waited for.
 func TestAnAnswerEndsTheConversation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
