@@ -119,7 +119,7 @@ func TestACallbackOutlivesAKill(t *testing.T) {
 	}
 }
 
-// A mailbox presses nothing: the operator is told, and it is tried again; then somebody declines.
+// Nobody takes the call: the operator is told, and it is tried again; then somebody declines.
 func TestACallbackIsTriedAgain(t *testing.T) {
 	s, op, home := newCallbackServer(t)
 	s.awayFromWork()

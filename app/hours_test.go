@@ -115,7 +115,9 @@ func TestHoursByRealCallsAndBySimulate(t *testing.T) {
 	open := []string{"open.greeting/az", "open.lang.1/az", "open.lang.2/en", "notice.recording/en"}
 	evening := inBoth("closed.intro", "closed.hours", "closed.emergency")
 	short := inBoth("closed.intro", "closed.emergency")
-	nonworking := inBoth("closed.nonworking", "closed.emergency")
+	nonworking := func(weekday, day, month int) []string { // and when the line opens again
+		return inBoth("closed.nonworking", "closed.next", fmt.Sprint("weekday.", weekday), fmt.Sprint("day.", day), fmt.Sprint("month.", month), "closed.emergency")
+	}
 	cases := []struct {
 		name, at string // on the clock of Baku
 		want     []string
@@ -131,13 +133,14 @@ func TestHoursByRealCallsAndBySimulate(t *testing.T) {
 		{"on it, after its end", "2026-12-05 14:00:00", short, false},
 		{"on a day with words of its own", "2026-12-07 10:00:00", []string{"own.flood/az", "closed.emergency/az", "closed.intro/en", "closed.emergency/en"}, false},
 		{"at lunch", "2026-12-08 13:30:00", inBoth("closed.intro", "closed.lunch", "closed.emergency"), false},
-		{"at midnight, as a holiday begins", "2026-12-31 00:00:00", nonworking, false},
+		{"at midnight, as a holiday begins", "2026-12-31 00:00:00", nonworking(2, 5, 1), false},
 		{"just before", "2026-12-30 23:59:59.9", evening, false},
-		{"on a day off in place of Novruz's Sunday", "2026-03-30 12:00:00", nonworking, false},
-		{"on the day of mourning that is not worked", "2027-01-20 12:00:00", nonworking, false},
+		{"on a day off in place of Novruz's Sunday", "2026-03-30 12:00:00", nonworking(2, 31, 3), false},
+		{"on the day of mourning that is not worked", "2027-01-20 12:00:00", nonworking(4, 21, 1), false},
 	}
 	dir := t.TempDir()
-	shortClips(t, dir, "open.lang.1", "open.lang.2", "closed.intro", "closed.hours", "closed.emergency", "closed.nonworking", "closed.lunch")
+	shortClips(t, dir, "open.lang.1", "open.lang.2", "closed.intro", "closed.hours", "closed.emergency", "closed.nonworking", "closed.lunch",
+		"closed.next", "weekday.2", "weekday.4", "day.5", "day.31", "day.21", "month.1", "month.3")
 	shortClips(t, dir, "own.flood")
 	if err := os.Remove(filepath.Join(dir, "prompts", "en", "own.flood.wav")); err != nil { // English callers hear the general words
 		t.Fatal(err)

@@ -400,6 +400,7 @@ type secondClips struct{}
 // What has numbers in it is left out: silence is as good here.
 func (secondClips) SayPosition(int, call.Language) []*call.Clip        { return nil }
 func (secondClips) SayWait(time.Duration, call.Language) []*call.Clip  { return nil }
+func (secondClips) SayDay(time.Time, call.Language) []*call.Clip       { return nil }
 func (secondClips) SayDigits(string, call.Language) []*call.Clip       { return nil }
 func (secondClips) SayChoice(string, byte, call.Language) []*call.Clip { return nil }
 

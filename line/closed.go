@@ -1,6 +1,8 @@
 package line
 
 import (
+	"time"
+
 	"hotline/call"
 )
 
@@ -9,20 +11,34 @@ import (
 func (l *Line) closed(v *visit, c call.Closure) bool {
 	v.outcome, v.endedBy = call.Closed, call.ByUs
 	l.event(v, "call.closed", "why", string(c.Why))
-	return l.sendAway(v, func(lang call.Language) []*call.Clip { return l.closure(c, lang) })
+	next := v.line.Hours.Next(v.came)
+	return l.sendAway(v, func(lang call.Language) []*call.Clip { return l.closure(c, next, lang) })
 }
 
 // closure is what is said of a closure in one language. A clip of the deployer's own that is not
-// in this language is left to the general words.
-func (l *Line) closure(c call.Closure, lang call.Language) []*call.Clip {
+// in this language is left to the general words. On a non-working day, which may be one of several,
+// it is said when the line opens again.
+func (l *Line) closure(c call.Closure, next time.Time, lang call.Language) []*call.Clip {
 	own := l.clips(lang, c.Clip)
 	switch {
 	case c.Why == call.NonWorking:
-		own = l.clips(lang, "closed.nonworking")
+		own = append(l.clips(lang, "closed.nonworking"), l.opens(next, lang)...)
 	case c.Why != call.Special || own == nil:
 		own = append(l.clips(lang, "closed.intro"), own...)
 	}
 	return append(own, l.clips(lang, "closed.emergency")...)
+}
+
+// opens says on which day the line is open again; nothing where that is not known, or cannot be said.
+func (l *Line) opens(next time.Time, lang call.Language) []*call.Clip {
+	if next.IsZero() {
+		return nil
+	}
+	words, day := l.clips(lang, "closed.next"), l.o.Prompts.SayDay(next, lang)
+	if words == nil || day == nil {
+		return nil
+	}
+	return append(words, day...)
 }
 
 // clips are those of the keys that there are in this language; the empty key is none.

@@ -51,7 +51,8 @@ func TestWhatIsSaidOutsideTheHours(t *testing.T) {
 			"closed.intro/az", "closed.lunch/az", "closed.emergency/az", "closed.intro/ru", "closed.lunch/ru", "closed.emergency/ru",
 		}},
 		"on a holiday": {call.Closure{Why: call.NonWorking}, []string{
-			"closed.nonworking/az", "closed.emergency/az", "closed.nonworking/ru", "closed.emergency/ru",
+			"closed.nonworking/az", "closed.next/az", "day 2026-03-30/az", "closed.emergency/az",
+			"closed.nonworking/ru", "closed.next/ru", "day 2026-03-30/ru", "closed.emergency/ru",
 		}},
 		"on a day with words of its own, which are there in one language": {call.Closure{Why: call.Special, Clip: "own.flood"}, []string{
 			"own.flood/az", "closed.emergency/az", "closed.intro/ru", "closed.emergency/ru",
@@ -62,7 +63,7 @@ func TestWhatIsSaidOutsideTheHours(t *testing.T) {
 				h := newHall(t, func(o *Options) {
 					o.Prompts = foreign{}
 					o.Settings.Languages = []call.Language{"az", "ru"}
-					o.Settings.Lines[0].Hours = &hours{closed: c.closed}
+					o.Settings.Lines[0].Hours = &hours{closed: c.closed, opens: time.Date(2026, 3, 30, 9, 0, 0, 0, time.UTC)}
 				})
 				caller, done := h.caller()
 				<-done

@@ -99,6 +99,7 @@ type Speech interface {
 	SayPosition(n int, lang call.Language) []*call.Clip
 	SayWait(d time.Duration, lang call.Language) []*call.Clip
 	SayDigits(number string, lang call.Language) []*call.Clip
+	SayDay(t time.Time, lang call.Language) []*call.Clip
 	SayChoice(item string, key byte, lang call.Language) []*call.Clip
 }
 

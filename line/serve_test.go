@@ -1002,3 +1002,6 @@ func (c clips) SayDigits(number string, l call.Language) []*call.Clip {
 func (c clips) SayChoice(item string, key byte, l call.Language) []*call.Clip {
 	return []*call.Clip{c.Clip(item+" "+string(key), l)}
 }
+func (c clips) SayDay(t time.Time, l call.Language) []*call.Clip {
+	return []*call.Clip{c.Clip("day "+t.Format(time.DateOnly), l)}
+}

@@ -49,8 +49,12 @@ func TestSimulateForPrograms(t *testing.T) {
 		}},
 		"closed": {"--at 2027-01-20T12:00 --keys 2", map[string]any{
 			"at": "2027-01-20T12:00:00+04:00", "line": "919", "open": false, "ends": "closed",
-			"steps": []any{does("answer"), play("closed.nonworking", "az"), play("closed.emergency", "az"),
-				play("closed.nonworking", "en"), play("closed.emergency", "en"), does("hangup")},
+			"steps": []any{
+				does("answer"),
+				play("closed.nonworking", "az"), play("closed.next", "az"), play("weekday.4", "az"), play("day.21", "az"), play("month.1", "az"), play("closed.emergency", "az"),
+				play("closed.nonworking", "en"), play("closed.next", "en"), play("weekday.4", "en"), play("day.21", "en"), play("month.1", "en"), play("closed.emergency", "en"),
+				does("hangup"),
+			},
 		}},
 	} {
 		code, out, errs := hotline("", append([]string{"simulate", "--config", file, "--from", "+994125550100", "-o", "json"}, strings.Fields(c.args)...)...)
