@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # The built program, driven by programs that are not ours. Each test has a network namespace of its
-# own. Most of them wait for what people say and run four at a time; those that load the machine,
-# or measure it, run alone afterwards.
+# own. Most of them wait for what people say and run four at a time; those that kill servers run in
+# pairs; those that load the machine, or measure it, run alone afterwards.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-# Tests that want the machine for themselves.
-alone='TestShift.*|TestKill.*|TestManyCallsAtOnce|TestEndsInEveryState|TestMalformed.*|TestFloods|TestTenTimesTheLoad'
+# Tests that share the machine with one other, and those that want it for themselves.
+pairs='TestShift.*|TestKill.*'
+alone='TestManyCallsAtOnce|TestEndsInEveryState|TestMalformed.*|TestFloods|TestTenTimesTheLoad'
 
 results=$PWD/test-results/acceptance
 mkdir -p "$results"
@@ -24,7 +25,8 @@ one() {
 export -f one
 
 failed=0
-grep -vxE "$alone" "$results/list" | xargs -P 4 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
+grep -vxE "$pairs|$alone" "$results/list" | xargs -P 4 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
+grep -xE "$pairs" "$results/list" | xargs -P 2 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 grep -xE "$alone" "$results/list" | xargs -P 1 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 cat "$results"/*.log >"$results/all.txt"
 exit $failed
