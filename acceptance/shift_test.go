@@ -22,11 +22,10 @@ var shiftLanguages = []string{"az", "az,ru", "az,en", "az", "az,en,ru"}
 // judge that knows nothing of the queue's insides reads what was written down: nobody was rung for
 // two callers, no caller was lost, and everybody came in turn.
 func TestShiftOfRealTelephones(t *testing.T) {
-	operators, callers := 20, 200
+	operators, callers, rate := 20, 200, 3 // callers a second: more than twenty can serve, for a minute
 	if nightly() {
-		callers = 1000
+		callers, rate = 1000, 2
 	}
-	const rate = 3 // callers a second
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -52,7 +51,7 @@ func TestShiftOfRealTelephones(t *testing.T) {
 	}
 
 	var queue sync.WaitGroup
-	pace := time.NewTicker(time.Second / rate)
+	pace := time.NewTicker(time.Second / time.Duration(rate))
 	defer pace.Stop()
 	for i := range callers {
 		<-pace.C
