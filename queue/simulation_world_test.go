@@ -138,7 +138,10 @@ func (s *simulation) breakThings() {
 		s.every(20*time.Minute, func() { s.offset += s.about(3 * time.Minute) })
 	}
 	if s.back {
-		s.every(20*time.Minute, func() { s.offset -= s.about(time.Minute) })
+		s.every(20*time.Minute, func() {
+			s.offset -= s.about(time.Minute)
+			s.ledger.back = true // a ticket on its way may say that it arrives later than now
+		})
 	}
 	if s.storeRefuses {
 		s.every(15*time.Minute, func() {
@@ -155,8 +158,10 @@ func (s *simulation) breakThings() {
 func (s *simulation) die() {
 	s.seen["crash"]++
 	lived, ahead := len(s.log), s.witness.now.Sub(s.clock.Add(s.offset))
+	back := s.ledger.back
 	w, fault := s.journal.restore(s.witness, s.usual, s.clock.Add(s.offset))
 	s.witness = w
+	s.ledger.back = s.ledger.back || back
 	if fault != "" {
 		s.object("%s", fault)
 		return
