@@ -142,7 +142,7 @@ func (d Day) staff(plan day.Plan) (*DayStory, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.Total.Level() >= share {
+		if r.Total.Level() >= share && r.Unserved() == 0 && r.Refused == 0 { // the level knows nothing of who was never served
 			told := tellDay(r)
 			told.Operators = &n
 			return told, nil

@@ -196,3 +196,26 @@ func (f floats) Less(i, k int) bool { return f[i] < f[k] }
 func (f floats) Swap(i, k int)      { f[i], f[k] = f[k], f[i] }
 func (f *floats) Push(x any)        { *f = append(*f, x.(float64)) }
 func (f *floats) Pop() any          { v := (*f)[len(*f)-1]; *f = (*f)[:len(*f)-1]; return v }
+
+// Long targets and large teams: the chance to be answered in time against small steps of time.
+func TestReachOfLargeTeams(t *testing.T) {
+	const ahead, serve, leave = 20, 300.0 / 240, 1.0 / 180
+	for _, target := range []float64{20, 545, 600, 900} {
+		p, answered := make([]float64, ahead+1), 0.0
+		p[ahead] = 1
+		const steps = 200_000
+		dt := target / steps
+		for range steps {
+			for j := 0; j <= ahead; j++ { // from the front, so that nobody moves twice
+				forward := p[j] * (serve + float64(j)*leave) * dt
+				p[j] -= forward + p[j]*leave*dt
+				if j == 0 {
+					answered += forward
+				} else {
+					p[j-1] += forward
+				}
+			}
+		}
+		near(t, "answered in time", reach(ahead, serve, leave, target), answered, 2e-3)
+	}
+}

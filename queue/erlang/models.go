@@ -154,8 +154,8 @@ func reach(ahead int, serve, leave, target float64) float64 {
 	mean := fastest * target
 	now := make([]float64, ahead+1) // by those still ahead
 	now[ahead] = 1
-	answered, sum, weight := 0.0, 0.0, math.Exp(-mean)
-	seen := weight
+	answered, sum := 0.0, 0.0
+	seen := math.Exp(-mean)
 	for k := 1; seen < 1-1e-12 && k < 1_000_000; k++ {
 		next := make([]float64, ahead+1)
 		for j, p := range now {
@@ -169,12 +169,8 @@ func reach(ahead int, serve, leave, target float64) float64 {
 			}
 		}
 		now = next
-		if weight > 0 {
-			weight *= mean / float64(k)
-		} else { // the first terms are too small for a float: begin where they are not
-			logWeight := -mean + float64(k)*math.Log(mean) - logFactorial(k)
-			weight = math.Exp(logWeight)
-		}
+		// By logarithms: the first terms may be too small for a float, and would spoil all that follow.
+		weight := math.Exp(-mean + float64(k)*math.Log(mean) - logFactorial(k))
 		seen += weight
 		sum += weight * answered
 		if k > int(mean)+1 && weight < 1e-15 {
