@@ -215,6 +215,7 @@ func (a *App) openFloor(ctx context.Context) error {
 		Log: a.log, Metrics: a.metrics, Now: a.floorNow,
 	})
 	a.steps.closer("floor", func() error { a.floor.Close(); return nil })
+	a.openCallbacks()
 	if err := a.loadOperators(ctx); err != nil {
 		return err
 	}
@@ -223,7 +224,7 @@ func (a *App) openFloor(ctx context.Context) error {
 		heard = mutedNotice{clips}
 	}
 	a.line, err = line.New(line.Options{
-		Settings: settings(a.file), Floor: a.floor, Operators: a.floor, Stars: a.floor, Places: a.floor, Callbacks: a.floor, Dialer: a, Last: a.lastOperator,
+		Settings: settings(a.file), Floor: a.floor, Operators: a.floor, Stars: a.floor, Places: a.floor, Callbacks: a.callbacks, Dialer: a, Last: a.lastOperator,
 		Journal: a.store, Recorder: a.recorder, Prompts: heard, Log: a.log.Named("line"), Metrics: a.metrics,
 		Now: a.o.Now, OnState: a.o.OnState,
 	})

@@ -19,31 +19,42 @@ import (
 	"hotline/store"
 )
 
-// callbacks are those that nobody on the line has asked for in this process: left by the one before
-// us, or asked for at the desk.
+// callbacks owns all that are open: asked for on the line or at the desk, or left by the process before
+// us.
 type callbacks struct {
-	floor  *floor.Floor
+	*floor.Floor
 	store  *store.Store
 	serve  func(context.Context, queue.Ticket, <-chan queue.Order)
 	may    func(call.Number) bool
 	spell  func(string) string
 	short  func(queue string) time.Duration // who left sooner is not rung back
 	log    *zap.Logger
-	ctx    context.Context
+	ctx    context.Context // ends with the signalling: what is not over then waits for the next process
+	cancel context.CancelFunc
 	owners sync.WaitGroup
+}
+
+// openCallbacks lets the line's callers ask for callbacks.
+func (a *App) openCallbacks() {
+	c := &callbacks{
+		Floor: a.floor, store: a.store, may: a.MayCall, spell: func(n string) string { return numbers(a.loaded.Load()).E164(n) },
+		serve: func(ctx context.Context, t queue.Ticket, orders <-chan queue.Order) {
+			a.line.ServeCallback(ctx, t, orders)
+		},
+		short: a.short, log: a.log.Named("callbacks"),
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	a.callbacks = c
+	// When no call is left that could ask for another.
+	a.steps.closer("callbacks", func() error { c.cancel(); c.owners.Wait(); return nil })
 }
 
 // takeCallbacks goes on with what the process before us had promised.
 func (a *App) takeCallbacks(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	a.callbacks = &callbacks{
-		floor: a.floor, store: a.store, serve: a.line.ServeCallback, may: a.MayCall, spell: func(n string) string { return numbers(a.loaded.Load()).E164(n) },
-		short: a.short, log: a.log.Named("callbacks"), ctx: ctx,
-	}
 	for _, c := range a.floor.Callbacks() {
 		a.callbacks.own(c.Ticket, c.Orders)
 	}
-	a.steps.closer("callbacks", func() error { cancel(); a.callbacks.owners.Wait(); return nil })
+	a.steps.closer("tries to call back", func() error { a.callbacks.cancel(); return nil })
 	return nil
 }
 
@@ -57,6 +68,15 @@ func (a *App) short(name string) time.Duration {
 	return 0
 }
 
+// AskCallback implements line.Callbacks.
+func (c *callbacks) AskCallback(t queue.Ticket) error {
+	orders, err := c.Floor.AskCallback(t)
+	if err == nil {
+		c.own(t, orders)
+	}
+	return err
+}
+
 func (c *callbacks) own(t queue.Ticket, orders <-chan queue.Order) {
 	c.owners.Go(func() { c.serve(c.ctx, t, orders) })
 }
@@ -65,7 +85,7 @@ func (c *callbacks) own(t queue.Ticket, orders <-chan queue.Order) {
 func (c *callbacks) Open(whole bool) []wire.Callback {
 	c.looked(whole)
 	out := []wire.Callback{}
-	for _, v := range c.floor.CallbackViews() {
+	for _, v := range c.CallbackViews() {
 		out = append(out, wireCallback(v, whole))
 	}
 	return out
@@ -100,7 +120,7 @@ func shown(number string, whole bool) string {
 // Cancel implements desk.Callbacks.
 func (c *callbacks) Cancel(prefix string) (call.ID, error) {
 	var fit []call.ID
-	for _, v := range c.floor.CallbackViews() {
+	for _, v := range c.CallbackViews() {
 		if prefix != "" && strings.HasPrefix(string(v.Call), prefix) {
 			fit = append(fit, v.Call)
 		}
@@ -111,7 +131,7 @@ func (c *callbacks) Cancel(prefix string) (call.ID, error) {
 	case len(fit) > 1:
 		return "", fmt.Errorf("%w: callback %s: several fit", desk.ErrInvalid, prefix)
 	}
-	err := c.floor.CancelCallback(fit[0])
+	err := c.CancelCallback(fit[0])
 	switch {
 	case errors.Is(err, queue.ErrNoCall):
 		err = fmt.Errorf("%w: %w", desk.ErrNotFound, err)
@@ -134,16 +154,14 @@ func (c *callbacks) Add(ctx context.Context, from call.ID) (made wire.Callback, 
 	t := queue.Ticket{
 		Call: call.NewID(), Queue: r.Queue, Language: r.Language, Arrived: time.Now(), Party: c.spell(r.From.Raw()),
 	}
-	orders, err := c.floor.AskCallback(t)
-	if err != nil {
+	if err := c.AskCallback(t); err != nil {
 		return made, fmt.Errorf("%w: %w", desk.ErrInvalid, err)
 	}
 	c.store.Event(call.Event{At: time.Now(), Call: from, Name: "callback.requested", Data: map[string]string{
 		"queue": t.Queue, "callback": string(t.Call), "by": "desk",
 	}})
-	c.own(t, orders)
 	made = wireCallback(queue.CallbackView{Ticket: t, Asked: t.Arrived}, false)
-	for _, v := range c.floor.CallbackViews() {
+	for _, v := range c.CallbackViews() {
 		if v.Call == t.Call {
 			made = wireCallback(v, false)
 		}
@@ -178,7 +196,7 @@ func (c *callbacks) Abandoned(ctx context.Context, f wire.AbandonFilter) ([]wire
 		return nil, err
 	}
 	open := map[string]bool{}
-	for _, v := range c.floor.CallbackViews() {
+	for _, v := range c.CallbackViews() {
 		open[v.Party] = true
 	}
 	out := []wire.Abandoned{}

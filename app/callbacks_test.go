@@ -92,7 +92,7 @@ func TestRingingBack(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var served atomic.Int32
 	c := &callbacks{
-		floor: h.floor, store: h.store, spell: spellAll, log: zap.NewNop(), ctx: ctx,
+		Floor: h.floor, store: h.store, spell: spellAll, log: zap.NewNop(), ctx: ctx,
 		may:   func(n call.Number) bool { return strings.HasPrefix(spellAll(n.Raw()), "+99477") },
 		short: func(string) time.Duration { return 5 * time.Second },
 		serve: func(ctx context.Context, _ queue.Ticket, orders <-chan queue.Order) {
@@ -172,7 +172,7 @@ func TestACallbackThatIsMadeIsNotCancelled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &callbacks{floor: h.floor, log: zap.NewNop()}
+	c := &callbacks{Floor: h.floor, log: zap.NewNop()}
 	o := <-orders
 	if got := c.Open(false); len(got) != 1 || got[0].Operator == nil || *got[0].Operator != o.Operator || got[0].Position != 1 {
 		t.Errorf("while %s is rung: %+v", o.Operator, got)

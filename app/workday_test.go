@@ -331,7 +331,7 @@ func liveWorkday(t *testing.T, seed uint64, seen map[string]int) {
 			Directory: []line.Entry{{Name: "migration", Number: "+000125550100"}, {Name: "fire", Number: "101", Emergency: true}},
 			Ring:      6 * time.Second,
 		},
-		Floor: w.floor, Operators: w.floor, Stars: w.floor, Places: w.floor, Callbacks: w.floor, Dialer: w, Journal: w, Recorder: noDisk{}, Prompts: secondClips{},
+		Floor: w.floor, Operators: w.floor, Stars: w.floor, Places: w.floor, Callbacks: &callbacks{Floor: w.floor}, Dialer: w, Journal: w, Recorder: noDisk{}, Prompts: secondClips{},
 		Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {

@@ -32,7 +32,7 @@ func (f *Floor) step(ev queue.Event) outcome {
 		case queue.Offered:
 			f.order(c.Call, queue.Order{Kind: queue.Ring, Operator: c.Operator, Deadline: c.Deadline})
 		case queue.Withdrawn:
-			f.order(c.Call, queue.Order{Kind: queue.Withdraw, Operator: c.Operator, Elsewhere: c.Why == queue.WhyElsewhere})
+			f.order(c.Call, queue.Order{Kind: queue.Withdraw, Operator: c.Operator})
 		case queue.Expired:
 			f.order(c.Call, queue.Order{Kind: queue.Expire})
 		case queue.Finished:

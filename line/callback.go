@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"regexp"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,27 +13,36 @@ import (
 	"hotline/queue"
 )
 
-// A wish is a caller's wish to be called back, asked of the goroutine that owns the call.
-type wish struct {
-	number call.Number
-	reply  chan error // holds one
+// wishes carry the wish of a waiting caller to be called back to the goroutine that owns the call, and
+// what became of it back.
+type wishes struct {
+	numbers chan call.Number
+	granted chan error // holds one
 }
 
-// granted answers the wish.
-func (w wish) granted(err error) bool {
-	w.reply <- err
-	return err == nil
+func (w wishes) ask(ctx context.Context, n call.Number) (err error) {
+	select {
+	case w.numbers <- n:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err = <-w.granted:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return err
 }
 
 // callable reports whether the caller can be offered to be called back: a callback is made in the
 // line's hours only, and where a number can be called at all.
 func (l *Line) callable(v *visit) bool {
 	return v.settings.Queues[v.rec.Queue].CallbackAbove > 0 && v.leg.Info().Role == call.RoleCaller && v.rec.Kind == "" &&
-		(v.line.Hours == nil || v.line.Hours.Open(l.o.Now())) && (l.own(v) != "" || l.o.Dialer.MayCall(""))
+		(v.line.Hours == nil || v.line.Hours.Open(l.o.Now())) && (l.ownNumber(v) != "" || l.o.Dialer.MayCall(""))
 }
 
-// own is the caller's own number, where it can be called; else empty.
-func (l *Line) own(v *visit) call.Number {
+// ownNumber is the caller's own, where it can be called; else empty.
+func (l *Line) ownNumber(v *visit) call.Number {
 	if v.rec.Withheld || v.rec.From == "" || !l.o.Dialer.MayCall(v.rec.From) {
 		return ""
 	}
@@ -59,10 +67,10 @@ const (
 	callbackRounds = 3
 )
 
-// arrange talks with a waiting caller about being called back: on which number, and whether. It is
-// true where that was granted; then all has been said.
-func (l *Line) arrange(ctx context.Context, v *visit, wishes chan<- wish) bool {
-	number := l.own(v)
+// arrange talks with a caller about being called back: on which number, and whether. ask asks for it.
+// It is true where that was granted; then all has been said.
+func (l *Line) arrange(ctx context.Context, v *visit, ask func(call.Number) error) bool {
+	number := l.ownNumber(v)
 	for range callbackRounds {
 		if number == "" {
 			if number = l.askNumber(ctx, v); number == "" {
@@ -73,7 +81,7 @@ func (l *Line) arrange(ctx context.Context, v *visit, wishes chan<- wish) bool {
 		switch {
 		case !ok:
 		case key == keyConfirm:
-			return l.wishFor(ctx, v, number, wishes)
+			return l.answer(ctx, v, ask(number))
 		case key == keyOther:
 			number = ""
 		case key == keyBack, key == keyStar:
@@ -113,15 +121,8 @@ func (l *Line) askNumber(ctx context.Context, v *visit) call.Number {
 	return ""
 }
 
-// wishFor asks for a callback, and tells the caller what became of it.
-func (l *Line) wishFor(ctx context.Context, v *visit, number call.Number, wishes chan<- wish) bool {
-	w := wish{number, make(chan error, 1)}
-	select {
-	case wishes <- w:
-	case <-ctx.Done():
-		return false
-	}
-	err := <-w.reply // each wish that is taken is answered
+// answer tells the caller what became of the wish to be called back. It is true where it was granted.
+func (l *Line) answer(ctx context.Context, v *visit, err error) bool {
 	say := []string{"callback.done", "bye"}
 	switch {
 	case errors.Is(err, queue.ErrCallbackOpen):
@@ -140,10 +141,10 @@ func (l *Line) promise(v *visit, number call.Number) error {
 		Call: call.NewID(), Party: v.settings.spelled(number.Raw()), For: v.ticket,
 		Queue: v.rec.Queue, Language: v.rec.Language, Arrived: v.rec.Arrived,
 	}
-	orders, err := l.o.Callbacks.AskCallback(t)
+	err := l.o.Callbacks.AskCallback(t)
 	if errors.Is(err, queue.ErrNoCall) { // the queue was full
 		t.For = ""
-		orders, err = l.o.Callbacks.AskCallback(t)
+		err = l.o.Callbacks.AskCallback(t)
 	}
 	if err != nil {
 		v.log.Info("no callback", zap.Error(err))
@@ -151,39 +152,29 @@ func (l *Line) promise(v *visit, number call.Number) error {
 	}
 	v.outcome, v.endedBy = call.CalledBack, call.ByUs
 	l.event(v, "callback.requested", "queue", t.Queue, "callback", string(t.Call))
-	go l.ServeCallback(context.Background(), t, orders)
 	return nil
+}
+
+// offer is what tells a caller that they can be called back, and how.
+func (l *Line) offer(v *visit) []*call.Clip {
+	l.event(v, "callback.offered")
+	lang := v.rec.Language
+	return append(l.clips(lang, "callback.offer"), l.o.Prompts.SayChoice("callback.item.take", v.settings.Queues[v.rec.Queue].CallbackKey, lang)...)
 }
 
 // turnAway tells a caller whom nobody can serve so, offers to call back where that can be, and leaves
 // the rest to the end of the call.
 func (l *Line) turnAway(v *visit, clip string, offer bool) {
 	v.endedBy = call.ByUs
-	lang := v.rec.Language
-	say := l.clips(lang, clip)
-	q := v.settings.Queues[v.rec.Queue]
+	say := l.clips(v.rec.Language, clip)
 	if !offer || !l.callable(v) {
-		v.leg.Audio().Play(v.ctx, say...)
+		l.lastWords(v, say)
 		return
 	}
-	l.event(v, "callback.offered")
-	say = append(append(say, l.clips(lang, "callback.offer")...), l.o.Prompts.SayChoice("callback.item.take", q.CallbackKey, lang)...)
-	key, ok := ivr.Ask(v.ctx, v.leg.Audio(), callbackListen, say...)
-	if !ok || key.Digit != q.CallbackKey {
-		v.leg.Audio().Play(v.ctx, l.clips(lang, "bye")...)
+	key, ok := ivr.Ask(v.ctx, v.leg.Audio(), callbackListen, append(say, l.offer(v)...)...)
+	if ok && key.Digit == v.settings.Queues[v.rec.Queue].CallbackKey &&
+		l.arrange(v.ctx, v, func(n call.Number) error { return l.promise(v, n) }) {
 		return
 	}
-	wishes := make(chan wish)
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	l.guard(v, &wg, func() { defer close(done); l.arrange(v.ctx, v, wishes) })
-	for {
-		select {
-		case w := <-wishes:
-			w.granted(l.promise(v, w.number))
-		case <-done:
-			return
-		}
-	}
+	l.lastWords(v, l.clips(v.rec.Language, "bye"))
 }

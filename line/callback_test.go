@@ -183,6 +183,9 @@ func TestAnAnswerCutsTheAnnouncement(t *testing.T) {
 		if i := slices.IndexFunc(caller.Sound().Sent(), func(s calltest.Sent) bool { return s.Key == "position 2" }); caller.Sound().Sent()[i].Whole {
 			t.Error("the announcement was over already: nothing was cut")
 		}
+		if len(h.floor.told) > 0 {
+			t.Errorf("%v counts as told and was not heard", h.floor.told)
+		}
 		caller.End(call.CauseHangup)
 		<-done
 		h.line.Stop()
@@ -231,8 +234,9 @@ func TestWhoIsLetGo(t *testing.T) {
 			h.floor.send(l, queue.Order{Kind: queue.Expire})
 		}, clip: "queue.timeout/en", outcome: call.TimedOut},
 	} {
-		for _, wants := range []bool{false, true} {
-			t.Run(name, func(t *testing.T) {
+		for _, does := range []string{"stays", "asks for a callback", "hangs up"} {
+			wants := does == "asks for a callback"
+			t.Run(name+", and the caller "+does, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					h := promising(t, func(o *Options) {
 						if c.change != nil {
@@ -250,12 +254,17 @@ func TestWhoIsLetGo(t *testing.T) {
 						time.Sleep(time.Second)
 					}
 					outcome, by := c.outcome, call.ByUs
-					if wants {
+					switch {
+					case wants:
 						outcome = call.CalledBack
 						time.Sleep(time.Second)
 						press(caller, "1")
 						time.Sleep(3 * time.Second)
 						press(caller, "1")
+					case does == "hangs up":
+						by = call.ByCaller
+						time.Sleep(time.Second)
+						caller.End(call.CauseHangup)
 					}
 					<-done
 					r := h.journal.closed(t)

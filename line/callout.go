@@ -66,7 +66,7 @@ func (b *callback) serve(ctx context.Context) {
 				return
 			case o.Kind == queue.Withdraw:
 				if cancel := ringing[o.Operator]; cancel != nil {
-					cancel(withdrawn(o))
+					cancel(nil)
 				}
 			case o.Kind == queue.Ring:
 				ring, cancel := context.WithCancelCause(ctx)

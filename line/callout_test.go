@@ -53,7 +53,7 @@ func TestACallbackRingsSeveral(t *testing.T) {
 					t.Errorf("the callback is with %q", winner)
 				}
 				for _, op := range []string{"aysel", "rauf", "leyla"} {
-					orders <- queue.Order{Kind: queue.Withdraw, Operator: op, Elsewhere: true}
+					orders <- queue.Order{Kind: queue.Withdraw, Operator: op}
 				}
 				time.Sleep(time.Minute) // to the end of the try: a mailbox
 				close(orders)

@@ -72,14 +72,20 @@ func (l *Line) sendAway(v *visit, say func(call.Language) []*call.Clip) bool {
 	for _, lang := range v.settings.Languages {
 		words = append(words, say(lang)...)
 	}
+	l.lastWords(v, words)
+	return false
+}
+
+// lastWords says what there is to say to a caller for whom nobody will come. One who hangs up meanwhile
+// has ended the call, but abandoned nothing.
+func (l *Line) lastWords(v *visit, words []*call.Clip) {
 	if v.leg.Audio().Play(v.ctx, words...).Whole || !v.leaving() {
-		return false
+		return
 	}
 	var ended *endedError
-	if errors.As(context.Cause(v.ctx), &ended) { // not abandoned: nobody would have come
+	if errors.As(context.Cause(v.ctx), &ended) {
 		_, v.endedBy = v.verdict(ended.cause)
 	}
-	return false
 }
 
 // endLag is how much later than the end of its sound a leg may say why it ended.

@@ -55,9 +55,10 @@ type Places interface {
 	Hold(id call.ID, on bool)
 }
 
-// Callbacks puts those in the line who prefer to be called; floor.Floor is one.
+// Callbacks puts those in the line who prefer to be called. From then on each has an owner who serves
+// it (ServeCallback), which is not the call that asked.
 type Callbacks interface {
-	AskCallback(t queue.Ticket) (<-chan queue.Order, error)
+	AskCallback(t queue.Ticket) error
 	CallbackReached(id call.ID)
 	CallbackFailed(id call.ID, final bool)
 }

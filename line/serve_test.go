@@ -62,7 +62,7 @@ func newHall(t *testing.T, change ...func(*Options)) *hall {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.line = l
+	h.line, h.floor.line = l, l
 	return h
 }
 
@@ -707,6 +707,7 @@ func (j *journal) closed(t *testing.T) call.Record {
 // orders is a floor whose decisions the test makes.
 type orders struct {
 	mu      sync.Mutex
+	line    *Line // serves callbacks
 	seats   map[call.ID]chan queue.Order
 	stands  bool // an answer finds its offer still standing
 	results map[string][]queue.Result
@@ -838,24 +839,27 @@ func (f *orders) Hold(_ call.ID, on bool) {
 	f.holds = append(f.holds, on)
 }
 
-// AskCallback takes every wish but that of a party that has one; the call that asks is out of the queue.
-func (f *orders) AskCallback(t queue.Ticket) (<-chan queue.Order, error) {
+// AskCallback takes every wish but that of a party that has one, and serves it; the call that asks is
+// out of the queue.
+func (f *orders) AskCallback(t queue.Ticket) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if slices.ContainsFunc(f.callbacks, func(o queue.Ticket) bool { return o.Party == t.Party }) {
-		return nil, queue.ErrCallbackOpen
+		return queue.ErrCallbackOpen
 	}
 	seat := f.seats[t.For]
 	if t.For != "" && seat == nil {
-		return nil, queue.ErrNoCall
+		return queue.ErrNoCall
 	}
 	f.callbacks = append(f.callbacks, t)
 	if seat != nil {
 		close(seat)
 		delete(f.seats, t.For)
 	}
-	f.seats[t.Call] = make(chan queue.Order, 8)
-	return f.seats[t.Call], nil
+	seat = make(chan queue.Order, 8)
+	f.seats[t.Call] = seat
+	go f.line.ServeCallback(context.Background(), t, seat)
+	return nil
 }
 func (f *orders) wished() []queue.Ticket {
 	f.mu.Lock()

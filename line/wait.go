@@ -100,9 +100,9 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 		v.rec.Code, v.outcome = 480, cmp.Or(v.outcome, call.Refused)
 		return party{}, false
 	}
-	wishes := make(chan wish)
+	w := wishes{make(chan call.Number), make(chan error, 1)}
 	heard := make(chan struct{}) // closed when nothing more is said to the caller
-	l.guard(v, &wg, func() { defer close(heard); l.comfort(waiting, v, first, wishes) })
+	l.guard(v, &wg, func() { defer close(heard); l.comfort(waiting, v, first, w) })
 
 	answers := make(chan ringing)
 	stop := map[string]context.CancelCauseFunc{} // by operator: ends the ringing
@@ -122,15 +122,17 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 				return party{}, false
 			case o.Kind == queue.Withdraw:
 				if cancel := stop[o.Operator]; cancel != nil {
-					cancel(withdrawn(o))
+					cancel(nil)
 				}
 			case o.Kind == queue.Ring:
 				ring, cancel := context.WithCancelCause(waiting)
 				stop[o.Operator] = cancel
 				l.guard(v, &wg, func() { l.ring(ring, v.dial(o.Operator), o.Deadline, answers) })
 			}
-		case w := <-wishes:
-			if w.granted(l.promise(v, w.number)) {
+		case number := <-w.numbers:
+			err := l.promise(v, number)
+			w.granted <- err
+			if err == nil {
 				<-heard // the words about it
 				return party{}, false
 			}
@@ -147,14 +149,6 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 			}
 		}
 	}
-}
-
-// withdrawn is why an offer was taken back, as the context of its ringing has it.
-func withdrawn(o queue.Order) error {
-	if o.Elsewhere {
-		return call.ErrElsewhere
-	}
-	return context.Canceled
 }
 
 // nobody reports whether the caller is to be let go because nobody who could help is at work.
@@ -279,8 +273,8 @@ func result(err error) queue.Result {
 const look = time.Second
 
 // comfort is what a waiting caller hears: a first word, then music, and a voice now and then. Where
-// a callback was offered, its key leads to the conversation about it.
-func (l *Line) comfort(ctx context.Context, v *visit, first string, wishes chan<- wish) {
+// a callback was offered, its key leads to the conversation about it, which may come to a wish.
+func (l *Line) comfort(ctx context.Context, v *visit, first string, w wishes) {
 	sound := v.leg.Audio()
 	q := v.settings.Queues[v.rec.Queue]
 	sound.Play(ctx, l.o.Prompts.Clip(first, v.rec.Language))
@@ -299,7 +293,7 @@ func (l *Line) comfort(ctx context.Context, v *visit, first string, wishes chan<
 				case !l.callable(v): // the hours are over since it was offered
 					l.tell(ctx, v, []word{{clip: "callback.closed"}})
 					told = true
-				case l.arrange(ctx, v, wishes):
+				case l.arrange(ctx, v, func(n call.Number) error { return w.ask(ctx, n) }):
 					return
 				default:
 					told = true
@@ -318,6 +312,7 @@ func (l *Line) comfort(ctx context.Context, v *visit, first string, wishes chan<
 // tell says words to a waiting caller. A key that is pressed meanwhile stays for whoever listens.
 func (l *Line) tell(ctx context.Context, v *visit, words []word) {
 	var clips []*call.Clip
+	var told time.Duration // how long it will take
 	lang := v.rec.Language
 	for _, w := range words {
 		switch {
@@ -325,17 +320,15 @@ func (l *Line) tell(ctx context.Context, v *visit, words []word) {
 			clips = append(clips, l.o.Prompts.SayPosition(w.position, lang)...)
 		case w.wait > 0:
 			clips = append(clips, l.o.Prompts.SayWait(w.wait, lang)...)
-			l.o.Places.Told(v.ticket, w.wait)
+			told = w.wait
 		case w.callback:
-			l.event(v, "callback.offered")
-			clips = append(append(clips, l.clips(lang, "callback.offer")...),
-				l.o.Prompts.SayChoice("callback.item.take", v.settings.Queues[v.rec.Queue].CallbackKey, lang)...)
+			clips = append(clips, l.offer(v)...)
 		default:
 			clips = append(clips, l.clips(lang, w.clip)...)
 		}
 	}
-	if len(clips) > 0 {
-		v.leg.Audio().Play(ctx, clips...)
+	if len(clips) > 0 && v.leg.Audio().Play(ctx, clips...).Whole && told > 0 {
+		l.o.Places.Told(v.ticket, told)
 	}
 }
 

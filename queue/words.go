@@ -148,10 +148,9 @@ const (
 
 // An Order is sent by the floor to the goroutine that owns the call.
 type Order struct {
-	Kind      OrderKind
-	Operator  string
-	Deadline  time.Time // of Ring
-	Elsewhere bool      // of Withdraw: because another operator has answered
+	Kind     OrderKind
+	Operator string
+	Deadline time.Time // of Ring
 }
 
 // A Result is what became of an order to ring, or later of the operator.
