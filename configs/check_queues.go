@@ -153,9 +153,6 @@ func (s Step) Levels(each func(skill string, level int)) {
 	}
 }
 
-// Pause is the reason with that digit; empty: there is none.
-func (h House) Pause(digit string) string { return h.Pauses[digit] }
-
 // Covers gives the languages whose cover is kept, in order.
 func (h House) Covers() []call.Language { return slices.Sorted(maps.Keys(h.Cover)) }
 

@@ -15,11 +15,14 @@ import (
 // silence, where a piece is missing or the number is out of range. Half a number, or one in two
 // languages, would be worse than none.
 
-// SayPosition tells a caller the place in the queue: each up to 30, "more than thirty" beyond it.
+// SayPosition tells a caller the place in the queue: each up to 30, and beyond that more than thirty are
+// ahead; which is not so of the 31st, for whom there are no words.
 func (l *Library) SayPosition(n int, lang call.Language) []*call.Clip {
 	switch {
 	case n == 1:
 		return l.say(lang, "queue.next")
+	case n == farthest+1:
+		return nil
 	case n > farthest:
 		return l.say(lang, "queue.position.many")
 	}

@@ -49,7 +49,8 @@ func TestWhatIsSaidWithNumbers(t *testing.T) {
 	}{
 		{func(g call.Language) []*call.Clip { return l.SayPosition(1, g) }, "Növbədə birincisiniz. Tezliklə operatorla əlaqələndiriləcəksiniz", "You are next in the queue. An operator will be with you shortly", "Ваш звонок следующий в очереди. Оператор скоро ответит"},
 		{func(g call.Language) []*call.Clip { return l.SayPosition(3, g) }, "Siz növbədə üçüncüsünüz", "You are number three in the queue", "Ваше место в очереди — третье"},
-		{func(g call.Language) []*call.Clip { return l.SayPosition(31, g) }, "Növbədə sizdən əvvəl otuzdan çox zəng var", "There are more than thirty calls ahead of you", "Перед вами в очереди более тридцати звонков"},
+		{func(g call.Language) []*call.Clip { return l.SayPosition(31, g) }, "", "", ""}, // thirty are ahead, not more
+		{func(g call.Language) []*call.Clip { return l.SayPosition(32, g) }, "Növbədə sizdən əvvəl otuzdan çox zəng var", "There are more than thirty calls ahead of you", "Перед вами в очереди более тридцати звонков"},
 		{func(g call.Language) []*call.Clip { return l.SayWait(59*time.Second, g) }, "Təxmini gözləmə müddəti bir dəqiqədən azdır", "Your estimated waiting time is less than one minute", "Примерное время ожидания — менее одной минуты"},
 		{func(g call.Language) []*call.Clip { return l.SayWait(61*time.Second, g) }, "Təxmini gözləmə müddəti iki dəqiqədir", "Your estimated waiting time is two minutes", "Примерное время ожидания — две минуты"},
 		{func(g call.Language) []*call.Clip { return l.SayWait(11*time.Minute, g) }, "Təxmini gözləmə müddəti on beş dəqiqədir", "Your estimated waiting time is fifteen minutes", "Примерное время ожидания — пятнадцать минут"},
