@@ -152,7 +152,7 @@ func (c *callbacks) Add(ctx context.Context, from call.ID) (made wire.Callback, 
 		return made, fmt.Errorf("%w: call %s: %s", desk.ErrInvalid, from, why)
 	}
 	t := queue.Ticket{
-		Call: call.NewID(), Queue: r.Queue, Language: r.Language, Arrived: time.Now(), Party: c.spell(r.From.Raw()),
+		Call: call.NewID(), Queue: r.Queue, Language: r.Language, Arrived: time.Now(), Party: c.spell(r.From.Raw()), For: from,
 	}
 	if err := c.AskCallback(t); err != nil {
 		return made, fmt.Errorf("%w: %w", desk.ErrInvalid, err)

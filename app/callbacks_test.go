@@ -140,6 +140,9 @@ func TestRingingBack(t *testing.T) {
 	if got := c.Open(true); len(got) != 1 || got[0].Number != "+994770001122" {
 		t.Errorf("open: %+v", got)
 	}
+	if views := c.CallbackViews(); views[0].For != "gave-up" {
+		t.Errorf("whose callback it is: %q", views[0].For)
+	}
 	if after := list(); len(after) != 1 || after[0].Call != "abroad" {
 		t.Errorf("the list after it: %+v", after)
 	}

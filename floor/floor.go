@@ -307,8 +307,8 @@ func (f *Floor) Prioritise(id call.ID, headStart time.Duration) error {
 	return f.command(queue.Prioritised{Call: id, HeadStart: headStart})
 }
 
-// AskCallback puts somebody in the line who will be called, where t.For is the call that asks in its
-// place: that call leaves, and its order channel is closed. Orders for the goroutine that owns the
+// AskCallback puts somebody in the line who will be called, in the place of the call that asks (t.For),
+// where that waits: it leaves, and its order channel is closed. Orders for the goroutine that owns the
 // callback come on the channel until it is closed. Error: queue.ErrCallbackOpen, queue.ErrNoCall,
 // queue.ErrNoQueue, ErrClosed.
 func (f *Floor) AskCallback(t queue.Ticket) (<-chan queue.Order, error) {

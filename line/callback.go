@@ -134,19 +134,14 @@ func (l *Line) answer(ctx context.Context, v *visit, err error) bool {
 	return err == nil
 }
 
-// promise puts the caller in the line of those who are called, in the place of this call, which is
-// over with it. One who has no place gets one at the end.
+// promise puts the caller in the line of those who are called: in the place of this call, which is
+// over with it, or where that has none, as the queue was full, at the end.
 func (l *Line) promise(v *visit, number call.Number) error {
 	t := queue.Ticket{
 		Call: call.NewID(), Party: v.settings.spelled(number.Raw()), For: v.ticket,
 		Queue: v.rec.Queue, Language: v.rec.Language, Arrived: v.rec.Arrived,
 	}
-	err := l.o.Callbacks.AskCallback(t)
-	if errors.Is(err, queue.ErrNoCall) { // the queue was full
-		t.For = ""
-		err = l.o.Callbacks.AskCallback(t)
-	}
-	if err != nil {
+	if err := l.o.Callbacks.AskCallback(t); err != nil {
 		v.log.Info("no callback", zap.Error(err))
 		return err
 	}

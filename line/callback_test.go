@@ -277,6 +277,11 @@ func TestWhoIsLetGo(t *testing.T) {
 					if wants != (len(h.floor.wished()) == 1) {
 						t.Errorf("callbacks: %v", h.floor.wished())
 					}
+					for _, b := range h.floor.wished() {
+						if b.For != caller.Info().Call {
+							t.Errorf("the callback %+v does not say who asked for it", b)
+						}
+					}
 					h.line.Stop()
 				})
 			})

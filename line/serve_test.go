@@ -731,7 +731,7 @@ func (f *orders) Enter(t queue.Ticket) (<-chan queue.Order, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.tickets = append(f.tickets, t)
-	if f.full {
+	if f.full && !t.Passed {
 		return nil, queue.ErrFull
 	}
 	f.seats[t.Call] = make(chan queue.Order, 8)
@@ -847,11 +847,8 @@ func (f *orders) AskCallback(t queue.Ticket) error {
 	if slices.ContainsFunc(f.callbacks, func(o queue.Ticket) bool { return o.Party == t.Party }) {
 		return queue.ErrCallbackOpen
 	}
-	seat := f.seats[t.For]
-	if t.For != "" && seat == nil {
-		return queue.ErrNoCall
-	}
 	f.callbacks = append(f.callbacks, t)
+	seat := f.seats[t.For]
 	if seat != nil {
 		close(seat)
 		delete(f.seats, t.For)

@@ -283,6 +283,7 @@ func TestBackToAnOperatorWhoHasHungUp(t *testing.T) {
 func TestATransferToAQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newHall(t).talking()
+		d.floor.full = true // for callers from outside
 		d.ask("tax", nil)
 		time.Sleep(time.Second)
 		d.wantTold(200)

@@ -16,7 +16,7 @@ import (
 // attend puts the caller in the queue and through to an operator; again if one vanishes.
 func (l *Line) attend(v *visit) {
 	l.move(v, call.Waiting)
-	orders := l.enter(v, v.line.Queue)
+	orders := l.enter(v, queue.Ticket{Queue: v.line.Queue})
 	if orders == nil {
 		return
 	}
@@ -47,7 +47,7 @@ func (l *Line) through(v *visit, orders <-chan queue.Order, op *party) {
 			return
 		case next.queue != "": // put through to another queue: the first arrival time counts there
 			l.move(v, call.Waiting)
-			orders, first = l.enter(v, next.queue), "queue.enter"
+			orders, first = l.enter(v, queue.Ticket{Queue: next.queue, Passed: true}), "queue.enter"
 			continue
 		default: // the operator vanished: the caller keeps the first arrival time
 			first = "operator.lost"
@@ -56,10 +56,11 @@ func (l *Line) through(v *visit, orders <-chan queue.Order, op *party) {
 	}
 }
 
-// enter puts the caller in a queue; nil if the floor does not take it, which ends the call.
-func (l *Line) enter(v *visit, name string) <-chan queue.Order {
-	v.rec.Queue = name
-	t := queue.Ticket{Call: v.ticket, Queue: name, Language: v.rec.Language, Arrived: v.rec.Arrived}
+// enter puts the caller in the queue of the ticket; nil if the floor does not take it, which ends the
+// call.
+func (l *Line) enter(v *visit, t queue.Ticket) <-chan queue.Order {
+	v.rec.Queue = t.Queue
+	t.Call, t.Language, t.Arrived = v.ticket, v.rec.Language, v.rec.Arrived
 	select {
 	case t.Last = <-v.last:
 	default: // not known, or not yet: nobody waits for it
@@ -70,7 +71,7 @@ func (l *Line) enter(v *visit, name string) <-chan queue.Order {
 		l.turnAway(v, "queue.full", true)
 		v.rec.Code, v.outcome = 486, cmp.Or(v.outcome, call.Refused)
 	case err != nil:
-		v.log.Error("the floor does not take this call", zap.String("queue", name), zap.Error(err))
+		v.log.Error("the floor does not take this call", zap.String("queue", t.Queue), zap.Error(err))
 		v.outcome, v.endedBy = call.Failed, call.ByUs
 	}
 	if err != nil {

@@ -11,15 +11,12 @@ import (
 func (w *witness) askCallback(t Ticket) {
 	asks := w.call(t.For)
 	switch {
-	case t.For != "" && (asks == nil || asks.with != nil):
+	case asks != nil && asks.with != nil:
 		w.expect(Refused{ErrNoCall})
 		return
 	case t.Party == "" || w.parties[t.Party]:
 		w.expect(Refused{ErrCallbackOpen})
 		return
-	}
-	if t.For == "" {
-		asks = nil
 	}
 	if asks != nil {
 		t.Queue, t.Language, t.Arrived, t.Last = asks.Queue, asks.Language, asks.Arrived, asks.Last
@@ -61,8 +58,8 @@ func (w *witness) setHours(ev HoursSet) {
 	for _, c := range w.calls {
 		if c.r == r && r.closed && !c.live() {
 			for _, o := range slices.Clone(c.ringing) {
-				w.takeBack(o, WhyCallerLeft)
-				w.review(o, WhyCallerLeft)
+				w.takeBack(o, WhyHoursOver)
+				w.review(o, WhyHoursOver)
 			}
 		}
 	}

@@ -275,7 +275,7 @@ func (w *witness) admit(t Ticket) error {
 			waiting++
 		}
 	}
-	if r.Limit > 0 && waiting >= r.Limit && t.Party == "" {
+	if r.Limit > 0 && waiting >= r.Limit && t.Party == "" && !t.Passed {
 		return ErrFull
 	}
 	return nil

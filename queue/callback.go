@@ -2,10 +2,11 @@ package queue
 
 import "fmt"
 
-// askCallback puts somebody in the line who will be called, in the place of the call that asks.
+// askCallback puts somebody in the line who will be called: in the place of the call that asks, where
+// that has one.
 func (s *State) askCallback(t Ticket) {
 	asks := s.calls[t.For]
-	if t.For != "" && (asks == nil || !asks.waits()) {
+	if asks != nil && !asks.waits() {
 		s.emit(Refused{fmt.Errorf("call %s: %w", t.For, ErrNoCall)})
 		return
 	}
@@ -78,12 +79,10 @@ func (s *State) setHours(ev HoursSet) {
 	}
 	r.closed = !ev.Open
 	for _, c := range r.line {
-		if r.closed && !c.live() && len(c.ringing) > 0 {
-			for len(c.ringing) > 0 {
-				o := c.ringing[0]
-				s.withdraw(o, WhyCallerLeft)
-				s.review(o, WhyCallerLeft)
-			}
+		for r.closed && !c.live() && len(c.ringing) > 0 {
+			o := c.ringing[0]
+			s.withdraw(o, WhyHoursOver)
+			s.review(o, WhyHoursOver)
 		}
 		s.touchCaller(c)
 	}

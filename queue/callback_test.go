@@ -57,13 +57,14 @@ func TestACallbackTakesNoPlaceAway(t *testing.T) {
 }
 
 func TestCallbacksThatCannotBe(t *testing.T) {
-	h := called(t)
+	h := called(t).do(OperatorsSet{[]Operator{speaks("ann", "az"), speaks("bob", "en")}}).do(PhoneChanged{"bob", true, true})
+	h.enter("c3", "en").talk("c3", "bob")
 	for _, c := range []struct {
 		ticket Ticket
 		want   error
 	}{
 		{Ticket{Call: "b2", Party: "+994501112233", For: "c2"}, ErrCallbackOpen},
-		{Ticket{Call: "b2", Party: "+2", For: "c1"}, ErrNoCall},
+		{Ticket{Call: "b2", Party: "+2", For: "c3"}, ErrNoCall}, // who talks
 		{Ticket{Call: "b2", Party: "+2", Queue: "nowhere"}, ErrNoQueue},
 		{Ticket{Call: "b1", Party: "+2", Queue: "general"}, ErrDoubled},
 	} {
@@ -77,13 +78,25 @@ func TestCallbacksThatCannotBe(t *testing.T) {
 	}
 }
 
+// A call that is over, or was not let in, has no place to give, and stays the one that asked.
+func TestACallbackOfACallThatDoesNotWait(t *testing.T) {
+	h := called(t)
+	h.do(CallbackAsked{Ticket{Call: "b2", Queue: "general", Language: "az", Arrived: h.now, Party: "+2", For: "c1"}})
+	h.do(Resumed{"ann"}).wantRung("b1", "ann")
+	views := h.s.CallbackViews()
+	if len(views) != 2 || views[1].Call != "b2" || views[1].For != "c1" || views[1].Position != 3 {
+		t.Errorf("the callbacks are %+v", views)
+	}
+}
+
 func TestNobodyIsCalledOutsideTheHours(t *testing.T) {
 	h := called(t).do(HoursSet{"general", false}).do(Resumed{"ann"})
 	h.wantRung("b1", "")
 	h.wantRung("c2", "ann") // who is on the line is served
 	h.do(Left{"c2"}).pass(14*time.Hour).wantRung("b1", "")
 	h.do(HoursSet{"general", true}).wantRung("b1", "ann")
-	h.do(HoursSet{"general", false}).wantRung("b1", "") // taken back
+	h.do(HoursSet{"general", false}).wantRung("b1", "")
+	h.wantCommand(Withdrawn{"b1", "ann", WhyHoursOver})
 	h.do(HoursSet{"nowhere", true})
 }
 

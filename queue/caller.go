@@ -21,7 +21,6 @@ type caller struct {
 	ringing  []*operator // who is rung for it, in the order in which they were offered
 	operator *operator   // who talks to it
 	held     bool        // by the operator
-	talked   bool        // had an operator before, who vanished or hung up
 	counted  bool        // its wait was told as Connected
 	expired  bool        // has waited as long as one may
 
@@ -108,12 +107,11 @@ func (s *State) wait(c *caller, again bool, why Why) {
 	c.since = s.now
 	c.within() // a reload may have come during the talk
 	c.rank = c.Arrived.Add(-c.rule.HeadStart - c.headStart)
-	i, _ := slices.BinarySearchFunc(c.rule.line, c, byRank)
-	c.rule.line = slices.Insert(c.rule.line, i, c)
+	at := c.rule.insert(c)
 	s.touchCaller(c)
 	s.flush() // so that the staff is that of now
 	s.emit(Queued{
-		Call: c.Call, Queue: c.Queue, Language: c.Language, Position: i + 1, Again: again, Callback: !c.live(),
+		Call: c.Call, Queue: c.Queue, Language: c.Language, Position: at + 1, Again: again, Callback: !c.live(),
 		Why: why, Staff: s.staff(c),
 	})
 	s.catchUp(c)
@@ -152,6 +150,13 @@ func (s *State) overflow(c *caller) {
 	s.emit(Overflowed{Call: c.Call, Queue: c.Queue, To: next.To, Waited: next.After})
 }
 
+// insert puts the caller in the line, where its rank says.
+func (r *ruled) insert(c *caller) (at int) {
+	at, _ = slices.BinarySearchFunc(r.line, c, byRank)
+	r.line = slices.Insert(r.line, at, c)
+	return at
+}
+
 // unwait takes the caller out of the line.
 func (s *State) unwait(c *caller) {
 	if i, found := slices.BinarySearchFunc(c.rule.line, c, byRank); found {
@@ -176,8 +181,7 @@ func (s *State) rerank(c *caller) {
 	s.unfile(c)
 	c.rank = c.Arrived.Add(-c.rule.HeadStart - c.headStart)
 	if waiting {
-		i, _ := slices.BinarySearchFunc(c.rule.line, c, byRank)
-		c.rule.line = slices.Insert(c.rule.line, i, c)
+		c.rule.insert(c)
 	}
 	s.touchCaller(c)
 }

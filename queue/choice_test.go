@@ -240,6 +240,11 @@ func TestLimits(t *testing.T) {
 	if r, _ := said[Refused](h); !errors.Is(r.Err, ErrFull) {
 		t.Errorf("the second caller of a queue for one is answered by %v", r.Err)
 	}
+	h.do(Entered{Ticket{Call: "c3", Queue: "general", Language: "az", Arrived: h.now, Passed: true}})
+	if r, refused := said[Refused](h); refused {
+		t.Errorf("a caller whom an operator puts through is refused: %v", r.Err)
+	}
+	h.do(Left{"c3"})
 	h.pass(59 * time.Second)
 	if _, early := said[Expired](h); early {
 		t.Error("the longest wait is over too early")

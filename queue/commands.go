@@ -218,6 +218,7 @@ const (
 	WhyElsewhere     Why = "elsewhere"     // another operator answered first
 	WhyMissed        Why = "missed"        // too many offers in a row: paused by the house
 	WhyCallerLeft    Why = "caller_left"   // before an operator answered
+	WhyHoursOver     Why = "hours_over"    // nobody is called back any more
 	WhyCallEnded     Why = "call_ended"    // the talk is over
 	WhyWrapUpEnded   Why = "wrap_up_ended" // by time
 	WhyRested        Why = "rested"        // an unreachable phone is tried again

@@ -10,8 +10,9 @@
 //
 // # Who comes in
 //
-//   - A caller enters a queue that there is, once, where fewer than Limit wait on the line. Somebody
-//     who will be called back (below) is not counted and not refused for that.
+//   - A caller enters a queue that there is, once, where fewer than Limit wait on the line. Whom an
+//     operator puts through is counted, but not refused for that; somebody who will be called back
+//     (below) is neither.
 //   - A queue that a reload has dropped takes nobody, keeps whom it has, and is forgotten with the
 //     last of them.
 //

@@ -58,8 +58,8 @@ type (
 // Of callbacks.
 type (
 	// CallbackAsked puts somebody in the line who will be called: in the place of the call that
-	// asks, which thereby leaves, or with no call (Ticket.For empty) at the end. Answered by Queued or
-	// Refused (ErrCallbackOpen).
+	// asks (Ticket.For), which thereby leaves, or where that does not wait, as the ticket says.
+	// Answered by Queued or Refused (ErrCallbackOpen; ErrNoCall: the one who asks talks).
 	CallbackAsked struct{ Ticket Ticket }
 
 	// CallbackReached says that whoever was to be called has answered and heard the notice: the two

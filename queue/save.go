@@ -86,7 +86,6 @@ type (
 		Ringing    []string      `json:"ringing,omitempty"`
 		TalksTo    string        `json:"talks_to,omitempty"`
 		Held       bool          `json:"held,omitempty"`
-		Talked     bool          `json:"talked,omitempty"`
 		Counted    bool          `json:"counted,omitempty"`
 		Expired    bool          `json:"expired,omitempty"`
 		Bound      string        `json:"bound,omitempty"`
@@ -150,7 +149,7 @@ func (s *State) saveOperator(o *operator) savedOperator {
 func (c *caller) save() savedCaller {
 	v := savedCaller{
 		Ticket: c.Ticket, HeadStart: c.headStart, Rank: c.rank, Entered: c.entered, Since: c.since, Step: c.step,
-		Spread: c.spread, Held: c.held, Talked: c.talked, Counted: c.counted, Expired: c.expired, BoundUntil: c.boundUntil,
+		Spread: c.spread, Held: c.held, Counted: c.counted, Expired: c.expired, BoundUntil: c.boundUntil,
 		Reached: c.reached, Tries: c.tries, NotBefore: c.notBefore, Told: c.told, ToldAt: c.toldAt,
 	}
 	for _, o := range c.ringing {
@@ -261,7 +260,7 @@ func (s *State) loadCaller(v savedCaller) error {
 	}
 	c := &caller{
 		Ticket: v.Ticket, rule: r, rank: v.Rank, headStart: v.HeadStart, entered: v.Entered, since: v.Since,
-		step: max(0, v.Step), spread: max(0, v.Spread), held: v.Held, talked: v.Talked, counted: v.Counted, expired: v.Expired,
+		step: max(0, v.Step), spread: max(0, v.Spread), held: v.Held, counted: v.Counted, expired: v.Expired,
 		boundUntil: v.BoundUntil, reached: v.Reached, tries: v.Tries, notBefore: v.NotBefore, told: v.Told, toldAt: v.ToldAt,
 	}
 	c.timer = timer{key: "~" + string(c.Call), caller: c}
@@ -300,8 +299,7 @@ func (s *State) loadCaller(v savedCaller) error {
 	r.calls++
 	if c.waits() {
 		c.within()
-		i, _ := slices.BinarySearchFunc(r.line, c, byRank)
-		r.line = slices.Insert(r.line, i, c)
+		r.insert(c)
 	}
 	s.touchCaller(c)
 	return nil

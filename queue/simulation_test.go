@@ -189,7 +189,7 @@ func (s *simulation) recover() error {
 func (s *simulation) arrive() {
 	s.entered++
 	t := Ticket{
-		Call: callName(s.entered), Queue: queues[s.pick(3)], Language: languages[s.pick(3)],
+		Call: callName(s.entered), Queue: queues[s.pick(3)], Language: languages[s.pick(3)], Passed: s.entered%9 == 0,
 		Arrived: s.clock.Add(s.offset - s.about(5*time.Second)),
 	}
 	if s.one(3) {

@@ -179,7 +179,7 @@ func (s *State) admit(t Ticket, r *ruled) error {
 		return fmt.Errorf("queue %q: %w", t.Queue, ErrNoQueue)
 	case s.calls[t.Call] != nil:
 		return fmt.Errorf("call %s: %w", t.Call, ErrDoubled)
-	case r.Limit > 0 && !t.callback() && r.waiting() >= r.Limit:
+	case r.Limit > 0 && !t.callback() && !t.Passed && r.waiting() >= r.Limit:
 		return fmt.Errorf("queue %q: %w", t.Queue, ErrFull)
 	}
 	return nil
@@ -341,7 +341,7 @@ func (s *State) part(o *operator) {
 	c := o.caller
 	if c.operator == o {
 		o.talked += s.now.Sub(o.joined)
-		c.operator, c.held, c.talked = nil, false, true
+		c.operator, c.held = nil, false
 	} else if i := slices.Index(c.ringing, o); i >= 0 {
 		c.ringing = slices.Delete(c.ringing, i, i+1)
 	}

@@ -126,9 +126,10 @@ type Ticket struct {
 	Language call.Language
 	Arrived  time.Time // of the call: decides the order, kept when the caller comes back
 	Last     string    // the operator of last time; empty: unknown
+	Passed   bool      `json:",omitempty"` // put through by an operator of another queue: let in however many wait
 
 	// Of a callback: who is called, in the one spelling in which numbers are compared, and the call
-	// that asked for it. Empty: somebody who waits on the line.
+	// that asked for it, which may be over. Empty: somebody who waits on the line.
 	Party string
 	For   call.ID
 }

@@ -216,6 +216,8 @@ func withdrawn(d map[string]string) string {
 		return "taken back from " + who + ", whose telephone has signed off"
 	case "paused":
 		return "taken back from " + who + ", who pauses"
+	case "hours_over":
+		return "taken back from " + who + ": the hours are over"
 	case "own_call":
 		return "taken back from " + who + ", who makes a call"
 	}
