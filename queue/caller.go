@@ -39,12 +39,6 @@ type caller struct {
 	timer   timer
 }
 
-// filing is the place of a caller in a demand.
-type filing struct {
-	in   *demand
-	list listKind
-}
-
 // byRank orders callers as they are to be served.
 func byRank(a, b *caller) int {
 	return cmp.Or(a.rank.Compare(b.rank), strings.Compare(string(a.Call), string(b.Call)))

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"cmp"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,59 +51,6 @@ type fit struct {
 	ok    bool
 	cost  time.Duration // how much later those callers come for these operators, who take other queues first
 	level int           // how well they know what is needed
-}
-
-// Staff is how many operators who fit a caller do what.
-type Staff struct {
-	Ready, Offered, Talking, Holding, WrapUp, Paused, Unreachable, Offline int
-}
-
-// Working is how many of them have come to work: they may pause, but have not left.
-func (s Staff) Working() int {
-	return s.Ready + s.Offered + s.Talking + s.Holding + s.WrapUp + s.Unreachable
-}
-
-func (s *Staff) of(state OperatorState) *int {
-	switch state {
-	case OperatorReady:
-		return &s.Ready
-	case OperatorOffered:
-		return &s.Offered
-	case OperatorTalking:
-		return &s.Talking
-	case OperatorHolding:
-		return &s.Holding
-	case OperatorWrapUp:
-		return &s.WrapUp
-	case OperatorPaused:
-		return &s.Paused
-	case OperatorUnreachable:
-		return &s.Unreachable
-	default:
-		return &s.Offline
-	}
-}
-
-// All gives how many there are in each state, in the order of OperatorStates.
-func (s Staff) All() iter.Seq2[OperatorState, int] {
-	return func(yield func(OperatorState, int) bool) {
-		for _, state := range OperatorStates {
-			if !yield(state, *s.of(state)) {
-				return
-			}
-		}
-	}
-}
-
-func (s *Staff) add(t Staff) {
-	s.Ready += t.Ready
-	s.Offered += t.Offered
-	s.Talking += t.Talking
-	s.Holding += t.Holding
-	s.WrapUp += t.WrapUp
-	s.Paused += t.Paused
-	s.Unreachable += t.Unreachable
-	s.Offline += t.Offline
 }
 
 // demandOf is the demand of the caller as it is now, made where there is none yet.
@@ -244,18 +190,6 @@ func (d *demand) measure(o *Operator) fit {
 	return f
 }
 
-// staff is what the operators are doing who fit the caller.
-func (s *State) staff(c *caller) Staff {
-	var sum Staff
-	d := s.demandOf(c)
-	for _, a := range s.abilities {
-		if s.fitOf(d, a).ok {
-			sum.add(a.staff)
-		}
-	}
-	return sum
-}
-
 // mostUnused is how many demands are kept that no caller has now: the next one like it will not have
 // to be compared with every ability again.
 const mostUnused = 128
@@ -282,142 +216,4 @@ func (s *State) use(d *demand, by int) {
 	if d.users += by; d.users == 0 {
 		s.unused++
 	}
-}
-
-// touch notes that something about an operator has changed, touchCaller about a caller. flush files
-// them anew before anybody looks.
-func (s *State) touch(o *operator) {
-	if !o.touched {
-		o.touched = true
-		s.touchedOperators = append(s.touchedOperators, o)
-	}
-}
-
-func (s *State) touchCaller(c *caller) {
-	if !c.touched {
-		c.touched = true
-		s.touchedCallers = append(s.touchedCallers, c)
-	}
-}
-
-func (s *State) flush() {
-	for len(s.touchedOperators) > 0 || len(s.touchedCallers) > 0 {
-		operators, callers := s.touchedOperators, s.touchedCallers
-		s.touchedOperators, s.touchedCallers = nil, nil
-		for _, o := range operators {
-			o.touched = false
-			s.fileOperator(o)
-		}
-		for _, c := range callers {
-			c.touched = false
-			s.file(c)
-		}
-	}
-}
-
-// fileOperator puts an operator where the facts now say.
-func (s *State) fileOperator(o *operator) {
-	if o.forgotten {
-		s.timers.set(&o.timer, time.Time{})
-		s.disjoin(o)
-		return
-	}
-	s.timers.set(&o.timer, o.due())
-	state := o.state
-	if o.Disabled || o.removed {
-		state = ""
-	}
-	s.count(o, state)
-	if !o.atWork() {
-		s.unbindAll(o)
-	}
-	if o.filed == o.free() && (!o.filed || o.filedIdle.Equal(o.idle)) {
-		return
-	}
-	s.unfree(o)
-	if o.free() {
-		o.filed, o.filedIdle = true, o.idle
-		a := o.ability
-		i, _ := slices.BinarySearchFunc(a.free, o, byIdle)
-		a.free = slices.Insert(a.free, i, o)
-		a.dirty = true
-	}
-}
-
-// byIdle orders operators of one ability: the longest idle first.
-func byIdle(a, b *operator) int {
-	return cmp.Or(a.filedIdle.Compare(b.filedIdle), strings.Compare(a.Name, b.Name))
-}
-
-func (s *State) unfree(o *operator) {
-	if !o.filed {
-		return
-	}
-	if i, found := slices.BinarySearchFunc(o.ability.free, o, byIdle); found {
-		o.ability.free = slices.Delete(o.ability.free, i, i+1)
-	}
-	o.filed = false
-}
-
-// count moves an operator in the staff of their ability; an empty state is none.
-func (s *State) count(o *operator, state OperatorState) {
-	if o.counted == state || o.ability == nil {
-		return
-	}
-	if o.counted != "" {
-		*o.ability.staff.of(o.counted)--
-	}
-	if o.counted = state; state != "" {
-		*o.ability.staff.of(state)++
-	}
-}
-
-// file puts a caller where the facts now say.
-func (s *State) file(c *caller) {
-	if s.calls[c.Call] != c {
-		s.timers.set(&c.timer, time.Time{})
-		s.unfile(c)
-		return
-	}
-	if c.bound != nil && !s.fitOf(s.demandOf(c), c.bound.ability).ok {
-		s.unbind(c) // files it again
-		return
-	}
-	s.timers.set(&c.timer, c.due())
-	list := noList
-	switch {
-	case !c.waits() || c.expired || c.asleep():
-	case len(c.ringing) == 0:
-		list = unrung
-	case c.rule.Strategy == RingSeveral && c.live() && len(c.ringing) < c.rule.AtOnce:
-		list = rung
-	}
-	if list == noList {
-		s.unfile(c)
-		return
-	}
-	d := s.demandOf(c)
-	if c.filed.in == d && c.filed.list == list {
-		return
-	}
-	s.use(d, 1)
-	s.unfile(c)
-	c.filed = filing{d, list}
-	callers := &d.wants[list-1]
-	i, _ := slices.BinarySearchFunc(*callers, c, byRank)
-	*callers = slices.Insert(*callers, i, c)
-	d.dirty = true
-}
-
-func (s *State) unfile(c *caller) {
-	d := c.filed.in
-	if d == nil {
-		return
-	}
-	callers := &d.wants[c.filed.list-1]
-	if i, found := slices.BinarySearchFunc(*callers, c, byRank); found {
-		*callers = slices.Delete(*callers, i, i+1)
-	}
-	c.filed = filing{}
-	s.use(d, -1)
 }
