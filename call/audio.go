@@ -81,6 +81,12 @@ type Audio interface {
 	Stats() AudioStats
 }
 
+// A ToneListener is an Audio that can tell keys by their tones in the sound (ITU-T Q.23), for telephones
+// that agreed on no telephone-event. It listens only while it is told to: speech could be taken for keys.
+type ToneListener interface {
+	ListenForTones(on bool)
+}
+
 // A Channel is a side of a leg's sound, and a channel of the stereo recording.
 type Channel uint8
 
