@@ -263,3 +263,16 @@ func (f *File) reach(start string) (order []string) {
 
 // nobody is the name of no node.
 const nobody = "\x00"
+
+// QueuesOf are the queues that the menus of a line lead to, the nearest first.
+func (f *File) QueuesOf(l Line) (queues []string) {
+	for _, start := range []string{l.Start, l.Closed} {
+		for _, name := range append(f.reach(start), f.reach(f.Person(start))...) {
+			m := f.Menus[name]
+			if to := m.Queue + m.Callback; to != "" && !slices.Contains(queues, to) { // it is one of them
+				queues = append(queues, to)
+			}
+		}
+	}
+	return queues
+}
