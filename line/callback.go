@@ -17,7 +17,8 @@ import (
 // what became of it back.
 type wishes struct {
 	numbers chan call.Number
-	granted chan error // holds one
+	granted chan error    // holds one
+	help    chan struct{} // closed at the emergency key
 }
 
 func (w wishes) ask(ctx context.Context, n call.Number) (err error) {

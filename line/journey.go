@@ -67,6 +67,9 @@ func (l *Line) visitNode(v *visit, w *ivr.Walk, n *ivr.Node) (over bool) {
 		v.log.Error("a menu of no kind", zap.String("menu", n.Name))
 		w.On()
 	}
+	if v.alarmed && v.ctx.Err() == nil && v.outcome == "" {
+		return l.emergency(v)
+	}
 	return v.ctx.Err() != nil || v.outcome != ""
 }
 

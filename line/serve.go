@@ -60,6 +60,7 @@ type visit struct {
 	served       bool      // the menus have given what was asked for
 	alarmed      bool      // the emergency key was pressed
 	incidentTold bool
+	informedOnce bool // announcements were heard while waiting
 	statusTries  int
 
 	ctx context.Context // ends with the caller's leg, the longest time or a stop; its cause says which

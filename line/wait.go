@@ -21,6 +21,10 @@ func (l *Line) attend(v *visit, to string) {
 		return
 	}
 	l.through(v, orders, nil)
+	if v.alarmed && v.ctx.Err() == nil && v.outcome == "" {
+		l.emergency(v)
+		return
+	}
 	l.afterTalk(v)
 }
 
@@ -104,7 +108,7 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 		v.rec.Code, v.outcome = 480, cmp.Or(v.outcome, call.Refused)
 		return party{}, false
 	}
-	w := wishes{make(chan call.Number), make(chan error, 1)}
+	w := wishes{make(chan call.Number), make(chan error, 1), make(chan struct{})}
 	heard := make(chan struct{}) // closed when nothing more is said to the caller
 	l.guard(v, &wg, func() { defer close(heard); l.comfort(waiting, v, first, w) })
 
@@ -133,6 +137,11 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 				stop[o.Operator] = cancel
 				l.guard(v, &wg, func() { l.ring(ring, v.dial(o.Operator), o.Deadline, answers) })
 			}
+		case <-w.help:
+			over()
+			<-heard
+			v.alarmed = true
+			return party{}, false
 		case number := <-w.numbers:
 			err := l.promise(v, number)
 			w.granted <- err
@@ -282,7 +291,8 @@ func (l *Line) comfort(ctx context.Context, v *visit, first string, w wishes) {
 	sound := v.leg.Audio()
 	q := v.settings.Queues[v.rec.Queue]
 	sound.Play(ctx, l.o.Prompts.Clip(first, v.rec.Language))
-	n := newNews(q, time.Now())
+	began := time.Now()
+	n := newNews(q, began)
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
@@ -293,6 +303,9 @@ func (l *Line) comfort(ctx context.Context, v *visit, first string, w wishes) {
 				return
 			case key := <-sound.Keys():
 				switch {
+				case v.settings.Emergency.Key != 0 && key.Digit == v.settings.Emergency.Key:
+					close(w.help)
+					return
 				case n.offered == 0 || key.Digit != q.CallbackKey:
 				case !l.callable(v): // the hours are over since it was offered
 					l.tell(ctx, v, []word{{clip: "callback.closed"}})
@@ -304,13 +317,28 @@ func (l *Line) comfort(ctx context.Context, v *visit, first string, w wishes) {
 				}
 			case <-ticker.C:
 				p := l.o.Places.Place(v.ticket)
-				if now := time.Now(); n.due(p, now) {
+				if now := time.Now(); !v.informedOnce && now.Sub(began) >= announceAfter {
+					v.informedOnce, told = true, l.announce(ctx, v)
+				} else if n.due(p, now) {
 					l.tell(ctx, v, n.next(p, l.callable(v), now))
 					told = true
 				}
 			}
 		}
 	}
+}
+
+// announceAfter is how long a caller has waited before announcements are heard: who is served at once needs
+// none.
+const announceAfter = 12 * time.Second
+
+// announce plays what is announced now to a waiting caller. It is true where there was something.
+func (l *Line) announce(ctx context.Context, v *visit) bool {
+	clips, names := l.announced(v, v.rec.Language, func(a Announcement) bool { return a.Queue })
+	if len(clips) > 0 && v.leg.Audio().Play(ctx, clips...).Whole {
+		l.informed(v, names)
+	}
+	return len(clips) > 0
 }
 
 // tell says words to a waiting caller. A key that is pressed meanwhile stays for whoever listens.
