@@ -383,6 +383,13 @@ func TestLeavingAMessage(t *testing.T) {
 				if !strings.Contains(said, c.heard) {
 					t.Errorf("heard %s\nnot   %s", said, c.heard)
 				}
+				caller.End(call.CauseHangup)
+				<-done
+				if err := h.line.Wait(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				cases.mu.Lock()
+				defer cases.mu.Unlock()
 				if len(cases.opened) != c.cases {
 					t.Errorf("%d cases, want %d; heard %s", len(cases.opened), c.cases, said)
 				}
@@ -391,9 +398,7 @@ func TestLeavingAMessage(t *testing.T) {
 						t.Errorf("message %+v", m)
 					}
 				}
-				caller.End(call.CauseHangup)
-				<-done
-				if h.line.Wait(t.Context()); c.cases > 0 {
+				if c.cases > 0 {
 					if r := h.journal.closed(t); r.Outcome != call.Served {
 						t.Errorf("outcome %s", r.Outcome)
 					}
