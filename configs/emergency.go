@@ -2,12 +2,13 @@ package configs
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
 // Emergency is the key by which a caller asks for help.
 type Emergency struct {
-	Key     string `yaml:"key"`     // one digit, 1 to 9
+	Key     Key    `yaml:"key"`
 	To      string `yaml:"to"`      // an entry of the directory with emergency: true; empty: there is no such key
 	Record  bool   `yaml:"record"`  // false: nothing is recorded from the key on
 	Reserve int    `yaml:"reserve"` // channels of each carrier, and pairs of ports, that are left for emergencies
@@ -22,10 +23,10 @@ func (c *checker) emergency() {
 	case slices.ContainsFunc(f.Directory, func(d Entry) bool { return d.Emergency }):
 		c.reserve(e.Reserve)
 	}
-	c.helpKey(e)
 	if e.To == "" {
 		return
 	}
+	c.helpKey(e)
 	i := slices.IndexFunc(f.Directory, func(d Entry) bool { return d.Name == e.To })
 	switch {
 	case i < 0 || !f.Directory[i].Emergency:
@@ -56,30 +57,20 @@ func (c *checker) helper(i int) {
 	c.say(path, want, "the directory has no entry %s", c.raw(path, to))
 }
 
-// helpKey checks the key itself, and that no question takes it for something else.
+// helpKey checks that nothing else takes the key for its own.
 func (c *checker) helpKey(e Emergency) {
 	const path = "emergency.key"
-	const want = "write one digit from 1 to 9, such as 9"
-	key := c.raw(path, e.Key)
-	switch {
-	case e.Key == "0":
-		c.say(path, want, "0 always leads to a person")
-		return
-	case e.Key == "*", e.Key == "#":
-		c.say(path, want, "%s is a step back or a repeat everywhere", key)
-		return
-	case !digit.MatchString(e.Key):
-		c.say(path, want, "%s is no key for it", key)
-		return
-	case e.To == "":
-		return
+	if n := len(c.file.Languages); n > 1 && int(e.Key-'0') <= n {
+		c.say(path, fmt.Sprintf("write a digit from %d to 9", n+1), "%s chooses a language", e.Key)
 	}
-	if n := len(c.file.Languages); n > 1 && int(e.Key[0]-'0') <= n {
-		c.say(path, fmt.Sprintf("write a digit from %d to 9", n+1), "%s chooses a language", key)
+	for _, menu := range slices.Sorted(maps.Keys(c.file.Menus)) {
+		if _, taken := c.file.Menus[menu].Choose[e.Key]; taken {
+			c.say("menus."+clean(menu)+".choose."+e.Key.String(), "take another digit for one of them", "%s is the emergency key everywhere", e.Key)
+		}
 	}
 	for i, q := range c.file.Queues {
-		if q.Callback.Above > 0 && fmt.Sprint(q.Callback.Key) == e.Key {
-			c.say(c.blame(at("queues", i)+".callback.key", path), "take another digit for one of them", "%s is the emergency key and that of the callback of queue %s", key, q.Name)
+		if q.Callback.Above > 0 && fmt.Sprint(q.Callback.Key) == e.Key.String() {
+			c.say(c.blame(at("queues", i)+".callback.key", path), "take another digit for one of them", "%s is the emergency key and that of the callback of queue %s", e.Key, q.Name)
 		}
 	}
 }

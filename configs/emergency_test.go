@@ -10,8 +10,8 @@ import (
 // right.
 func TestAnEmergencyKeyThatHelpsNobody(t *testing.T) {
 	const house = `
-lines: [{number: "919", start: main}]
-menus: {main: {queue: general}}
+lines: [{number: "919", start: lists}]
+menus: {main: {queue: general}, lists: {say: [menu.main.intro], choose: {7: main}}}
 queues: [{name: general}]
 `
 	const rescue = `directory: [{name: rescue, number: "112", emergency: true}, {name: service, number: "+994125550100"}]` + "\n"
@@ -21,12 +21,13 @@ queues: [{name: general}]
 		"all is well":              {one + rescue + "emergency: {key: 9, to: rescue}", "", ""},
 		"no key at all":            {rescue + "emergency: {key: 9}", "", ""},
 		"one language has no menu": {"languages: [az]\n" + one + rescue + "emergency: {key: 2, to: rescue}\n", "", ""},
-		"the way to a person":      {one + rescue + "emergency: {key: 0, to: rescue}", "emergency.key", "0 always leads to a person, write one digit from 1 to 9"},
-		"the way back":             {one + rescue + `emergency: {key: "*", to: rescue}`, "emergency.key", `"*" is a step back or a repeat`},
-		"the repeat":               {one + rescue + `emergency: {key: "#", to: rescue}`, "emergency.key", `"#" is a step back or a repeat`},
-		"two digits":               {one + rescue + "emergency: {key: 12, to: rescue}", "emergency.key", `"12" is no key for it, write one digit from 1 to 9`},
-		"no digit":                 {one + rescue + "emergency: {key: A, to: rescue}", "emergency.key", `"A" is no key for it`},
-		"a language":               {one + rescue + "emergency: {key: 3, to: rescue}", "emergency.key", `"3" chooses a language, write a digit from 4 to 9`},
+		"the way to a person":      {one + rescue + "emergency: {key: 0, to: rescue}", "emergency.key", "0 always leads to a person, take 1 to 9"},
+		"the way back":             {one + rescue + `emergency: {key: "*", to: rescue}`, "emergency.key", "* always goes back or repeats, take 1 to 9"},
+		"the repeat":               {one + rescue + `emergency: {key: "#", to: rescue}`, "emergency.key", "# always goes back or repeats"},
+		"two digits":               {one + rescue + "emergency: {key: 12, to: rescue}", "emergency.key", `"12" is no key`},
+		"no digit":                 {one + rescue + "emergency: {key: A, to: rescue}", "emergency.key", `"A" is no key, write one digit from 1 to 9`},
+		"a language":               {one + rescue + "emergency: {key: 3, to: rescue}", "emergency.key", `3 chooses a language, write a digit from 4 to 9`},
+		"a choice of a menu":       {one + rescue + "emergency: {key: 7, to: rescue}\n", "menus.lists.choose.7", "7 is the emergency key everywhere, take another digit for one of them"},
 		"nobody of that name":      {one + rescue + "emergency: {key: 9, to: rescu}", "emergency.to", `no entry "rescu", did you mean rescue?`},
 		"nobody who helps":         {one + "emergency: {key: 9, to: rescue}", "emergency.to", `no entry "rescue", add it under directory, with emergency: true`},
 		"somebody else":            {one + rescue + "emergency: {key: 9, to: service}", "emergency.to", `"service" is no emergency entry, write emergency: true in directory[1]`},

@@ -82,7 +82,8 @@ func Parse(name string, data []byte) (*File, error) {
 // paths are the values that are relative to the folder of the file.
 func (f *File) paths() []*string {
 	trunks, phones := &f.SIP.Trunks, &f.SIP.Phones
-	list := []*string{&f.Data, &trunks.TLS.Certificate, &trunks.TLS.Key, &phones.TLS.Certificate, &phones.TLS.Key}
+	list := []*string{&f.Data, &trunks.TLS.Certificate, &trunks.TLS.Key, &phones.TLS.Certificate, &phones.TLS.Key,
+		&f.Status.CA, &f.Status.Certificate, &f.Status.Key}
 	for i := range trunks.Carriers {
 		tls := &trunks.Carriers[i].TLS
 		list = append(list, &tls.CA, &tls.Certificate, &tls.Key)

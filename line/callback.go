@@ -109,7 +109,7 @@ func (l *Line) confirm(ctx context.Context, v *visit, number call.Number) (key b
 func (l *Line) askNumber(ctx context.Context, v *visit) call.Number {
 	say := l.clips(v.rec.Language, "callback.enter")
 	for range callbackRounds {
-		digits, ok := ivr.Digits(ctx, v.leg.Audio(), callbackListen, keyEnd, keyStar, say...)
+		digits, ok := ivr.Digits(ctx, v.leg.Audio(), callbackListen, say...)
 		if !ok {
 			return ""
 		}

@@ -17,6 +17,7 @@ import (
 
 	"hotline/call"
 	"hotline/call/calltest"
+	"hotline/prompts"
 	"hotline/queue"
 	"hotline/recording"
 )
@@ -1002,6 +1003,15 @@ func (c clips) SayDigits(number string, l call.Language) []*call.Clip {
 }
 func (c clips) SayChoice(item string, key byte, l call.Language) []*call.Clip {
 	return []*call.Clip{c.Clip(item+" "+string(key), l)}
+}
+func (c clips) SayCase(number string, l call.Language) []*call.Clip {
+	return []*call.Clip{c.Clip("case."+number, l)}
+}
+func (c clips) SayMenu(items []prompts.Item, l call.Language) (list []*call.Clip) {
+	for _, i := range items {
+		list = append(list, c.Clip(i.Clip+"="+string(rune(i.Key)), l))
+	}
+	return list
 }
 func (c clips) SayDay(t time.Time, l call.Language) []*call.Clip {
 	return []*call.Clip{c.Clip("day "+t.Format(time.DateOnly), l)}

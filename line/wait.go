@@ -14,13 +14,14 @@ import (
 )
 
 // attend puts the caller in the queue and through to an operator; again if one vanishes.
-func (l *Line) attend(v *visit) {
+func (l *Line) attend(v *visit, to string) {
 	l.move(v, call.Waiting)
-	orders := l.enter(v, queue.Ticket{Queue: v.line.Queue})
+	orders := l.enter(v, queue.Ticket{Queue: to})
 	if orders == nil {
 		return
 	}
 	l.through(v, orders, nil)
+	l.afterTalk(v)
 }
 
 // through brings a caller of the queue to operators until the call is over. op is one who is there
@@ -40,6 +41,7 @@ func (l *Line) through(v *visit, orders <-chan queue.Order, op *party) {
 			}
 			op = &found
 		}
+		v.listenForTones(false)
 		next := l.talk(v, *op)
 		op = nil
 		switch {
@@ -47,6 +49,7 @@ func (l *Line) through(v *visit, orders <-chan queue.Order, op *party) {
 			return
 		case next.queue != "": // put through to another queue: the first arrival time counts there
 			l.move(v, call.Waiting)
+			v.listenForTones(true)
 			orders, first = l.enter(v, queue.Ticket{Queue: next.queue, Passed: true}), "queue.enter"
 			continue
 		default: // the operator vanished: the caller keeps the first arrival time
