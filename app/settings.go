@@ -37,6 +37,7 @@ func outgoing(f *configs.File, now func() time.Time) (sip.Outgoing, sip.Numbers)
 	o := sip.Outgoing{
 		Allow: f.Outgoing.Allow, Calls: f.Outgoing.Calls, PerOperator: f.Outgoing.PerOperator,
 		PerNumberHour: f.Outgoing.PerNumberHour, PerOperatorDay: f.Outgoing.PerOperatorDay, PerDay: f.Outgoing.PerDay, Zone: f.Zone(),
+		Reserve: f.Emergency.Reserve,
 	}
 	if f.Outgoing.Hours != configs.Always {
 		hours := f.Hours(f.Outgoing.Hours)

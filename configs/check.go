@@ -50,6 +50,7 @@ func (f *File) check(d *decoder) {
 	c.calendars()
 	c.lines()
 	c.directory()
+	c.emergency()
 	c.outgoing()
 	c.rest()
 }

@@ -34,6 +34,7 @@ type File struct {
 	Topics        map[string]Topic    `yaml:"topics"`
 	Directory     []Entry             `yaml:"directory"`
 	Transfer      Transfer            `yaml:"transfer"`
+	Emergency     Emergency           `yaml:"emergency"`
 	Numbers       Numbers             `yaml:"numbers"`
 	Outgoing      Outgoing            `yaml:"outgoing"`
 	Prompts       Prompts             `yaml:"prompts"`
@@ -285,6 +286,7 @@ func Default() *File {
 		Topics:        map[string]Topic{},
 		Directory:     []Entry{},
 		Transfer:      Transfer{Ring: Duration(20 * time.Second)},
+		Emergency:     Emergency{Key: '9', Reserve: 1},
 		Numbers:       Numbers{Country: "994", National: "0", International: "00"},
 		Outgoing:      Outgoing{Allow: []string{}, Hours: Always, Calls: 4, PerOperator: 2, PerNumberHour: 6, PerOperatorDay: 50, PerDay: 500},
 		Trace:         Trace{Keep: Duration(7 * 24 * time.Hour), MemoryMB: 64},

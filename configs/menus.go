@@ -83,7 +83,7 @@ func (k *Key) parse(text string) error {
 		*k = Key(text[0])
 		return nil
 	case text == "0":
-		return wrong("take 1 to 9, and name the node under person", "0 always leads to a person")
+		return wrong("take 1 to 9; where 0 leads is said under person", "0 always leads to a person")
 	case text == "*" || text == "#":
 		return wrong("take 1 to 9", "%s always goes back or repeats", text)
 	}
