@@ -199,6 +199,9 @@ func (s *scene) heard(ctx context.Context, key string, lang call.Language, what 
 		case <-c.Done():
 		case <-ctx.Done():
 		}
+		if key == "notice.recording" { // what was heard before it counts
+			s.noticeEnd = s.answered.Add(samples(s.told))
+		}
 		s.step("citizen", what, fmt.Errorf("did not (likeness %.2f)", likeness))
 		return
 	}
@@ -293,9 +296,6 @@ func (s *scene) judge(path string) error {
 	left, right, err := stereo(file)
 	if err != nil {
 		return err
-	}
-	if s.noticeEnd.IsZero() {
-		s.noticeEnd = s.answered.Add(samples(s.told)) // not heard, as was told above
 	}
 	notice := int(s.noticeEnd.Sub(s.answered).Seconds() * call.ClockRate)
 	if notice <= 0 || notice >= len(left) {
