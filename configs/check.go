@@ -47,6 +47,7 @@ func (f *File) check(d *decoder) {
 	c.house()
 	c.menus()
 	c.journey()
+	c.cases()
 	c.calendars()
 	c.lines()
 	c.directory()

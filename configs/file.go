@@ -29,6 +29,7 @@ type File struct {
 	Menus         map[string]Menu     `yaml:"menus"`
 	Queues        []Queue             `yaml:"queues"`
 	Surveys       map[string]Survey   `yaml:"surveys"`
+	Cases         Cases               `yaml:"cases"`
 	Status        Status              `yaml:"status"`
 	Operators     House               `yaml:"operators"`
 	Topics        map[string]Topic    `yaml:"topics"`
@@ -281,6 +282,7 @@ func Default() *File {
 		Menus:         map[string]Menu{},
 		Queues:        []Queue{},
 		Surveys:       map[string]Survey{},
+		Cases:         defaultCases(),
 		Status:        defaultStatus(),
 		Operators:     defaultHouse(),
 		Topics:        map[string]Topic{},

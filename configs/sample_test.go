@@ -70,7 +70,7 @@ func walkKeys(typ reflect.Type, path string, out *[]string) {
 			walkKeys(ft, here, out)
 		case reflect.Slice:
 			if ft.Elem().Kind() == reflect.Struct && here != "sip.trunks.listen" && here != "sip.phones.listen" && ft.Elem() != reflect.TypeFor[Target]() &&
-				ft.Elem() != reflect.TypeFor[Step]() && ft.Elem() != reflect.TypeFor[Overflow]() { // which the sample's remarks show
+				ft.Elem() != reflect.TypeFor[Step]() && ft.Elem() != reflect.TypeFor[Unit]() && ft.Elem() != reflect.TypeFor[Overflow]() { // which the sample's remarks show
 				walkKeys(ft.Elem(), here+"[0]", out)
 			}
 		case reflect.Map:

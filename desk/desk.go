@@ -101,6 +101,7 @@ type Options struct {
 	Users      Users
 	Callbacks  Callbacks // nil where no server runs
 	Gate       Gate      // nil where no server runs
+	Cases      Cases     // nil where no server runs
 	Recordings Recordings
 	QueueLog   QueueLog
 	Server     Server
@@ -132,6 +133,10 @@ func New(o Options) *Desk {
 		"GET /api/v1/recordings/verify":             d.verify,
 		"GET /api/v1/queues":                        d.live(d.queues),
 		"GET /api/v1/board":                         d.live(d.board),
+		"GET /api/v1/cases":                         d.live(d.cases),
+		"GET /api/v1/cases/{number}":                d.live(d.showCase),
+		"POST /api/v1/cases/{number}":               d.live(d.changeCase),
+		"GET /api/v1/case-tasks":                    d.live(d.caseTasks),
 		"GET /api/v1/blocks":                        d.live(d.blocks),
 		"POST /api/v1/blocks":                       d.live(d.block),
 		"POST /api/v1/blocks/lift":                  d.live(d.unblock),
