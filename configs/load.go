@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -18,6 +19,14 @@ var sample []byte
 
 // Sample is the commented default file.
 func Sample() []byte { return bytes.Clone(sample) }
+
+// Journey is the menus of the sample, without their examples' signs: a whole journey, for a file with a
+// queue general. Its beginnings are main and night.
+func Journey() string {
+	_, text, _ := strings.Cut(string(sample), "\nmenus: {}\n")
+	text, _, _ = strings.Cut(text, "\n\n# ")
+	return "menus:\n" + regexp.MustCompile(`(?m)^#`).ReplaceAllString(text, "") + "\n"
+}
 
 // maxFile bounds a configuration file. The sample has 6 kB; the time of
 // the parser grows with the square of nested brackets.

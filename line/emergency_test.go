@@ -356,12 +356,7 @@ func TestWhatIsRecordedOfAnEmergency(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
-				disk, err := recording.New(recording.Options{
-					Dir: dir, Node: "test", Zone: time.UTC, Format: recording.PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
+				disk := diskAt(t, dir)
 				defer disk.Close()
 				h := helping(t, func(o *Options) {
 					o.Settings.Emergency.Record, o.Recorder, o.Dialer.(*phones).answerAfter = c.record, disk, c.after
@@ -387,15 +382,54 @@ func TestWhatIsRecordedOfAnEmergency(t *testing.T) {
 					t.Errorf("notice %+v, want %s", n, c.notice)
 				}
 			})
-			if got := gapsOf(t, dir); !slices.Equal(got, c.gaps) {
-				t.Errorf("gaps %v, want %v", got, c.gaps)
+			var deaf []string // what the caller hears is written, but for the talk that is not
+			if last := c.gaps[len(c.gaps)-1]; last != "waiting" {
+				deaf = []string{last}
+			}
+			if said, heard := gapsOf(t, dir); !slices.Equal(said, c.gaps) || !slices.Equal(heard, deaf) {
+				t.Errorf("gaps %v and %v, want %v and %v", said, heard, c.gaps, deaf)
 			}
 		})
 	}
 }
 
-// gapsOf are the reasons of the gaps in the caller's voice, of the one manifest in a folder.
-func gapsOf(t *testing.T, dir string) (reasons []string) {
+// After an emergency that came to nothing the recording goes on.
+func TestTheRecordingAfterAFailedEmergency(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		disk := diskAt(t, dir)
+		defer disk.Close()
+		h := helping(t, func(o *Options) { o.Recorder, o.Dialer.(*phones).never = disk, map[string]bool{rescue: true} })
+		caller, done := h.caller()
+		caller.Sound().Press('2')
+		time.Sleep(10 * time.Second)
+		caller.Sound().Press('9')
+		time.Sleep(helpRing + 10*time.Second)
+		h.floor.ring(caller, "aysel")
+		time.Sleep(10 * time.Second)
+		caller.End(call.CauseHangup)
+		<-done
+	})
+	// The caller's voice is there in the talk, between two waits.
+	if said, heard := gapsOf(t, dir); !slices.Equal(said, []string{"before_notice", "emergency", "waiting", "waiting"}) || !slices.Equal(heard, []string{"emergency"}) {
+		t.Errorf("gaps %v and %v", said, heard)
+	}
+}
+
+// diskAt is a recorder of its own.
+func diskAt(t *testing.T, dir string) *recording.Recorder {
+	t.Helper()
+	disk, err := recording.New(recording.Options{
+		Dir: dir, Node: "test", Zone: time.UTC, Format: recording.PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return disk
+}
+
+// gapsOf are the reasons of the gaps in the two channels, of the one manifest in a folder.
+func gapsOf(t *testing.T, dir string) (said, heard []string) {
 	t.Helper()
 	var body []byte
 	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
@@ -411,11 +445,13 @@ func gapsOf(t *testing.T, dir string) (reasons []string) {
 		t.Fatalf("no manifest: %v, %s", err, body)
 	}
 	for _, g := range m.Gaps {
-		if g.Channel == call.Said.String() && (len(reasons) == 0 || reasons[len(reasons)-1] != g.Reason) {
-			reasons = append(reasons, g.Reason)
+		if g.Channel == call.Said.String() {
+			said = append(said, g.Reason)
+		} else {
+			heard = append(heard, g.Reason)
 		}
 	}
-	return reasons
+	return said, heard
 }
 
 // A transfer to an emergency entry goes in the caller's name, too.

@@ -63,6 +63,7 @@ type visit struct {
 	urgent       bool      // it has not: the caller comes first
 	private      string    // why nothing of what is going on is recorded; empty: it is
 	incidentTold bool
+	informedOnce bool // announcements were heard while waiting
 	statusTries  int
 
 	ctx context.Context // ends with the caller's leg, the longest time or a stop; its cause says which

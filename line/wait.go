@@ -145,6 +145,11 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 				stop[o.Operator] = cancel
 				l.guard(v, &wg, func() { l.ring(ring, v.dial(o.Operator), o.Deadline, answers) })
 			}
+		case <-w.help:
+			over()
+			<-heard
+			v.alarmed = true
+			return party{}, false
 		case number := <-w.numbers:
 			err := l.promise(v, number)
 			w.granted <- err
@@ -152,11 +157,6 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 				<-heard // the words about it
 				return party{}, false
 			}
-		case <-w.help:
-			v.alarmed = true
-			over()
-			<-heard
-			return party{}, false
 		case r := <-answers:
 			won := func() { // the others are told at once, not after what the operator is told first
 				for name, cancel := range stop {
@@ -300,7 +300,8 @@ func (l *Line) comfort(ctx context.Context, v *visit, first string, w wishes) {
 	sound := v.leg.Audio()
 	q := v.settings.Queues[v.rec.Queue]
 	_, pressed := l.attentive(ctx, v, l.o.Prompts.Clip(first, v.rec.Language))
-	n := newNews(q, time.Now())
+	began := time.Now()
+	n := newNews(q, began)
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
@@ -321,7 +322,10 @@ func (l *Line) comfort(ctx context.Context, v *visit, first string, w wishes) {
 					key = k.Digit
 				case <-ticker.C:
 					p := l.o.Places.Place(v.ticket)
-					if now := time.Now(); n.due(p, now) {
+					if now := time.Now(); !v.informedOnce && now.Sub(began) >= announceAfter {
+						v.informedOnce = true
+						pressed, told = l.announce(ctx, v)
+					} else if n.due(p, now) {
 						pressed, told = l.tell(ctx, v, n.next(p, l.callable(v), now)), true
 					}
 					continue
@@ -344,6 +348,24 @@ func (l *Line) comfort(ctx context.Context, v *visit, first string, w wishes) {
 			}
 		}
 	}
+}
+
+// announceAfter is how long a caller has waited before announcements are heard: who is served at once needs
+// none.
+const announceAfter = 12 * time.Second
+
+// announce plays what is announced now to a waiting caller. told is true where there was something; keys as
+// of tell.
+func (l *Line) announce(ctx context.Context, v *visit) (pressed []byte, told bool) {
+	clips, names := l.announced(v, v.rec.Language, func(a Announcement) bool { return a.Queue })
+	if len(clips) == 0 {
+		return nil, false
+	}
+	played, pressed := l.attentive(ctx, v, clips...)
+	if played.Whole {
+		l.informed(v, names)
+	}
+	return pressed, true
 }
 
 // tell says words to a waiting caller. Keys that are pressed meanwhile are for whoever listens.
