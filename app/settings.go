@@ -148,6 +148,7 @@ func settings(f *configs.File) line.Settings {
 		Limit: f.Calls(), Waiting: f.Limits.Waiting, Whisper: f.Prompts.Whisper, Queues: map[string]line.Queue{},
 		Pauses: f.Operators.Pauses, Topic: f.Topic,
 		Ring: f.Transfer.Ring.D(), Spell: numbers(f).E164,
+		Emergency: emergency(f),
 	}
 	for _, q := range f.Queues {
 		s.Queues[q.Name] = line.Queue{

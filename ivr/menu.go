@@ -128,6 +128,9 @@ func (w *Walk) Begin(name, person string) {
 // At is where the caller is; nil: nowhere, as a name led to no node.
 func (w *Walk) At() *Node { return w.at }
 
+// Person is where KeyPerson leads; nil: nowhere.
+func (w *Walk) Person() *Node { return w.Menus[w.person] }
+
 func (w *Walk) arrive(n *Node) {
 	w.at = n
 	if n == nil {

@@ -74,7 +74,7 @@ func (v *visit) verdict(c call.Cause) (call.Outcome, call.Party) {
 		by = call.ByUs
 	}
 	switch {
-	case v.rec.Operator != "":
+	case v.rec.Operator != "", v.helped:
 		return call.Completed, by
 	case by == call.ByUs: // given up by us with no reason that has an outcome of its own
 		return call.Failed, by

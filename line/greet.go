@@ -50,9 +50,8 @@ func (l *Line) language(v *visit, first bool) (over bool) {
 	switch {
 	case v.ctx.Err() != nil:
 		return true
-	case in.Emergency:
+	case in.Emergency: // whatever language there was before stays; at first there is none
 		v.alarmed = true
-		v.rec.Language, v.walk.Language = in.Language, in.Language
 		return false
 	case !first && !in.Chosen:
 		return false // the one before stays
@@ -72,21 +71,20 @@ func (l *Line) language(v *visit, first bool) (over bool) {
 	return v.ctx.Err() != nil
 }
 
-// notify gives the notice of the recording. Where it could not be given whole, nobody's voice
-// is recorded in this call.
+// notify gives the notice of the recording; the emergency key alone ends it. Where it could not be given
+// whole, nobody's voice is recorded in this call.
 func (l *Line) notify(v *visit, in []call.Language) {
-	n := ivr.Notice(v.ctx, v.leg.Audio(), l.o.Prompts, in...)
+	ctx, pressed := l.alarmable(v)
+	n := ivr.Notice(ctx, v.leg.Audio(), l.o.Prompts, in...)
+	v.alarmed = pressed()
 	if n == nil {
-		if !v.leaving() {
+		if !v.alarmed && !v.leaving() {
 			v.log.Error("the notice could not be played whole; voices will not be recorded",
 				zap.String("language", string(in[0])))
 		}
 		return
 	}
-	v.rec.Notice = n
-	if v.sound != nil {
-		v.sound.SetNotice(*n)
-	}
+	l.noticed(v, n)
 }
 
 // busy tells a caller for whom there is no room among those who wait so, and lets go: kinder
@@ -105,8 +103,7 @@ func (l *Line) sendAway(v *visit, say func(call.Language) []*call.Clip) bool {
 		words = append(words, say(lang)...)
 	}
 	if emergency, _ := l.words(v, words); emergency {
-		v.outcome, v.endedBy, v.rec.Code = "", "", 0
-		l.emergency(v)
+		l.help(v)
 		return false
 	}
 	l.heardOut(v)

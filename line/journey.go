@@ -14,11 +14,11 @@ import (
 // the call is over.
 func (l *Line) journey(v *visit) {
 	w := v.walk
-	start := v.line.Open
-	if v.night {
-		start = v.line.Closed
-	}
+	start := v.start()
 	w.Begin(start.Menu, start.Person)
+	if v.urgent {
+		w.ToPerson()
+	}
 	for over := false; !over; {
 		n := w.Next(v.ctx)
 		if w.Answered {
@@ -31,8 +31,18 @@ func (l *Line) journey(v *visit) {
 			}
 			return
 		}
-		over = l.visitNode(v, w, n)
+		if over = l.visitNode(v, w, n); !over && v.alarmed {
+			over = l.emergency(v)
+		}
 	}
+}
+
+// start is where the caller begins at this hour.
+func (v *visit) start() Start {
+	if v.night {
+		return v.line.Closed
+	}
+	return v.line.Open
 }
 
 // visitNode does what a node is for. It is true when the call is over.
@@ -66,9 +76,6 @@ func (l *Line) visitNode(v *visit, w *ivr.Walk, n *ivr.Node) (over bool) {
 	default:
 		v.log.Error("a menu of no kind", zap.String("menu", n.Name))
 		w.On()
-	}
-	if v.alarmed && v.ctx.Err() == nil && v.outcome == "" {
-		return l.emergency(v)
 	}
 	return v.ctx.Err() != nil || v.outcome != ""
 }

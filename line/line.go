@@ -54,6 +54,9 @@ type Places interface {
 	Place(id call.ID) queue.Place
 	Told(id call.ID, wait time.Duration)
 	Hold(id call.ID, on bool)
+
+	// Prioritise gives a caller who waits a head start.
+	Prioritise(id call.ID, headStart time.Duration) error
 }
 
 // Callbacks puts those in the line who prefer to be called. From then on each has an owner who serves

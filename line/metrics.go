@@ -20,6 +20,8 @@ type metrics struct {
 	informed  *prometheus.CounterVec // hotline_line_announcements_total{announcement}
 	incidents prometheus.Counter     // hotline_line_incident_heard_total
 	barred    *prometheus.CounterVec // hotline_line_barred_total{why}
+
+	emergencies *prometheus.CounterVec // hotline_line_emergencies_total{result}
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -45,6 +47,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		barred: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_line_barred_total", Help: "Callers who were let as far as the emergency key alone: blocked, too many calls, or a challenge not met.",
 		}, []string{"why"})),
+		emergencies: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_line_emergencies_total", Help: "Callers who pressed the emergency key, by what became of it: answered, failed (nobody was reached) or left (the caller hung up before).",
+		}, []string{"result"})),
 		panics: shared(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_panics_recovered_total", Help: "Panics caught at a door: each one is our fault and ended at most one call.",
 		})),
@@ -68,6 +73,9 @@ func shared[C prometheus.Collector](r prometheus.Registerer, c C) C {
 // preset makes the series of a line visible from the start, at zero.
 func (m *metrics) preset(n Number) {
 	line := n.Number
+	for _, result := range []string{helpAnswered, helpFailed, helpLeft} {
+		m.emergencies.WithLabelValues(result)
+	}
 	for name := range n.Menus {
 		m.menus.WithLabelValues(line, name)
 	}

@@ -1,8 +1,6 @@
 package line
 
 import (
-	"context"
-
 	"hotline/call"
 	"hotline/ivr"
 )
@@ -61,22 +59,9 @@ func (l *Line) later(v *visit, w *ivr.Walk, n *ivr.Node) (over bool) {
 		return true
 	}
 	v.rec.Queue = ""
-	if v.ctx.Err() != nil {
-		return true
+	if v.ctx.Err() != nil || v.alarmed {
+		return v.ctx.Err() != nil
 	}
 	w.Idle()
 	return false
-}
-
-// emergency hands the caller over to the emergency service. It is true when the call is over.
-func (l *Line) emergency(v *visit) (over bool) {
-	_ = context.Background
-	return true
-}
-
-// Emergency is where the emergency key leads.
-type Emergency struct {
-	Key    byte // 0: there is none
-	Entry  Entry
-	Record bool
 }

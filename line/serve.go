@@ -59,6 +59,9 @@ type visit struct {
 	night        bool      // it is outside the hours, and there is a menu for that
 	served       bool      // the menus have given what was asked for
 	alarmed      bool      // the emergency key was pressed
+	helped       bool      // the emergency service has answered
+	urgent       bool      // it has not: the caller comes first
+	private      string    // why nothing of what is going on is recorded; empty: it is
 	incidentTold bool
 	informedOnce bool // announcements were heard while waiting
 	statusTries  int
