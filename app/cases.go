@@ -93,7 +93,7 @@ func (r *caseRegister) OpenCase(m call.Message) (call.Receipt, error) {
 // make opens the case of a message, or gives the one there is.
 func (r *caseRegister) make(ctx context.Context, m call.Message) (call.Case, error) {
 	f := r.file()
-	at, days := m.At.In(f.Zone()), workdays{f.Workdays()}
+	at, days := m.At.In(f.Zone()), lawDays{f.Workdays()}
 	c := call.Case{
 		ID: m.ID, Call: m.Call, Line: m.Line, Language: m.Language, Matter: m.Kind, Topic: m.Topic, Unit: f.Cases.Unit(m.Topic),
 		Confidential: m.Confidential, Opened: at, Due: cases.Due(days, m.Kind, at), Forward: cases.Forward(days, m.Kind, at),
@@ -124,10 +124,10 @@ func (r *caseRegister) make(ctx context.Context, m call.Message) (call.Case, err
 	return c, nil
 }
 
-// workdays are a schedule as package cases counts it.
-type workdays struct{ s *configs.Schedule }
+// lawDays are a schedule as package cases counts it.
+type lawDays struct{ s *configs.Schedule }
 
-func (w workdays) WorkingDay(t time.Time, n int) time.Time { return w.s.WorkingDayAfter(t, n) }
+func (w lawDays) WorkingDay(t time.Time, n int) time.Time { return w.s.WorkingDayAfter(t, n) }
 
 // letters are those to a case's unit, one for each way there is to it.
 func (r *caseRegister) letters(c call.Case, kind string, next time.Time) (list []call.Letter) {
@@ -144,7 +144,7 @@ func (r *caseRegister) letters(c call.Case, kind string, next time.Time) (list [
 
 // reminders are the letters that remind of a term.
 func (r *caseRegister) reminders(c call.Case) (list []call.Letter) {
-	for _, m := range cases.Reminders(workdays{r.file().Workdays()}, c.Opened, c.Due) {
+	for _, m := range cases.Reminders(lawDays{r.file().Workdays()}, c.Opened, c.Due) {
 		kind := fmt.Sprint(m.Percent)
 		for _, l := range r.letters(c, kind, m.At) {
 			if c.Extended {
@@ -330,10 +330,10 @@ func (r *caseRegister) change(c call.Case, ask wire.CaseChange) (store.CaseChang
 	case "close":
 		out.State = call.CaseClosed
 	case "extend", "study":
-		due := cases.Study(workdays{f.Workdays()}, c.Opened.In(f.Zone()))
+		due := cases.Study(lawDays{f.Workdays()}, c.Opened.In(f.Zone()))
 		if ask.Do == "extend" {
 			var err error
-			if due, err = cases.Extend(workdays{f.Workdays()}, c, ask.Days); err != nil {
+			if due, err = cases.Extend(lawDays{f.Workdays()}, c, ask.Days); err != nil {
 				return out, fmt.Errorf("%w: %w", desk.ErrInvalid, err)
 			}
 			out.Extended = true
