@@ -19,11 +19,16 @@ func Ask(ctx context.Context, a call.Audio, listen time.Duration, clips ...*call
 	if s, known := a.(Script); known {
 		return s.Ask(clips...)
 	}
-	return AskFor(ctx, a, listen, func(byte) bool { return true }, clips...)
+	key, ok, _ = AskFor(ctx, a, listen, func(byte) bool { return true }, clips...)
+	return key, ok
 }
 
-// AskFor is Ask for some keys alone; others are let be. A Script presses none.
-func AskFor(ctx context.Context, a call.Audio, listen time.Duration, wanted func(digit byte) bool, clips ...*call.Clip) (key call.Key, ok bool) {
+// endLag is how much later than the end of its sound a leg may say that it has ended.
+const endLag = 200 * time.Millisecond
+
+// AskFor is Ask for some keys alone; others are let be. A Script presses none. whole says that the clips
+// were heard to the end.
+func AskFor(ctx context.Context, a call.Audio, listen time.Duration, wanted func(digit byte) bool, clips ...*call.Clip) (key call.Key, ok, whole bool) {
 	playing, stop := context.WithCancel(ctx)
 	defer stop()
 	played := make(chan call.Played, 1)
@@ -39,21 +44,27 @@ func AskFor(ctx context.Context, a call.Audio, listen time.Duration, wanted func
 				stop()
 				<-played // Play has let go of the leg before the next one begins
 			}
-			return key, true
-		case <-played:
+			return key, true, whole
+		case p := <-played:
+			if whole = p.Whole; !whole { // the leg has ended, and will say so
+				listen = min(listen, endLag)
+				if listen <= 0 {
+					listen = endLag
+				}
+			}
 			if listen <= 0 || ctx.Err() != nil {
-				return call.Key{}, false
+				return call.Key{}, false, whole
 			}
 			timer := time.NewTimer(listen)
 			defer timer.Stop()
 			over = timer.C
 		case <-over:
-			return call.Key{}, false
+			return call.Key{}, false, whole
 		case <-ctx.Done():
 			if over == nil {
-				<-played
+				whole = (<-played).Whole
 			}
-			return call.Key{}, false
+			return call.Key{}, false, whole
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (d Door) Enter(ctx context.Context, a call.Audio, p Speech) Entry {
 		greeting = []*call.Clip{p.Clip("open.greeting", first.Language)}
 	}
 	if len(d.Languages) == 1 {
-		key, ok := AskFor(ctx, a, 0, func(digit byte) bool { return d.Emergency != 0 && digit == d.Emergency }, append(greeting, d.emergency(p)...)...)
+		key, ok, _ := AskFor(ctx, a, 0, func(digit byte) bool { return d.Emergency != 0 && digit == d.Emergency }, append(greeting, d.emergency(p)...)...)
 		first.Emergency = ok && key.Digit == d.Emergency
 		return first
 	}

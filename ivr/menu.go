@@ -244,14 +244,12 @@ func (w *Walk) hear(ctx context.Context, n *Node, clips []*call.Clip) {
 // It is false at the emergency key.
 func (w *Walk) say(ctx context.Context, n *Node) bool {
 	for {
-		key, ok := AskFor(ctx, w.Audio, 0, w.always, w.clips(n.Words...)...)
+		key, ok, whole := AskFor(ctx, w.Audio, 0, w.always, w.clips(n.Words...)...)
+		w.Answered = w.Answered || whole && n.Answers
 		switch {
 		case ctx.Err() != nil:
 			return true
 		case !ok:
-			if n.Answers {
-				w.Answered = true
-			}
 			w.On()
 			return true
 		case w.Emergency != 0 && key.Digit == w.Emergency:
@@ -282,9 +280,7 @@ func (w *Walk) choose(ctx context.Context, n *Node) bool {
 			return true
 		case !ok:
 			round++
-			if n.Answers {
-				w.Answered = true
-			}
+			w.Answered = w.Answered || n.Answers
 			say = append(w.clips("menu.noinput"), w.menu(n)...)
 			continue
 		case w.Emergency != 0 && key.Digit == w.Emergency:

@@ -156,8 +156,8 @@ func (l *Line) words(v *visit, clips []*call.Clip) (emergency, whole bool) {
 	if v.settings.Emergency.Key == 0 {
 		return false, v.leg.Audio().Play(v.ctx, clips...).Whole
 	}
-	_, emergency = ivr.AskFor(v.ctx, v.leg.Audio(), 0, func(digit byte) bool { return digit == v.settings.Emergency.Key }, clips...)
-	return emergency, !emergency && v.ctx.Err() == nil
+	_, emergency, whole = ivr.AskFor(v.ctx, v.leg.Audio(), 0, func(digit byte) bool { return digit == v.settings.Emergency.Key }, clips...)
+	return emergency, whole
 }
 
 // An Announcement is something that callers are told between two days.
