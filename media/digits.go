@@ -7,9 +7,17 @@ import (
 	"hotline/call"
 )
 
-// mergeTime is how far apart the two reports of one press may be, one as telephone-event and one
-// as INFO.
+// mergeTime is how far apart two reports of one press may be that come on different ways.
 const mergeTime = 500 * millisecond
+
+// A way is how a press was told.
+type way uint8
+
+const (
+	byEvent way = 1 << iota // telephone-event
+	byInfo                  // SIP INFO
+	byTone                  // two tones in the sound
+)
 
 // digits are the events 0 to 15 of RFC 4733 §3.2.
 const digits = "0123456789*#ABCD"
@@ -29,7 +37,7 @@ func parseKey(b []byte) (k keyEvent, ok bool) {
 	return keyEvent{digits[b[0]], b[1]&0x80 != 0, binary.BigEndian.Uint16(b[2:])}, true
 }
 
-// presses tells one press from its many packets and from its other report.
+// presses tells one press from its many packets and from its reports on other ways.
 type presses struct {
 	any    bool
 	ssrc   uint32
@@ -41,10 +49,9 @@ type presses struct {
 
 // A press is one that was delivered lately.
 type press struct {
-	digit  byte
-	byInfo bool
-	seen   int64 // when it began, or its last packet came
-	paired bool  // its other report has come
+	digit byte
+	told  way   // all ways on which it was told
+	seen  int64 // when it was first told, or its last packet came
 }
 
 // takeKey is the way of a telephone-event packet: one Key for each press, at its first packet
@@ -70,7 +77,7 @@ func (l *Leg) takeKey(b []byte, p packet) {
 			if goesOn {
 				s.latest.duration = k.duration
 			}
-			s.stillDown(k.digit, now)
+			s.stillDown(k.digit, byEvent, now)
 			return
 		}
 		if since < 0 {
@@ -78,7 +85,7 @@ func (l *Leg) takeKey(b []byte, p packet) {
 		}
 	}
 	s.any, s.ssrc, s.begin, s.latest = true, p.ssrc, p.ts, k
-	l.pressed(k.digit, false)
+	l.pressed(k.digit, byEvent)
 }
 
 // Press is a key that came by INFO. 0-9, *, # and A-D; anything else is nothing.
@@ -91,19 +98,19 @@ func (l *Leg) Press(digit byte) {
 	}
 	l.do(func() {
 		if !l.ended {
-			l.pressed(digit, true)
+			l.pressed(digit, byInfo)
 		}
 	})
 }
 
-// pressed delivers a press, unless it is the other report of one that has been.
-func (l *Leg) pressed(digit byte, byInfo bool) {
+// pressed delivers a press, unless it has been told on another way.
+func (l *Leg) pressed(digit byte, by way) {
 	now := l.loop().now
-	if l.presses.pair(digit, byInfo, now) {
+	if l.presses.pair(digit, by, now) {
 		return
 	}
 	s := &l.presses
-	s.recent[s.next] = press{digit: digit, byInfo: byInfo, seen: now}
+	s.recent[s.next] = press{digit: digit, told: by, seen: now}
 	s.next = (s.next + 1) % len(s.recent)
 	select {
 	case l.keys <- call.Key{Digit: digit, At: l.e.at(now)}:
@@ -112,24 +119,24 @@ func (l *Leg) pressed(digit byte, byInfo bool) {
 	}
 }
 
-// pair finds the oldest press that this may be the other report of.
-func (s *presses) pair(digit byte, byInfo bool, now int64) bool {
+// pair finds the oldest press that this may be another report of.
+func (s *presses) pair(digit byte, by way, now int64) bool {
 	for i := range s.recent {
 		r := &s.recent[(s.next+i)%len(s.recent)]
-		if r.digit == digit && r.byInfo != byInfo && !r.paired && now-r.seen < mergeTime {
-			r.paired = true
+		if r.digit == digit && r.told&by == 0 && now-r.seen < mergeTime {
+			r.told |= by
 			return true
 		}
 	}
 	return false
 }
 
-// stillDown moves the time of a press on while its packets come, since INFO is sent by some
+// stillDown moves the time of a press on while it is heard to go on, since INFO is sent by some
 // telephones when the key is let go.
-func (s *presses) stillDown(digit byte, now int64) {
+func (s *presses) stillDown(digit byte, by way, now int64) {
 	for i := range s.recent {
 		r := &s.recent[(s.next+len(s.recent)-1-i)%len(s.recent)]
-		if r.digit == digit && !r.byInfo {
+		if r.digit == digit && r.told&by != 0 {
 			r.seen = now
 			return
 		}
