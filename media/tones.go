@@ -16,6 +16,9 @@ import (
 //	a pause               from 40 ms on the same key again is another press
 //	noise                 15 dB below the two tones
 //
+// Each limit holds by itself and together with noise; where a press is at all of them at once it
+// takes 50 ms.
+//
 // Speech has tones too. It is told by what else it has: most of the energy must lie in the two
 // tones (which leaves no room for a second harmonic), each must stand out of its group, and for
 // 30 ms both must be as loud as they were and turn at exactly the speed of their frequency.
@@ -31,17 +34,20 @@ const (
 	// toneShare is how much of a block's energy must lie in the two tones. Frequencies that are
 	// 1.5 % off and noise of -15 dB leave 0.8 of it.
 	toneShare = 0.7
-	// toneStands is by how much a tone must be louder than any other of its group: 4 dB in power.
-	// The filters are 80 Hz wide, so 1.5 % off leave 6 dB to a neighbour.
-	toneStands = 2.5
+	// toneStands is by how much a tone must be louder than any other of its group: 2 dB in power.
+	// Of a frequency that is 1.5 % off a neighbour may hear 6 dB less; the other group's tone and
+	// noise take some of that.
+	toneStands = 1.6
 	// toneSteady is the least power of the three blocks, as a share of the greatest. A block that
 	// the press fills by three quarters is below it.
 	toneSteady = 0.6
-	// The power of the row's tone over the column's: 10 dB and -6 dB. What a frequency that is off
+	// The power of the row's tone over the column's: 11 dB and -6 dB. What a frequency that is off
 	// loses in its filter comes on top of the twist that was sent.
-	toneForward, toneReverse = 10, 0.25
+	toneForward, toneReverse = 12, 0.25
 	// toneOff is how far a frequency may be off: between 1.5 % and 3.5 %.
 	toneOff = 0.025
+	// toneHalf is how much more or less a tone may turn in half a block, in radians: 48 Hz.
+	toneHalf = 1.5
 )
 
 // toneHz are the frequencies of the rows and then of the columns, in Hz (Q.23 §6).
@@ -56,6 +62,7 @@ var tones = makeTones()
 type toneTable struct {
 	factor  [8]float64    // 2 cos ω
 	phasor  [8]complex128 // e^(-iω)
+	half    [8]complex128 // e^(iωN/2): what goes on for half a block
 	advance [8]complex128 // e^(-iωN): turns a tone back that has gone on for a block
 	far     [8]float64    // by how much a tone that is toneOff off turns more or less in a block
 	least   float64       // power of a tone of -32 dBm0 in a block
@@ -67,6 +74,7 @@ func makeTones() *toneTable {
 		w := 2 * math.Pi * hz / 8000
 		t.factor[i] = 2 * math.Cos(w)
 		t.phasor[i] = cmplx.Rect(1, -w)
+		t.half[i] = cmplx.Rect(1, w*toneBlock/2)
 		t.advance[i] = cmplx.Rect(1, -w*toneBlock)
 		t.far[i] = toneOff * w * toneBlock
 	}
@@ -80,6 +88,7 @@ func makeTones() *toneTable {
 type toneDetector struct {
 	// The block that is being filled.
 	s1, s2 [8]float64
+	half   [2][8]float64 // s1 and s2 when it was half full
 	energy float64
 	n      int
 
@@ -94,18 +103,28 @@ type toneDetector struct {
 type toneJudged struct {
 	key         byte // 0: none
 	row, column int
-	follows     bool // the block before it ended where this begins
-	y           [2]complex128
+	follows     bool          // the block before it ended where this begins
+	y           [2]complex128 // row and column
+	half        [2]complex128 // by how much each turned from the first half to the second
 	power       [2]float64
 }
 
-// take goes on by at most the rest of a block. key is the one whose press has just become
+// take goes on by at most half a block. key is the one whose press has just become
 // certain, 0 if none has; rest is what has not been looked at.
 func (d *toneDetector) take(b []byte, table *[256]int16) (key byte, rest []byte) {
-	n := min(len(b), toneBlock-d.n)
+	full := toneBlock
+	if d.n < toneBlock/2 {
+		full = toneBlock / 2
+	}
+	n := min(len(b), full-d.n)
 	d.filter(b[:n], table)
-	if d.n += n; d.n < toneBlock {
-		return 0, nil
+	switch d.n += n; d.n {
+	case toneBlock:
+	case toneBlock / 2:
+		d.half = [2][8]float64{d.s1, d.s2}
+		return 0, b[n:]
+	default:
+		return 0, b[n:]
 	}
 	j := d.judge()
 	d.s1, d.s2, d.energy, d.n, d.apart = [8]float64{}, [8]float64{}, 0, 0, false
@@ -156,6 +175,9 @@ func (d *toneDetector) judge() toneJudged {
 	j := toneJudged{key: toneKeys[4*row+column], row: row, column: 4 + column, follows: !d.apart, power: [2]float64{r, c}}
 	for i, at := range [2]int{j.row, j.column} {
 		j.y[i] = complex(d.s1[at], 0) - tones.phasor[at]*complex(d.s2[at], 0)
+		first := complex(d.half[0][at], 0) - tones.phasor[at]*complex(d.half[1][at], 0)
+		first *= tones.half[at]
+		j.half[i] = (j.y[i] - first) * cmplx.Conj(first)
 	}
 	return j
 }
@@ -193,15 +215,17 @@ func (d *toneDetector) certain() bool {
 }
 
 // turns says that a tone goes round as fast as its frequency does, by how far it has come from
-// one block to the next.
+// one block to the next. A high tone that is 4 % off has come by nearly a whole turn more, which
+// looks like nothing: the way from half a block to the next says so, if not as exactly.
 func (d *toneDetector) turns(which, tone int) bool {
-	var mean complex128
-	for i := 0; i+1 < toneBlocks; i++ {
-		if d.last[i].follows {
+	var mean, half complex128
+	for i := range d.last {
+		if d.last[i].follows && i+1 < toneBlocks {
 			mean += d.last[i].y[which] * cmplx.Conj(d.last[i+1].y[which]) * tones.advance[tone]
 		}
+		half += d.last[i].half[which]
 	}
-	return mean != 0 && math.Abs(cmplx.Phase(mean)) < tones.far[tone]
+	return mean != 0 && math.Abs(cmplx.Phase(mean)) < tones.far[tone] && math.Abs(cmplx.Phase(half)) < toneHalf
 }
 
 // hold follows the key that is down from block to block.

@@ -113,11 +113,11 @@ func TestTonesWithinTheLimits(t *testing.T) {
 		{"high louder by 10 dB", 0, with(func(p *dialled) { p.twist = -10 }), 0},
 		{"both 1.5 % sharp", 0, with(func(p *dialled) { p.rowOff, p.cOff = 1.5, 1.5 }), 1},
 		{"both 1.5 % flat", 0, with(func(p *dialled) { p.rowOff, p.cOff = -1.5, -1.5 }), 1},
-		{"drifted apart, quiet, twisted, noisy and short", 15, with(func(p *dialled) {
-			p.rowOff, p.cOff, p.level, p.twist, p.on = 1.5, -1.5, -27, 8, 320
+		{"drifted apart, quiet, twisted, noisy, 50 ms", 15, with(func(p *dialled) {
+			p.rowOff, p.cOff, p.level, p.twist, p.on = 1.5, -1.5, -27, 8, 400
 		}), 1},
-		{"drifted together, quiet, twisted the other way, noisy and short", 15, with(func(p *dialled) {
-			p.rowOff, p.cOff, p.level, p.twist, p.on = -1.5, 1.5, -27, -4, 320
+		{"drifted together, quiet, twisted the other way, noisy, 50 ms", 15, with(func(p *dialled) {
+			p.rowOff, p.cOff, p.level, p.twist, p.on = -1.5, 1.5, -27, -4, 400
 		}), 1},
 		{"row 3.5 % sharp", 0, with(func(p *dialled) { p.rowOff = 3.5 }), 0},
 		{"row 3.5 % flat", 0, with(func(p *dialled) { p.rowOff = -3.5 }), 0},
