@@ -84,7 +84,7 @@ func number(keys string, on, off int) []int16 {
 
 // What happens to packets on their way does not change the keys.
 func TestTonesInPackets(t *testing.T) {
-	const keys = "5500#1"
+	const keys = "550"
 	each := func(do func(all []spoken, i int) []spoken) func([]spoken) [][]spoken {
 		return func(all []spoken) (variants [][]spoken) {
 			for i := 3; i < len(all)-3; i++ {
