@@ -19,6 +19,9 @@ const (
 	byTone                  // two tones in the sound
 )
 
+// longestEvent is from what duration on a press may go on in another event: 1 s before it must.
+const longestEvent = 0xFFFF - call.ClockRate
+
 // digits are the events 0 to 15 of RFC 4733 §3.2.
 const digits = "0123456789*#ABCD"
 
@@ -41,6 +44,7 @@ func parseKey(b []byte) (k keyEvent, ok bool) {
 type presses struct {
 	any    bool
 	ssrc   uint32
+	seq    uint16 // the highest of its packets
 	begin  uint32 // timestamp of the event that is going on or was the last
 	latest keyEvent
 	recent [8]press
@@ -65,27 +69,47 @@ func (l *Leg) takeKey(b []byte, p packet) {
 	if l.peer != nil {
 		l.peer.forwardKey(b, p)
 	}
-	s, now := &l.presses, l.loop().now
+	s := &l.presses
 	if s.any && s.ssrc == p.ssrc {
-		since := int32(p.ts - s.begin)
-		// A press longer than 16 bits of samples goes on in a new event that begins where the
-		// old one ended (RFC 4733 §2.5.1.3).
-		goesOn := since > 0 && !s.latest.end && k.digit == s.latest.digit &&
-			s.latest.duration >= 0xF000 && uint32(since) <= uint32(s.latest.duration)+frameLength
-		if since == 0 || goesOn {
-			s.begin, s.latest = p.ts, keyEvent{k.digit, k.end || s.latest.end && since == 0, max(k.duration, s.latest.duration)}
-			if goesOn {
-				s.latest.duration = k.duration
-			}
-			s.stillDown(k.digit, byEvent, now)
-			return
+		after := int16(p.seq - s.seq)
+		newer := after > 0 || after < -misorder
+		if newer {
+			s.seq = p.seq
 		}
-		if since < 0 {
+		switch {
+		case s.goesOn(k, p.ts, newer):
+			s.stillDown(k.digit, byEvent, l.loop().now)
+			return
+		case !newer && int32(p.ts-s.begin) < 0:
 			return // a repeated end of an earlier press, overtaken by this one
 		}
 	}
-	s.any, s.ssrc, s.begin, s.latest = true, p.ssrc, p.ts, k
+	// An earlier time under a later number: the sender has set its clock back.
+	s.any, s.ssrc, s.seq, s.begin, s.latest = true, p.ssrc, p.seq, p.ts, k
 	l.pressed(k.digit, byEvent)
+}
+
+// goesOn says that the packet is of the press that is known, and notes it. A newer packet was sent
+// after all that came before.
+func (s *presses) goesOn(k keyEvent, ts uint32, newer bool) bool {
+	was, since := s.latest, ts-s.begin // far more than any press where the clock was set back
+	switch {
+	case k.digit != was.digit:
+		return since == 0 && !newer
+	case since == 0:
+		k.end, k.duration = k.end || was.end, max(k.duration, was.duration)
+	case !was.end && was.duration >= longestEvent && since <= 0xFFFF+frameLength:
+		// A press longer than 16 bits of samples goes on in a new event that begins where the old
+		// one ended (RFC 4733 §2.5.1.3).
+	case !was.end && k.duration > was.duration && since == uint32(k.duration-was.duration):
+		// Quirk: Sonus gateways move the timestamp on with the duration.
+	case was.end && k.end && k.duration == was.duration && since <= 3*frameLength:
+		// Quirk: and so do some with the end, which they repeat.
+	default:
+		return false
+	}
+	s.begin, s.latest = ts, k
+	return true
 }
 
 // Press is a key that came by INFO. 0-9, *, # and A-D; anything else is nothing.
