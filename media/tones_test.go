@@ -210,6 +210,21 @@ func TestTonesOfAWholeNumber(t *testing.T) {
 	}
 }
 
+// A judge that is not ours: testdata/sox-keys.wav was made by sox 14.4.2, 80 ms and a pause of 60 ms for
+// each key, in A-law: "sox -n -r 8000 -c 1 00.wav synth 0.08 sine 941 sine 1336 remix 1,2 gain -9 pad 0 0.06"
+// and so on, then "sox *.wav -e a-law sox-keys.wav". multimon-ng 1.2 finds the same in it.
+func TestTonesOfSox(t *testing.T) {
+	pcm, err := readWave("testdata/sox-keys.wav")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, codec := range bothLaws {
+		if got := found(pcm, codec, 160); got != digits {
+			t.Errorf("found %q, want %q", got, digits)
+		}
+	}
+}
+
 // A tone by itself, noise, silence and what a fax sends are no keys.
 func TestTonesOfOtherThings(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(7, 8))
