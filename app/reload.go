@@ -41,6 +41,7 @@ func (a *App) Reload() error {
 	a.line.Configure(s)
 	a.floor.SetRules(rules(next), houseRules(next))
 	a.setTrunks(next)
+	a.gate.hourly.Store(int64(next.Limits.PerNumberHour))
 	a.sip.SetOutgoing(outgoing(next, a.o.Now))
 	a.sip.SetCarriers(carriers(next))
 	a.sip.SetLimits(limits(next))

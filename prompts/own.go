@@ -88,7 +88,7 @@ const ownKey = "own."
 // that would otherwise stay unheard.
 func (l *Library) own(path string, lang call.Language, entries []Entry) {
 	key, isWAV := strings.CutSuffix(filepath.Base(path), ".wav")
-	known := []string{ToneOK, ToneError}
+	known := tones()
 	if lang != "" {
 		known = append(known[:0], langLine)
 		for _, e := range entries {

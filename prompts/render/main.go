@@ -49,6 +49,7 @@ func render(ctx context.Context, out string) error {
 		prompts.MusicFile: wav(music()),
 		"tone.ok.wav":     wav(toneOK()),
 		"tone.error.wav":  wav(toneError()),
+		"tone.beep.wav":   wav(toneBeep()),
 	}
 	for _, lang := range prompts.Shipped() {
 		if err := renderLanguage(ctx, lang, entries, table, files); err != nil {
