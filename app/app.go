@@ -231,6 +231,10 @@ func (a *App) openFloor(ctx context.Context) error {
 	if err := a.openCases(ctx); err != nil {
 		return err
 	}
+	statuses, err := a.openStatus()
+	if err != nil {
+		return err
+	}
 	var heard line.Prompts = clips
 	if a.fault == faultMuteNotice {
 		heard = mutedNotice{clips}
@@ -238,7 +242,7 @@ func (a *App) openFloor(ctx context.Context) error {
 	a.line, err = line.New(line.Options{
 		Settings: settings(a.file), Floor: a.floor, Operators: a.floor, Stars: a.floor, Places: a.floor, Callbacks: a.callbacks, Dialer: a, Last: a.lastOperator,
 		Journal: a.store, Recorder: a.recorder, Prompts: heard, Log: a.log.Named("line"), Metrics: a.metrics,
-		Opinions: a.store, Gate: a.gate, Cases: a.register, Messages: a.register.messages, Now: a.o.Now, OnState: a.o.OnState,
+		Opinions: a.store, Gate: a.gate, Cases: a.register, Messages: a.register.messages, Statuses: statuses, Now: a.o.Now, OnState: a.o.OnState,
 	})
 	if err != nil {
 		return err

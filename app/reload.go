@@ -66,6 +66,7 @@ func restartKeys(began, next *configs.File) (keys []string) {
 		"media":                 began.Media != next.Media,
 		"http":                  began.HTTP != next.HTTP,
 		"metrics":               began.Metrics != next.Metrics,
+		"status":                began.Status != next.Status,
 		"trace":                 began.Trace != next.Trace,
 		"recording.format":      began.Recording.Format != next.Recording.Format,
 		"sip.trunks.listen": fmt.Sprint(began.SIP.Trunks.Listen) != fmt.Sprint(next.SIP.Trunks.Listen) ||

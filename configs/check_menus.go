@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,58 +19,134 @@ const (
 	mostMessage             = 15 * time.Minute
 )
 
-// menus checks each node by itself, then the way of a caller through them.
+// menus checks each node by itself, then the ways of callers through them.
 func (c *checker) menus() {
 	names := slices.Sorted(maps.Keys(c.file.Menus))
+	whole := true
 	for _, key := range names {
 		m, path := c.file.Menus[key], "menus."+clean(key)
-		if !name.MatchString(key) {
+		switch {
+		case !name.MatchString(key):
 			c.say(path, "use up to 63 letters, digits, - and _", "%s cannot be the name of a menu", quote(key))
-			continue
-		}
-		if c.kind(path, &m) {
+			whole = false
+		case !c.kind(path, &m):
+			whole = false
+		default:
 			c.menu(path, &m)
 			c.ways(path, &m, names)
 		}
 	}
-	c.journeys(names)
+	c.journeys(names, whole && c.whole(names))
 }
 
-// kind checks that a node is for one thing.
+// empties are what is wrong with a key of a menu's kind that is written but says nothing.
+var empties = []struct {
+	kind          NodeKind
+	problem, want string
+}{
+	{NodeChoose, "no key is given a meaning", "write {1: {item: CLIP, to: MENU}}"},
+	{NodeDigits, "it is not said what is asked for, nor where it leads", `write {ask: CLIP, values: {"1234": MENU}}, or other: MENU`},
+	{NodeQueue, "it is not said which", "name a queue"},
+	{NodeTransfer, "it is not said to whom", "name an entry of directory"},
+	{NodeMessage, "it is not said what kind of message is left", "write {kind: message, intro: vm.intro}"},
+	{NodeCallback, "it is not said in which line callers wait", "name a queue"},
+	{NodeSurvey, "it is not said which", "name one of surveys"},
+	{NodeHours, "it is not said whose hours", "write {calendar: NAME, open: MENU, closed: MENU}"},
+	{NodeStatus, "the menu does nothing", "write true, or lead to another menu directly"},
+	{NodeIncident, "the menu does nothing", "write true, or lead to another menu directly"},
+	{NodeLanguage, "the menu does nothing", "write true, or lead to another menu directly"},
+	{NodeEnd, "the menu does nothing", "write true, or lead to another menu directly"},
+}
+
+// kind checks that a node is for one thing, which its other checks go by.
 func (c *checker) kind(path string, m *Menu) bool {
-	for key := range c.unread {
-		if strings.HasPrefix(key, path+".") {
-			return false // it was meant to be for something
-		}
-	}
 	all := m.kinds()
+	slices.SortStableFunc(all, func(a, b NodeKind) int { // as the file has them: the second is the one too many
+		x, y := c.spots[path+"."+string(a)], c.spots[path+"."+string(b)]
+		return cmp.Or(x.line-y.line, x.column-y.column)
+	})
 	switch {
-	case len(all) == 0:
-		c.say(path, "give it something to do, such as {queue: NAME} or {say: [CLIP], to: MENU}", "the menu leads nowhere")
+	case len(all) == 1 && all[0] != NodeSay:
+		return true
 	case len(all) > 1:
 		c.say(path+"."+string(all[1]), "make it a menu of its own and lead to it", "a menu does one thing, and this one is already for %s", all[0])
+		return false
+	}
+	for _, e := range empties {
+		if here := path + "." + string(e.kind); c.written(here) {
+			c.say(here, e.want, "%s", e.problem)
+			return false
+		}
+	}
+	if len(all) == 0 && !c.garbled(path) {
+		c.say(path, "give it something to do, such as {queue: NAME} or {say: [CLIP], to: MENU}", "the menu leads nowhere")
 	}
 	return len(all) == 1
 }
 
+// long shows a duration as the file has it: 1h rather than 1h0m0s.
+func (c *checker) long(path string, d Duration) string {
+	return cmp.Or(clean(c.texts[path]), d.String())
+}
+
+func (c *checker) written(path string) bool {
+	_, exact := c.find(path)
+	return exact
+}
+
+// garbled reports whether something below a path could not be read.
+func (c *checker) garbled(path string) bool {
+	for key := range c.unread {
+		if strings.HasPrefix(key, path+".") || key == path {
+			return true
+		}
+	}
+	return false
+}
+
 // menu checks what a node of its kind needs.
 func (c *checker) menu(path string, m *Menu) {
+	kind := m.Kind()
 	for i, key := range m.Say {
 		c.clip(at(path+".say", i), key)
 	}
-	if l := m.Listen.D(); l < leastListen || l > mostListen {
-		c.say(path+".listen", "write 2s to 30s, such as 8s", "nobody finds a key in %s, or waits so long", m.Listen)
+	if kind == NodeSay && len(m.Say) == 0 {
+		c.say(path+".to", "lead there directly, or add say: [CLIP]", "the menu does nothing but lead on")
+	}
+	if kind == NodeLanguage && len(c.file.Languages) == 1 {
+		c.say(path+".language", "name others under languages, or take the menu out", "callers have one language, so there is nothing to choose")
+	}
+	c.patience(path, m)
+	switch kind {
+	case NodeChoose:
+		c.choices(path, m)
+	case NodeDigits:
+		c.keyed(path+".digits", m)
+	case NodeMessage:
+		c.left(path+".message", m)
+	}
+	c.target(path, m)
+}
+
+// patience checks how long and how often keys are waited for.
+func (c *checker) patience(path string, m *Menu) {
+	if kind := m.Kind(); kind != NodeChoose && kind != NodeDigits {
+		for _, key := range []string{".listen", ".rounds"} {
+			if c.written(path + key) {
+				c.say(path+key, "take it out", "means nothing in a menu that is for %s", kind)
+			}
+		}
+		return
+	}
+	switch l, here := m.Listen.D(), path+".listen"; {
+	case l < leastListen:
+		c.say(here, "write 2s to 30s, such as 8s", "nobody finds a key within %s", c.long(here, m.Listen))
+	case l > mostListen:
+		c.say(here, "write 2s to 30s, such as 8s", "nobody listens to %s of silence", c.long(here, m.Listen))
 	}
 	if m.Rounds < 1 || m.Rounds > mostRounds {
 		c.say(path+".rounds", fmt.Sprintf("write 1 to %d, such as 3", mostRounds), "it cannot be read %d times", m.Rounds)
 	}
-	if m.Kind() == NodeSay && len(m.Say) == 0 {
-		c.say(path+".to", "lead there directly, or add say: [CLIP]", "the menu does nothing but lead on")
-	}
-	c.choices(path, m)
-	c.keyed(path+".digits", m)
-	c.left(path+".message", m)
-	c.target(path, m)
 }
 
 // choices checks the keys of a menu.
@@ -99,35 +176,45 @@ func (c *checker) choices(path string, m *Menu) {
 	}
 }
 
+// mostKeyed is how many digits can be asked for.
+const mostKeyed = 20
+
 // keyed checks a question for digits.
 func (c *checker) keyed(path string, m *Menu) {
 	d := m.Digits
-	if m.Kind() != NodeDigits {
-		return
-	}
 	if d.Ask == "" {
 		c.say(path+".ask", "name a prompt that asks for them", "nobody is told what to key")
 	}
 	c.clip(path+".ask", d.Ask)
-	if d.Least < 1 || d.Most > 20 || d.Most < d.Least {
-		c.say(path+".most", "write 1 to 20, and not less than least", "%d to %d digits cannot be keyed", d.Least, d.Most)
+	right := false
+	switch {
+	case d.Least < 1:
+		c.say(path+".least", "write 1 or more", "%d digits cannot be keyed", d.Least)
+	case d.Most > mostKeyed:
+		c.say(path+".most", fmt.Sprintf("write %d or less", mostKeyed), "nobody keys %d digits", d.Most)
+	case d.Most < d.Least:
+		c.say(c.blame(path+".most", path+".least"), "write the lesser one under least", "nobody can key at least %d digits and at most %d", d.Least, d.Most)
+	default:
+		right = true
 	}
 	for _, v := range slices.Sorted(maps.Keys(d.Values)) {
-		if !isDigits(v) || len(v) < d.Least || len(v) > d.Most {
-			c.say(path+".values."+clean(v), fmt.Sprintf("write %d to %d digits", d.Least, d.Most), "%s can never be keyed here", quote(v))
+		here := path + ".values." + clean(v)
+		switch n := (Count{d.Least, d.Most}); {
+		case d.Values[v] == "":
+			c.say(here, "name the menu", "it leads nowhere")
+		case right && (!isDigits(v) || len(v) < n.Least || len(v) > n.Most):
+			c.say(here, fmt.Sprintf("write %s digits", n), "%s can never be keyed here", quote(v))
 		}
 	}
 	if len(d.Values) == 0 && d.Other == "" {
-		c.say(path+".values", `write values: {"1234": MENU}, or other: MENU`, "whatever is keyed leads nowhere")
+		c.say(path, `write values: {"1234": MENU}, or other: MENU`, "whatever is keyed leads nowhere")
 	}
 }
 
 // left checks how a message is left.
 func (c *checker) left(path string, m *Menu) {
+	const least, most = 10 * time.Second, mostMessage
 	g := m.Message
-	if m.Kind() != NodeMessage {
-		return
-	}
 	if !slices.Contains(call.Matters, g.Kind) {
 		c.say(path+".kind", "write "+either(texts(call.Matters)), "%s is no kind of message", c.raw(path+".kind", string(g.Kind)))
 	}
@@ -135,14 +222,18 @@ func (c *checker) left(path string, m *Menu) {
 		c.say(path+".intro", "name the prompt before the tone, such as vm.intro", "nobody is told when to speak")
 	}
 	c.clip(path+".intro", g.Intro)
-	if l := g.Longest.D(); l < 10*time.Second || l > mostMessage {
-		c.say(path+".longest", "write 10s to 15m, such as 3m", "%s is no time to speak in, or too long to hear", g.Longest)
+	switch l := g.Longest.D(); {
+	case l < least:
+		c.say(path+".longest", "write 10s to 15m, such as 3m", "nobody says anything within %s", c.long(path+".longest", g.Longest))
+	case l > most:
+		c.say(path+".longest", "write 10s to 15m, such as 3m", "nobody listens to a message of %s", c.long(path+".longest", g.Longest))
+	case g.Least >= g.Longest:
+		c.say(c.blame(path+".least", path+".longest"), "write 2s", "a message that may have %s and needs %s is always too short", g.Longest, g.Least)
+	case g.Least.D() > 30*time.Second:
+		c.say(path+".least", "write 2s", "a message of less than %s is not too short", g.Least)
 	}
 	if s := g.Silence.D(); s != 0 && s < 3*time.Second {
 		c.say(path+".silence", "write 3s or more, such as 10s, or 0s for never", "who thinks for %s would be cut off", g.Silence)
-	}
-	if g.Least.D() > 30*time.Second {
-		c.say(path+".least", "write 2s", "a message of %s is not too short", g.Least)
 	}
 	if g.Topic != "" && !name.MatchString(g.Topic) {
 		c.say(path+".topic", "write a word of letters, digits, - and _", "%s cannot be the name of a topic", c.raw(path+".topic", g.Topic))
@@ -174,25 +265,39 @@ func (c *checker) target(path string, m *Menu) {
 	there(".callback", m.Callback, queues, "queue", "queues")
 	there(".transfer", m.Transfer, entries, "entry", "directory")
 	there(".survey", m.Survey, slices.Sorted(maps.Keys(c.file.Surveys)), "survey", "surveys")
-	switch m.Kind() {
+	switch kind := m.Kind(); kind {
 	case NodeTransfer, NodeCallback:
-		if !slices.ContainsFunc(c.file.SIP.Trunks.Carriers, func(one Carrier) bool { return len(one.To) > 0 }) {
-			c.say(path+"."+string(m.Kind()), "give a carrier hosts under to", "no carrier takes calls, so nobody could be called")
+		here := path + "." + string(kind)
+		switch {
+		case !slices.ContainsFunc(c.file.SIP.Trunks.Carriers, func(one Carrier) bool { return len(one.To) > 0 }):
+			c.say(here, "give a carrier hosts under to", "no carrier takes calls, so nobody could be called")
+		case kind == NodeCallback && len(c.file.Outgoing.Allow) == 0:
+			c.say(here, `write outgoing: {allow: ["+994"]}, or which numbers may be called`, "outgoing.allow lets no number be called")
 		}
 	case NodeHours:
-		h := m.Hours
-		switch {
-		case h.Calendar == Always:
-			c.say(path+".hours.calendar", "name a calendar, or lead to the open menu directly", "always is never closed")
-		case h.Calendar == "":
-			c.say(path+".hours.calendar", "name one", "it is not said whose hours")
-		default:
-			c.hours(path+".hours.calendar", h.Calendar)
-		}
+		c.door(path+".hours", m.Hours)
 	case NodeStatus:
 		if c.file.Status.URL == "" && !c.anyMessage() {
 			c.say(path+".status", "name the system under status.url, or add a menu with a message", "nobody knows how any application stands")
 		}
+	}
+}
+
+// door checks whose hours a menu goes by, and that it leads somewhere in them and outside them.
+func (c *checker) door(path string, h Switch) {
+	switch {
+	case h.Calendar == Always:
+		c.say(path+".calendar", "name a calendar, or lead to the open menu directly", "always is never closed")
+	case h.Calendar == "":
+		c.say(path+".calendar", "name a calendar", "it is not said whose hours")
+	default:
+		c.hours(path+".calendar", h.Calendar)
+	}
+	if h.Open == "" {
+		c.say(path+".open", "add open: MENU", "it is not said where callers come within the hours")
+	}
+	if h.Closed == "" {
+		c.say(path+".closed", "add closed: MENU", "it is not said where callers come outside the hours")
 	}
 }
 
@@ -203,123 +308,4 @@ func (c *checker) anyMessage() bool {
 		}
 	}
 	return false
-}
-
-// ways checks that all ways of a node lead to nodes, and that there are those it needs.
-func (c *checker) ways(path string, m *Menu, names []string) {
-	list := m.steps()
-	if m.To != "" && !slices.Contains(list, step{"to", m.To}) {
-		switch m.Kind() {
-		case NodeChoose, NodeDigits, NodeHours:
-			c.say(path+".to", "take it out; use nothing for callers who do nothing", "a menu of kind %s does not simply go on", m.Kind())
-		default:
-			c.say(path+".to", "take it out", "nothing comes after %s", m.Kind())
-		}
-		list = append(list, step{"to", m.To})
-	}
-	if m.Nothing != "" && !slices.Contains(list, step{"nothing", m.Nothing}) {
-		c.say(path+".nothing", "take it out", "a menu of kind %s asks nothing", m.Kind())
-	}
-	for _, s := range list {
-		if here := path + "." + s.key; !slices.Contains(names, s.to) {
-			if s.key[0] == 'c' { // choose.K
-				here += ".to"
-			}
-			c.say(here, defined(s.to, names, "menu", "menus"), "there is no menu %s", quote(s.to))
-		}
-	}
-	switch m.Kind() {
-	case NodeSay, NodeIncident, NodeLanguage, NodeSurvey:
-		if m.To == "" {
-			c.say(path, "add to: MENU, or end: true", "the caller is left in silence after it")
-		}
-	case NodeHours:
-		if m.Hours.Open == "" || m.Hours.Closed == "" {
-			c.say(path+".hours", "write {calendar: NAME, open: MENU, closed: MENU}", "one of the two ways leads nowhere")
-		}
-	}
-}
-
-// journeys follows callers from each line's beginnings.
-func (c *checker) journeys(names []string) {
-	reached := map[string]bool{}
-	for i, l := range c.file.Lines {
-		for key, start := range map[string]string{"start": l.Start, "closed": l.Closed} {
-			if _, ok := c.file.Menus[start]; !ok {
-				continue
-			}
-			for _, n := range c.file.reach(start) {
-				reached[n] = true
-			}
-			c.person(at("lines", i)+"."+key, start, reached)
-		}
-	}
-	if len(c.file.Lines) > 0 {
-		for _, n := range names {
-			if !reached[n] && name.MatchString(n) {
-				c.say("menus."+n, "lead to it from another menu, or take it out", "no caller ever comes here")
-			}
-		}
-	}
-	c.circles(names)
-}
-
-// person checks that 0 leads somewhere for callers who begin at a node.
-func (c *checker) person(path, start string, reached map[string]bool) {
-	to := c.file.Person(start)
-	if to == "" {
-		c.say(path, "lead to a queue, a callback or a message from some menu, or name one under person", "0 is always a person, and from menu %s none can be reached", start)
-		return
-	}
-	for _, n := range c.file.reach(to) {
-		reached[n] = true
-	}
-}
-
-// circles finds ways on which a caller who does nothing never arrives: such a caller, one who cannot
-// press keys perhaps, must come to a person.
-func (c *checker) circles(names []string) {
-	const (
-		under = 1
-		done  = 2
-	)
-	persons := map[string]string{}
-	for _, l := range c.file.Lines {
-		for _, start := range []string{l.Start, l.Closed} {
-			person := c.file.Person(start)
-			for _, n := range c.file.reach(start) {
-				if persons[n] == "" {
-					persons[n] = person
-				}
-			}
-		}
-	}
-	state := map[string]int{}
-	var way []string
-	var follow func(n string)
-	follow = func(n string) {
-		m, ok := c.file.Menus[n]
-		switch {
-		case !ok || state[n] == done:
-			return
-		case state[n] == under:
-			round := append(slices.Clone(way[slices.Index(way, n):]), n)
-			c.say("menus."+way[len(way)-1], "lead one of them to a queue, or to an end", "a caller who does nothing goes round for ever: %s", strings.Join(round, " → "))
-			return
-		}
-		state[n] = under
-		way = append(way, n)
-		person := persons[n]
-		if m.Person != "" {
-			person = m.Person
-		}
-		for _, s := range m.passive(n, person) {
-			follow(s.to)
-		}
-		way = way[:len(way)-1]
-		state[n] = done
-	}
-	for _, n := range names {
-		follow(n)
-	}
 }

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -84,8 +85,10 @@ func (k *Key) parse(text string) error {
 		return nil
 	case text == "0":
 		return wrong("take 1 to 9; where 0 leads is said under person", "0 always leads to a person")
-	case text == "*" || text == "#":
-		return wrong("take 1 to 9", "%s always goes back or repeats", text)
+	case text == "*":
+		return wrong("take 1 to 9", "* always goes back to the menu before")
+	case text == "#":
+		return wrong("take 1 to 9", "# always says again what was said")
 	}
 	return wrong("write one digit from 1 to 9", "%s is no key", quote(text))
 }
@@ -123,7 +126,7 @@ func (m *Menu) kinds() (all []NodeKind) {
 		kind NodeKind
 		is   bool
 	}{
-		{NodeChoose, len(m.Choose) > 0}, {NodeDigits, m.Digits.Ask != "" || len(m.Digits.Values) > 0}, {NodeQueue, m.Queue != ""},
+		{NodeChoose, len(m.Choose) > 0}, {NodeDigits, m.Digits.Ask != "" || m.Digits.Other != "" || len(m.Digits.Values) > 0}, {NodeQueue, m.Queue != ""},
 		{NodeTransfer, m.Transfer != ""}, {NodeMessage, m.Message.Kind != "" || m.Message.Intro != ""}, {NodeCallback, m.Callback != ""},
 		{NodeStatus, m.Status}, {NodeSurvey, m.Survey != ""}, {NodeHours, m.Hours != (Switch{})}, {NodeIncident, m.Incident},
 		{NodeLanguage, m.Language}, {NodeEnd, m.End},
@@ -152,60 +155,69 @@ func (m *Menu) Keys() []Key { return slices.Sorted(maps.Keys(m.Choose)) }
 // A step is a way from one node to another: the key under which the file has it, and where to.
 type step struct{ key, to string }
 
-// passive are the ways that a caller goes who does nothing. person is where 0 leads; where that is the
-// very node, it goes on.
-func (m *Menu) passive(self, person string) []step {
-	idle := step{"nothing", m.Nothing}
-	switch {
-	case m.Nothing != "":
-	case person == self:
-		idle = step{"to", m.To}
-	default:
-		idle = step{"person", person}
+// asks reports whether a caller may do nothing at a node of this kind, which is where nothing leads. A
+// transfer is among them: who does nothing is who has been told that nobody was reached.
+func (k NodeKind) asks() bool {
+	switch k {
+	case NodeChoose, NodeDigits, NodeStatus, NodeMessage, NodeCallback, NodeTransfer:
+		return true
 	}
-	switch m.Kind() {
-	case NodeSay, NodeIncident, NodeLanguage, NodeSurvey:
-		return []step{{"to", m.To}}
-	case NodeHours:
-		return []step{{"hours.open", m.Hours.Open}, {"hours.closed", m.Hours.Closed}}
-	case NodeChoose, NodeDigits, NodeStatus, NodeMessage, NodeCallback:
-		return []step{idle}
-	case NodeTransfer: // who is not reached
-		return []step{idle}
-	}
-	return nil
+	return false
 }
 
-// active are the ways that take a caller's doing.
-func (m *Menu) active() (list []step) {
-	for _, k := range m.Keys() {
-		list = append(list, step{"choose." + k.String(), m.Choose[k].To})
+// goesOn reports whether a node of this kind leads on by itself when its work is done.
+func (k NodeKind) goesOn() bool {
+	switch k {
+	case NodeSay, NodeIncident, NodeLanguage, NodeSurvey, NodeStatus, NodeMessage:
+		return true
 	}
-	for _, v := range slices.Sorted(maps.Keys(m.Digits.Values)) {
-		list = append(list, step{"digits.values." + v, m.Digits.Values[v]})
-	}
-	if m.Digits.Other != "" {
-		list = append(list, step{"digits.other", m.Digits.Other})
-	}
-	switch m.Kind() {
-	case NodeStatus, NodeMessage, NodeCallback:
-		if m.To != "" {
-			list = append(list, step{"to", m.To})
+	return false
+}
+
+// steps are all ways that the file names and a caller may go, but for 0.
+func (m *Menu) steps() (list []step) {
+	add := func(key, to string) {
+		if to != "" {
+			list = append(list, step{key, to})
 		}
 	}
-	if m.Person != "" {
-		list = append(list, step{"person", m.Person})
+	for _, k := range m.Keys() {
+		add("choose."+k.String(), m.Choose[k].To)
+	}
+	for _, v := range slices.Sorted(maps.Keys(m.Digits.Values)) {
+		add("digits.values."+v, m.Digits.Values[v])
+	}
+	add("digits.other", m.Digits.Other)
+	add("hours.open", m.Hours.Open)
+	add("hours.closed", m.Hours.Closed)
+	kind := m.Kind()
+	if kind.goesOn() || kind == NodeCallback {
+		add("to", m.To)
+	}
+	if kind.asks() {
+		add("nothing", m.Nothing)
 	}
 	return list
 }
 
-// Ways are where a node may lead, in the order of the file's keys; person is where 0 leads from it, which is
-// not among them.
+// idle are the ways of a caller who does nothing at a node, as ivr.Walk leads one on. person is where 0
+// leads; where that is the very node, it goes on.
+func (m *Menu) idle(self, person string) []step {
+	switch kind := m.Kind(); {
+	case kind == NodeHours:
+		return []step{{"hours.open", m.Hours.Open}, {"hours.closed", m.Hours.Closed}}
+	case kind.asks() && (m.Nothing != "" || person != self):
+		return []step{{"nothing", cmp.Or(m.Nothing, person)}}
+	case kind.asks(), kind.goesOn():
+		return []step{{"to", m.To}}
+	}
+	return nil
+}
+
+// Ways are where a node may lead, in the order of the file's keys; where 0 leads is not among them.
 func (m *Menu) Ways() (list []Exit) {
 	for _, s := range m.steps() {
-		if s.to != "" {
-			list = append(list, Exit{Key: strings.TrimPrefix(s.key, "choose."), To: s.to})
-		}
+		list = append(list, Exit{Key: strings.TrimPrefix(s.key, "choose."), To: s.to})
 	}
 	return list
 }
@@ -213,25 +225,15 @@ func (m *Menu) Ways() (list []Exit) {
 // An Exit is one way out of a node: the key of the telephone, or of the file, that leads there.
 type Exit struct{ Key, To string }
 
-// steps are all ways that the file names.
-func (m *Menu) steps() []step {
-	list := m.active()
-	for _, s := range m.passive(nobody, "") {
-		if s.to != "" {
-			list = append(list, s)
-		}
-	}
-	return list
-}
-
 // Person is where 0 leads a caller who began at a node: the node's own person, else the nearest queue,
-// else the nearest place where a wish can be left (callback, message); empty: there is none.
+// else the nearest place where a wish can be left (callback, message), else the nearest transfer; empty:
+// there is none.
 func (f *File) Person(start string) string {
 	if p := f.Menus[start].Person; p != "" {
 		return p
 	}
 	order := f.reach(start)
-	for _, wanted := range [][]NodeKind{{NodeQueue}, {NodeCallback, NodeMessage}} {
+	for _, wanted := range [][]NodeKind{{NodeQueue}, {NodeCallback, NodeMessage}, {NodeTransfer}} {
 		for _, name := range order {
 			m := f.Menus[name]
 			if slices.Contains(wanted, m.Kind()) {
@@ -251,7 +253,7 @@ func (f *File) reach(start string) (order []string) {
 	order = []string{start}
 	for i := 0; i < len(order); i++ {
 		m := f.Menus[order[i]]
-		for _, s := range m.steps() {
+		for _, s := range append(m.steps(), step{"person", m.Person}) {
 			if _, ok := f.Menus[s.to]; ok && !seen[s.to] {
 				seen[s.to] = true
 				order = append(order, s.to)
@@ -260,9 +262,6 @@ func (f *File) reach(start string) (order []string) {
 	}
 	return order
 }
-
-// nobody is the name of no node.
-const nobody = "\x00"
 
 // QueuesOf are the queues that the menus of a line lead to, the nearest first.
 func (f *File) QueuesOf(l Line) (queues []string) {
