@@ -12,6 +12,8 @@ const (
 	slip = 3 * rate / 10
 	// pause is how long a gap between the parts may be: half a second.
 	pause = rate / 2
+	// claimed is how many blocks two runs may both have.
+	claimed = 16
 	// slipCost is what a slip must bring, in blocks, to be believed.
 	slipCost = 3
 )
@@ -47,9 +49,11 @@ func (e *Ear) candidates(runs []*run) []*candidate {
 			if before.original != r.original {
 				break
 			}
-			if follows(before, r) && best[k].weight-slipCost > c.weight {
+			both, ok := follows(before, r)
+			if weight := best[k].weight - float64(both) - slipCost; ok && weight > c.weight {
 				*c = *best[k]
-				c.weight -= slipCost
+				c.weight = weight
+				c.alike -= both
 			}
 		}
 		c.runs = append(slices.Clip(c.runs), r)
@@ -62,8 +66,10 @@ func (e *Ear) candidates(runs []*run) []*candidate {
 	return best
 }
 
-// follows reports whether b may be the same clip going on after a.
-func follows(a, b *run) bool {
+// follows reports whether b may be the same clip going on after a, and how many blocks both claim:
+// where a voice is steady it is still alike for a while after it has slipped.
+func follows(a, b *run) (both int, ok bool) {
 	gap, moved := b.start()-a.end(), b.shift-a.shift
-	return b.from >= a.to-1 && gap >= -2*block && gap <= pause && -slip <= moved && moved <= slip
+	both = max(0, a.to-b.from, (-gap+block-1)/block)
+	return both, a.from < b.from && a.to < b.to && both <= claimed && gap <= pause && -slip <= moved && moved <= slip
 }

@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// edge is how many loud blocks a whole clip may lack at its beginning and its end: 60 ms, so two
+	// edge is how many loud blocks a whole clip may lack at its beginning and its end: 80 ms, so three
 	// lost packets are not a key pressed.
-	edge = 6
+	edge = 8
 	// overlap is how many samples two clips may claim both.
 	overlap = 2 * block
 	// cost and brokenCost are what a clip, and one without its end or beginning, must explain more
@@ -18,13 +18,13 @@ const (
 )
 
 // began and ended report whether the clip was heard from its first sound, and to its last.
-func (c *candidate) began() bool { return c.from() <= c.first+edge }
-func (c *candidate) ended() bool { return c.to() > c.last-edge }
+func (c *candidate) began() bool { return c.loudBetween(c.first, c.from()) <= edge }
+func (c *candidate) ended() bool { return c.loudBetween(c.to(), c.last+1) <= edge }
 func (c *candidate) whole() bool { return c.began() && c.ended() }
 
-// louds is how many blocks between two are loud.
+// loudBetween is how many blocks from one to before another are loud.
 func (o *original) loudBetween(from, to int) (n int) {
-	for _, l := range o.loud[from:to] {
+	for _, l := range o.loud[from:max(from, to)] {
 		if l {
 			n++
 		}
@@ -64,9 +64,10 @@ func (c *candidate) worth() float64 {
 }
 
 // decide chooses the candidates that together explain most, no two at the same time: the
-// well-known schedule of weighted intervals.
+// well-known schedule of weighted intervals. Those that are not believed take part, or else the first
+// word of a long clip would be taken for the half of a short one; they are not among the chosen.
 func decide(all []*candidate) []*candidate {
-	all = slices.DeleteFunc(all, func(c *candidate) bool { return !c.believed() || c.worth() <= 0 })
+	all = slices.DeleteFunc(all, func(c *candidate) bool { return c.worth() <= 0 })
 	slices.SortStableFunc(all, func(a, b *candidate) int { return cmp.Compare(a.end(), b.end()) })
 	total := make([]float64, len(all)+1) // of the first i
 	taken := make([]int, len(all)+1)     // the number of candidates that go with i, -1: i is left out
@@ -87,7 +88,7 @@ func decide(all []*candidate) []*candidate {
 		i = taken[i]
 	}
 	slices.Reverse(chosen)
-	return chosen
+	return slices.DeleteFunc(chosen, func(c *candidate) bool { return !c.believed() })
 }
 
 // peers are the candidates that explain the same stretch as c as far as sound can tell, c among
@@ -95,13 +96,20 @@ func decide(all []*candidate) []*candidate {
 func (c *candidate) peers(all []*candidate) []*candidate {
 	var same []*candidate
 	for _, p := range all {
-		if near(p.start(), c.start()) && near(p.end(), c.end()) && p.whole() == c.whole() && p.began() == c.began() {
+		if p == c || p.original != c.original && p.rivals(c) {
 			same = append(same, p)
 		}
 	}
 	slices.SortStableFunc(same, func(a, b *candidate) int { return cmp.Compare(a.noise(), b.noise()) })
 	least := same[0].noise()
 	return slices.DeleteFunc(same, func(p *candidate) bool { return p.noise() > 1.5*least+1e-5 })
+}
+
+// rivals reports whether p says of the same stretch, as whole and with as much alike, that it is
+// another clip.
+func (p *candidate) rivals(c *candidate) bool {
+	return near(p.start(), c.start()) && near(p.end(), c.end()) && p.alike >= c.alike-3 &&
+		p.whole() == c.whole() && p.began() == c.began()
 }
 
 func near(a, b int) bool { return a-b <= 3*block && b-a <= 3*block }

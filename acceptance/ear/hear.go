@@ -58,17 +58,23 @@ func (h Heard) String() string {
 // Hear finds the clips in a recording of 8 kHz, in the order of time. What is between them (speech,
 // tones, noise, silence) is passed over. Music that goes round is heard once for each round.
 func (e *Ear) Hear(pcm []int16) []Heard {
-	all := e.candidates(e.runs(pcm))
+	all := e.candidates(e.runsIn(pcm))
 	chosen := decide(slices.Clone(all))
 	heard := make([]Heard, 0, len(chosen))
-	for _, c := range chosen {
+	for i, c := range chosen {
 		peers := c.peers(all)
-		heard = append(heard, peers[0].heard(peers, len(pcm)))
+		limit := len(pcm)
+		if i+1 < len(chosen) && chosen[i+1].began() {
+			limit = chosen[i+1].runs[0].shift
+		}
+		heard = append(heard, peers[0].heard(peers, limit))
 	}
 	return heard
 }
 
-func (c *candidate) heard(peers []*candidate, length int) Heard {
+// heard tells of a candidate and those that have the same sound. limit is where in the recording the
+// next clip begins: what should have come there was not lost but never said.
+func (c *candidate) heard(peers []*candidate, limit int) Heard {
 	h := Heard{}
 	for _, p := range peers {
 		h.Names = append(h.Names, p.names...)
@@ -86,14 +92,17 @@ func (c *candidate) heard(peers []*candidate, length int) Heard {
 		from, wantFrom = c.from()*block, c.from()
 		h.Skipped = duration(from)
 	}
-	if !c.ended() {
+	if !c.ended() || c.lacks() && last+len(c.pcm) > limit+edge*block/2 {
 		to, wantTo = c.to()*block, c.to()
 		h.Cut = true
 	}
-	h.From, h.To = duration(max(0, first+from)), duration(min(length, last+to))
+	h.From, h.To = duration(max(0, first+from)), duration(min(max(limit, c.end()), last+to))
 	h.Part = float64(to-from) / float64(len(c.pcm))
 	h.Score = (1 - c.noise()) * min(1, float64(c.alike)/float64(c.loudBetween(wantFrom, wantTo)))
 	return h
 }
+
+// lacks reports whether any of the clip's last sounds is missing.
+func (c *candidate) lacks() bool { return c.loudBetween(c.to(), c.last+1) > 0 }
 
 func duration(samples int) time.Duration { return time.Duration(samples) * time.Second / rate }

@@ -10,6 +10,8 @@ const (
 	longestGap = 12
 	// shortestRun is how many loud blocks must be alike: 40 ms, less is chance.
 	shortestRun = 4
+	// worthLooking is how many must be before more of the same clip is looked for around a run.
+	worthLooking = 12
 )
 
 // A run is a stretch of an original that the recording has, at one distance.
@@ -52,37 +54,81 @@ func (o *original) limit(b int) int64 {
 	return int64(likeness*float64(o.energy[b])) + block*steps*steps
 }
 
-// runs finds every run in the recording. A landmark proposes a place; what is alike there is
+// A search is the runs found so far in a recording.
+type search struct {
+	*Ear
+	pcm   []int16
+	known map[place][]*run
+	runs  []*run // those that are long enough
+}
+
+// A place is where an original may stand in the recording.
+type place struct{ original, shift int }
+
+// runsIn finds every run in the recording. A landmark proposes a place; what is alike there is
 // followed in both directions as far as it goes.
-func (e *Ear) runs(pcm []int16) []*run {
-	type place struct{ original, shift int }
-	known := make(map[place][]*run)
-	var all []*run
+func (e *Ear) runsIn(pcm []int16) []*run {
+	s := &search{Ear: e, pcm: pcm, known: make(map[place][]*run)}
 	for _, m := range marks(pcm) {
-	proposals:
 		for _, p := range e.index.find(m.shape) {
-			o, at := e.originals[p.original], place{int(p.original), m.at - int(p.at)}
-			b := int(p.at) / block
-			if b >= len(o.loud) || !o.loud[b] {
-				continue
-			}
-			if _, ok := o.difference(pcm, at.shift, b); !ok {
-				continue
-			}
-			for _, r := range known[at] {
-				if r.from <= b && b < r.to {
-					continue proposals
-				}
-			}
-			r := o.follow(pcm, at.shift, b)
-			r.original = at.original
-			known[at] = append(known[at], r)
-			if r.alike >= shortestRun {
-				all = append(all, r)
+			s.try(place{int(p.original), m.at - int(p.at)}, int(p.at)/block)
+		}
+	}
+	s.slipped()
+	return s.runs
+}
+
+// try looks whether a block of an original is alike at a place.
+func (s *search) try(at place, b int) {
+	o := s.originals[at.original]
+	if b >= len(o.loud) || !o.loud[b] {
+		return
+	}
+	if _, ok := o.difference(s.pcm, at.shift, b); !ok {
+		return
+	}
+	for _, r := range s.known[at] {
+		if r.from <= b && b < r.to {
+			return
+		}
+	}
+	r := o.follow(s.pcm, at.shift, b)
+	r.original = at.original
+	s.known[at] = append(s.known[at], r)
+	if r.alike >= shortestRun {
+		s.runs = append(s.runs, r)
+	}
+}
+
+// slipped looks for what a run lacks at its ends a little earlier and later: where packets were left
+// out of the recording or put into it, what is between two such places may have no landmark.
+func (s *search) slipped() {
+	for i := 0; i < len(s.runs); i++ { // what is found is looked at too
+		r := s.runs[i]
+		if r.alike < worthLooking {
+			continue
+		}
+		o := s.originals[r.original]
+		for _, b := range []int{o.louder(r.to, +1, 4), o.louder(r.to, +1, 7), o.louder(r.from-1, -1, 4), o.louder(r.from-1, -1, 7)} {
+			for shift := r.shift - slip; b >= 0 && shift <= r.shift+slip; shift++ {
+				s.try(place{r.original, shift}, b)
 			}
 		}
 	}
-	return all
+}
+
+// louder is the nth loud block from b on in that direction, -1 if there is none. The first three may
+// be what was lost, a packet.
+func (o *original) louder(b, step, nth int) int {
+	for n := 0; 0 <= b && b < len(o.loud); b += step {
+		if o.loud[b] {
+			n++
+		}
+		if n == nth {
+			return b
+		}
+	}
+	return -1
 }
 
 // follow extends a run from a block that is alike.
