@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,6 +32,13 @@ type caseRegister struct {
 	opened   *prometheus.CounterVec
 	open     *prometheus.GaugeVec
 	overdue  prometheus.Gauge
+	again    sync.Map // ids of messages that were sent and have no case yet
+}
+
+// due reports whether a message was sent and has no case yet.
+func (r *caseRegister) due(id call.ID) bool {
+	_, ok := r.again.LoadAndDelete(id)
+	return ok
 }
 
 // openTime is how long a caller waits for the number of a case at most.
@@ -87,6 +95,9 @@ func (r *caseRegister) OpenCase(m call.Message) (call.Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), openTime)
 	defer cancel()
 	c, err := r.make(ctx, m)
+	if err != nil {
+		r.again.Store(m.ID, true)
+	}
 	return call.Receipt{Number: c.Number, Due: c.Due.In(r.file().Zone())}, err
 }
 
@@ -175,21 +186,25 @@ func (r *caseRegister) mail() cases.MailOptions {
 // sweepEvery is how often it is looked for messages without a case, and cases are counted.
 const sweepEvery = 30 * time.Second
 
+// deciding is how long a caller may take to send a message that was said, or to take it back.
+const deciding = 15 * time.Minute
+
 // sweep makes cases of messages that have none: what a dead process left, what the database did not take.
 func (r *caseRegister) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	for {
+	for first := true; ; first = false { // at first nobody is here: all are of a process that is dead
 		list, err := r.messages.Untold(ctx)
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("messages cannot be looked for", zap.Error(err))
 		}
 		for _, m := range list {
-			if r.now().Sub(m.At) < sweepEvery/3 && r.now().Sub(m.At) > 0 {
-				continue // its call is about to
+			if age := r.now().Sub(m.At); !first && age > 0 && age < deciding && !r.due(m.ID) {
+				continue // its caller may still be about to hear it again, and to take it back
 			}
 			making, cancel := context.WithTimeout(ctx, openTime)
 			if _, err := r.make(making, m); err != nil && ctx.Err() == nil {
+				r.again.Store(m.ID, true)
 				r.log.Error("a message has no case yet", zap.String("call", string(m.Call)), zap.Error(err))
 			}
 			cancel()

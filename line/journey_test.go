@@ -320,6 +320,13 @@ func speaks(l *calltest.Leg, speech, silence time.Duration) {
 	synctest.Wait()
 }
 
+func (s *shelf) Discard(_ context.Context, m call.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = slices.DeleteFunc(s.kept, func(k call.Message) bool { return k.ID == m.ID })
+	return nil
+}
+
 func TestLeavingAMessage(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -372,8 +379,8 @@ func TestLeavingAMessage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cases := &registry{}
-				h := newHall(t, withOffice, func(o *Options) { o.Cases, o.Messages = cases, &shelf{err: c.disk} })
+				cases, disk := &registry{}, &shelf{err: c.disk}
+				h := newHall(t, withOffice, func(o *Options) { o.Cases, o.Messages = cases, disk })
 				caller, done := inMenu(t, h)
 				keysAt(caller, "4", 2*time.Second)
 				time.Sleep(5 * time.Second) // intro and tone
@@ -390,6 +397,9 @@ func TestLeavingAMessage(t *testing.T) {
 				}
 				cases.mu.Lock()
 				defer cases.mu.Unlock()
+				if len(disk.kept) != c.cases {
+					t.Errorf("%d messages are kept, want %d", len(disk.kept), c.cases)
+				}
 				if len(cases.opened) != c.cases {
 					t.Errorf("%d cases, want %d; heard %s", len(cases.opened), c.cases, said)
 				}
