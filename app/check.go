@@ -37,17 +37,22 @@ func checkTLS(f *configs.File) (faults configs.Faults) {
 	}
 	pair("sip.trunks.tls", f.SIP.Trunks.TLS.Certificate, f.SIP.Trunks.TLS.Key)
 	pair("sip.phones.tls", f.SIP.Phones.TLS.Certificate, f.SIP.Phones.TLS.Key)
+	pair("status.certificate", f.Status.Certificate, f.Status.Key)
+	authority := func(key, file, of string) {
+		if file == "" {
+			return
+		}
+		if body, err := os.ReadFile(file); err != nil {
+			faults = append(faults, f.Fault(key, err.Error(), "name a PEM file of "+of))
+		} else if !x509.NewCertPool().AppendCertsFromPEM(body) {
+			faults = append(faults, f.Fault(key, file+" holds no certificate", "name a PEM file of "+of))
+		}
+	}
+	authority("status.ca", f.Status.CA, "whoever signs the status system's certificate")
 	for i, c := range f.SIP.Trunks.Carriers {
 		key := fmt.Sprintf("sip.trunks.carriers[%d].tls", i)
 		pair(key, c.TLS.Certificate, c.TLS.Key)
-		if c.TLS.CA == "" {
-			continue
-		}
-		if body, err := os.ReadFile(c.TLS.CA); err != nil {
-			faults = append(faults, f.Fault(key+".ca", err.Error(), "name a PEM file of the carrier's authority"))
-		} else if !x509.NewCertPool().AppendCertsFromPEM(body) {
-			faults = append(faults, f.Fault(key+".ca", c.TLS.CA+" holds no certificate", "name a PEM file of the carrier's authority"))
-		}
+		authority(key+".ca", c.TLS.CA, "the carrier's authority")
 	}
 	return faults
 }

@@ -45,6 +45,7 @@ type cli struct {
 	Callback  callbackCmd  `cmd:"" help:"Whom to call back."`
 	Case      caseCmd      `cmd:"" help:"What citizens have left: complaints, proposals, applications, messages."`
 	Incident  incidentCmd  `cmd:"" help:"Tell every caller of an incident."`
+	Prompts   promptsCmd   `cmd:"" help:"What callers hear: list, check, import, render."`
 	Block     blockCmd     `cmd:"" help:"Numbers that are kept out."`
 	Challenge challengeCmd `cmd:"" help:"A key that every caller presses first."`
 	Survey    surveyCmd    `cmd:"" help:"What callers think."`

@@ -76,7 +76,7 @@ func renderLanguage(ctx context.Context, lang call.Language, entries []prompts.E
 		paths = append(paths, string(lang)+"/"+e.Key+".wav")
 	}
 	seconds := 0.0
-	for i, s := range shape(raw) {
+	for i, s := range sound.Telephone(raw...) {
 		files[paths[i]] = sound.WriteALaw(s.Rate, s.PCM())
 		seconds += s.Seconds()
 	}

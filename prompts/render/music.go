@@ -121,6 +121,6 @@ func tones(each float64, hz ...float64) sound.Sound {
 			s.Samples = append(s.Samples, edge*(math.Sin(2*math.Pi*f*t)+0.2*math.Sin(4*math.Pi*f*t)))
 		}
 	}
-	s = sound.Gain(s, targetDBov-sound.Level(s.Samples))
-	return sound.Trim(sound.Limit(s, peakDBFS), floorDBov, headSeconds, tailSeconds)
+	s = sound.Gain(s, sound.TargetDBov-sound.Level(s.Samples))
+	return sound.Trim(sound.Limit(s, sound.PeakDBFS), sound.FloorDBov, sound.HeadSeconds, sound.TailSeconds)
 }
