@@ -208,7 +208,7 @@ func (d *drawing) arrange() {
 		keep()
 	}
 	d.restore(best)
-	d.swap(least)
+	d.swap()
 	for s := range 12 { // now that the order stands, straight lines
 		for i := range d.layers {
 			if s%2 == 1 {
@@ -219,21 +219,34 @@ func (d *drawing) arrange() {
 	}
 }
 
-// swap exchanges neighbours as long as that helps.
-func (d *drawing) swap(least float64) {
+// swap exchanges neighbours as long as that helps. What it costs is looked at on both sides of their layer alone.
+func (d *drawing) swap() {
 	for better, rounds := true, 0; better && rounds < 8; rounds++ {
 		better = false
 		for i, layer := range d.layers {
+			near := func() float64 {
+				sum := d.height()
+				for gap := max(0, i-1); gap <= i && gap < len(d.hops); gap++ {
+					sum += d.steep(gap)
+				}
+				return sum
+			}
+			least := near()
+			before := make([]float64, len(layer))
 			for k := range len(layer) - 1 {
-				before := d.save()
+				for n, s := range layer {
+					before[n] = s.y
+				}
 				layer[k], layer[k+1] = layer[k+1], layer[k]
 				d.stack(layer, d.wanted(i, false))
-				if c := d.cost(); c < least-0.5 {
+				if c := near(); c < least-0.5 {
 					least, better = c, true
 					continue
 				}
-				d.restore(before)
-				layer = d.layers[i]
+				layer[k], layer[k+1] = layer[k+1], layer[k]
+				for n, s := range layer {
+					s.y = before[n]
+				}
 			}
 		}
 	}
@@ -311,23 +324,41 @@ func apart(a, b *slot) float64 {
 	return boxGap
 }
 
-// cost is how bad the picture is: lines that cross, and how steep and how high it is.
+// cost is how bad the picture is.
 func (d *drawing) cost() float64 {
+	sum := d.height()
+	for gap := range d.hops {
+		sum += d.steep(gap)
+	}
+	return sum
+}
+
+// steep is how bad the lines of a gap are: those that cross, and how steep they are.
+func (d *drawing) steep(gap int) (sum float64) {
 	const crossing = 400
-	sum := 0.0
-	for _, hops := range d.hops {
-		for i, a := range hops {
-			a1, a2 := a.left.y+a.leftPort, a.right.y+a.rightPort
-			sum += max(a1-a2, a2-a1)
-			for _, b := range hops[:i] {
-				if b1, b2 := b.left.y+b.leftPort, b.right.y+b.rightPort; a.lane != b.lane && (a1-b1)*(a2-b2) < 0 {
-					sum += crossing
-				}
+	type line struct {
+		lane lane
+		a, b float64
+	}
+	lines := make([]line, 0, len(d.hops[gap]))
+	for _, h := range d.hops[gap] {
+		lines = append(lines, line{h.lane, h.left.y + h.leftPort, h.right.y + h.rightPort})
+	}
+	for i, one := range lines {
+		sum += max(one.a-one.b, one.b-one.a)
+		for _, other := range lines[:i] {
+			if one.lane != other.lane && (one.a-other.a)*(one.b-other.b) < 0 {
+				sum += crossing
 			}
 		}
 	}
+	return sum
+}
+
+// height is what the height of the picture costs.
+func (d *drawing) height() float64 {
 	top, bottom := d.extent()
-	return sum + 4*(bottom-top)
+	return 4 * (bottom - top)
 }
 
 func (d *drawing) extent() (top, bottom float64) {

@@ -18,8 +18,7 @@ type net struct {
 }
 
 func (n *net) span() (top, bottom float64) {
-	all := append(slices.Clone(n.left), n.right...)
-	return slices.Min(all), slices.Max(all)
+	return min(slices.Min(n.left), slices.Min(n.right)), max(slices.Max(n.left), slices.Max(n.right))
 }
 
 // nets are the lanes of a gap, each on a track of its own, in an order with as few crossings as are found.
@@ -43,51 +42,68 @@ func (d *drawing) nets(gap int) []*net {
 	slices.SortStableFunc(list, func(a, b *net) int { // those that lead down are best from right to left
 		return cmp.Compare(slices.Min(b.left), slices.Min(a.left))
 	})
-	for better, rounds := true, 0; better && rounds < 30; rounds++ {
-		better = false
-		for i := range list {
-			for k := range list {
-				if moved := move(list, i, k); total(moved) < total(list) {
-					list, better = moved, true
-				}
-			}
-		}
-	}
+	settle(list)
 	for i, n := range list {
 		n.track = i
 	}
 	return list
 }
 
-// move takes the net at i to k.
-func move(list []*net, i, k int) []*net {
-	out := slices.Delete(slices.Clone(list), i, i+1)
-	return slices.Insert(out, k, list[i])
+// settle moves each net to where it crosses the fewest others, until none is better elsewhere.
+func settle(list []*net) {
+	price := map[[2]*net]int{} // of one being somewhere left of the other
+	for _, a := range list {
+		for _, b := range list {
+			price[[2]*net{a, b}] = crossings(a, b)
+		}
+	}
+	for better, rounds := true, 0; better && rounds < 30; rounds++ {
+		better = false
+		for i := range list {
+			best, least := i, 0
+			for _, step := range []int{-1, 1} {
+				change := 0
+				for k := i + step; k >= 0 && k < len(list); k += step {
+					mine, other := list[i], list[k]
+					left, right := price[[2]*net{mine, other}], price[[2]*net{other, mine}] // mine left of it, or right
+					if step < 0 {
+						left, right = right, left
+					}
+					if change += right - left; change < least {
+						best, least = k, change
+					}
+				}
+			}
+			if best != i {
+				n := list[i]
+				copy(list[i:], list[i+1:])
+				copy(list[best+1:], list[best:len(list)-1])
+				list[best] = n
+				better = true
+			}
+		}
+	}
 }
 
-// total counts the crossings of nets in this order, and lines that would lie on each other as many.
-func total(list []*net) (sum int) {
+// crossings counts those of two nets of which a is left of b; lines that would lie on each other count as many.
+func crossings(a, b *net) (sum int) {
 	const (
 		onEachOther = 40
 		tooNear     = 4.0
 	)
-	within := func(ys []float64, n *net) (count int) {
+	within := func(ys []float64, n *net) {
 		top, bottom := n.span()
 		for _, y := range ys {
 			if y > top-1 && y < bottom+1 {
-				count++
+				sum++
 			}
 		}
-		return count
 	}
-	for i, b := range list {
-		for _, a := range list[:i] {
-			sum += within(a.right, b) + within(b.left, a)
-			for _, y := range a.right {
-				if slices.ContainsFunc(b.left, func(other float64) bool { return max(y-other, other-y) < tooNear }) {
-					sum += onEachOther
-				}
-			}
+	within(a.right, b)
+	within(b.left, a)
+	for _, y := range a.right {
+		if slices.ContainsFunc(b.left, func(other float64) bool { return max(y-other, other-y) < tooNear }) {
+			sum += onEachOther
 		}
 	}
 	return sum
