@@ -36,7 +36,8 @@ func (c *candidate) end() int   { return c.runs[len(c.runs)-1].end() }
 // noise is the share of the original's energy that the difference has.
 func (c *candidate) noise() float64 { return float64(c.left) / float64(c.energy) }
 
-// candidates joins the runs of each original to the best chain that ends in each run.
+// candidates joins the runs of each original to the best chain that ends in each run. They are in the
+// order in which they start.
 func (e *Ear) candidates(runs []*run) []*candidate {
 	slices.SortFunc(runs, func(a, b *run) int {
 		return cmp.Or(cmp.Compare(a.original, b.original), cmp.Compare(a.start(), b.start()), cmp.Compare(a.shift, b.shift))
@@ -63,6 +64,7 @@ func (e *Ear) candidates(runs []*run) []*candidate {
 		c.energy += r.energy
 		best[i] = c
 	}
+	slices.SortStableFunc(best, func(a, b *candidate) int { return cmp.Compare(a.start(), b.start()) })
 	return best
 }
 
