@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -14,9 +15,11 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/call/wire"
 	"hotline/configs"
 	"hotline/desk"
 	"hotline/floor"
+	"hotline/phone"
 	"hotline/queue"
 	"hotline/store"
 )
@@ -402,6 +405,12 @@ func TestCitizensWhoCannotBeCalled(t *testing.T) {
 	if task := w.task(abroad); task.Outcome != call.TaskOpen || task.Tries != 1 {
 		t.Errorf("whose number is not let out is %+v", task)
 	}
+	at := w.now
+	w.step(10 * time.Hour)
+	if w.pass(); len(w.tickets) != 0 || w.task(abroad).Tries != 1 {
+		t.Errorf("in the evening: %+v", w.tickets)
+	}
+	w.now = at
 	w.may = false // the hours of calls out
 	w.file.Outgoing.Hours = "office"
 	w.step(9 * time.Hour)
@@ -518,5 +527,110 @@ func TestCallbacksOfCasesAlwaysEnd(t *testing.T) {
 		if seen[o] == 0 {
 			t.Errorf("no seed ended as %s: %v", o, seen)
 		}
+	}
+}
+
+// The whole way over real SIP: an answer, the operator's telephone with the case on it, the citizen's, the key,
+// the two together, and what is written of it.
+func TestACitizenIsCalledOverRealSIP(t *testing.T) {
+	dir := t.TempDir()
+	shortClips(t, dir, "whisper.callback", "whisper.en", "callback.out.case", "callback.out.item.ready", "callback.out.item.decline")
+	file := config(t, dir, `outgoing: {allow: ["+994"]}`)
+	board, err := phone.New(phone.Options{User: "board"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer board.Close()
+	at := netip.MustParseAddrPort(board.Addr())
+	file.SIP.Trunks.Carriers[0].To = []configs.Target{{Host: at.Addr().String(), Port: at.Port(), Transport: configs.UDP}}
+	a := startApp(t, Options{File: file})
+	defer a.Close()
+	telephone := register(t, a, "aysel")
+	ctx := timeout(t, 30*time.Second)
+	incoming := func(p *phone.Phone) *phone.Call {
+		t.Helper()
+		select {
+		case in := <-p.Incoming():
+			return in
+		case <-ctx.Done():
+			t.Fatal("a telephone does not ring")
+			return nil
+		}
+	}
+	k, err := a.register.make(ctx, call.Message{ID: call.NewID(), Call: "c1", Line: "919", From: "0505550100", Language: "en", Kind: call.MatterComplaint, At: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.register.Change(ctx, k.Number, wire.CaseChange{Do: "answer", By: "rena", Text: "yes", Callback: true}); err != nil {
+		t.Fatal(err)
+	}
+	op := incoming(telephone)
+	if want := "Case " + k.Number + " English"; op.From().Display != want {
+		t.Errorf("the operator's telephone shows %q, want %q", op.From().Display, want)
+	}
+	if err := op.Answer(); err != nil {
+		t.Fatal(err)
+	}
+	citizen := incoming(board)
+	if err := citizen.Answer(); err != nil {
+		t.Fatal(err)
+	}
+	op.Media().Say(0.3, 700)
+	joined := make(chan error, 1)
+	go func() { joined <- citizen.Media().WaitTone(ctx, 700) }()
+	for pressing := true; pressing; { // as people do who are impatient
+		select {
+		case err := <-joined:
+			if err != nil {
+				t.Fatalf("the citizen does not hear the operator: %v", err)
+			}
+			pressing = false
+		case <-time.After(500 * time.Millisecond):
+			if err := citizen.Media().PressKeys(ctx, "1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	task := func() call.CaseTask {
+		task, err := a.store.CaseTask(ctx, k.ID)
+		if err != nil {
+			t.Error(err)
+		}
+		return task
+	}
+	becomes(t, "the citizen counts as reached, while they talk", func() bool { return task().Outcome == call.TaskReached })
+	if err := citizen.Hangup(ctx); err != nil {
+		t.Error(err)
+	}
+	var of call.Record
+	becomes(t, "the record is closed", func() bool {
+		calls, err := a.store.Calls(ctx, store.Filter{Limit: 10, All: true})
+		if len(calls) > 0 {
+			of = calls[0]
+		}
+		return err == nil && len(calls) == 1 && !of.Ended.IsZero()
+	})
+	if of.Kind != call.KindCallback || of.Linked != "c1" || of.Outcome != call.Completed {
+		t.Errorf("the record of the call: %+v", of)
+	}
+	shows, err := a.register.Show(ctx, k.Number, wire.CaseLook{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := shows.History[len(shows.History)-1]; last.What != "callback.reached" || last.By != "aysel" || last.Text != "call "+string(of.ID) {
+		t.Errorf("the history ends with %+v, the call was %s", last, of.ID)
+	}
+	if got := value(t, a, "hotline_cases_tasks_open"); got != 0 {
+		t.Errorf("%v callbacks are left", got)
+	}
+	events, err := a.store.Events(ctx, "c1")
+	var told []string
+	for _, e := range events {
+		if e.Name == "case.callback" {
+			told = append(told, e.Data["outcome"])
+		}
+	}
+	if err != nil || !slices.Equal(told, []string{"calling", "reached"}) {
+		t.Errorf("events %q, %v", told, err)
 	}
 }
