@@ -66,7 +66,7 @@ func TestSippWalksTheJourney(t *testing.T) {
 	all.Wait()
 	path := capture.stop()
 	for _, r := range runs {
-		wrong := judged(ears, path, r.port, r.telephone, r.walk, r.lang)
+		wrong := walked(ears, path, r.port, r.telephone, r.walk, r.lang)
 		if wrong == "" {
 			continue
 		}
@@ -75,14 +75,14 @@ func TestSippWalksTheJourney(t *testing.T) {
 		capture := newWiretap(t, "udp and dst portrange 30000-31999")
 		again := newSippWalk(t, r.walk, r.lang, r.way)
 		again.run(6999, r.port)
-		if wrong := judged(ears, capture.stop(), r.port, again, r.walk, r.lang); wrong != "" {
+		if wrong := walked(ears, capture.stop(), r.port, again, r.walk, r.lang); wrong != "" {
 			t.Errorf("%s in %s by %s: %s", r.walk.name, r.lang, r.way, wrong)
 		}
 	}
 }
 
-// judged says what is wrong with a walk.
-func judged(ears *ear.Ear, path string, port int, telephone *sippWalk, w walk, lang string) string {
+// walked says what is wrong with a walk.
+func walked(ears *ear.Ear, path string, port int, telephone *sippWalk, w walk, lang string) string {
 	if telephone.failed != "" {
 		return "sipp: " + telephone.failed
 	}
