@@ -32,7 +32,8 @@ type caseRegister struct {
 	opened   *prometheus.CounterVec
 	open     *prometheus.GaugeVec
 	overdue  prometheus.Gauge
-	again    sync.Map // ids of messages that were sent and have no case yet
+	tasks    *caseTasks // callbacks after investigations
+	again    sync.Map   // ids of messages that were sent and have no case yet
 }
 
 // due reports whether a message was sent and has no case yet.
@@ -302,6 +303,18 @@ func (r *caseRegister) Change(ctx context.Context, number string, ask wire.CaseC
 	if err != nil {
 		return wire.Case{}, known(err)
 	}
+	switch ask.Do {
+	case "call", "uncall":
+		do := r.tasks.order
+		if ask.Do == "uncall" {
+			do = r.tasks.cancel
+		}
+		if err := do(ctx, c, ask.By); err != nil {
+			return wire.Case{}, err
+		}
+		c, err = r.store.CaseOf(ctx, number)
+		return r.wire(c, false), known(err)
+	}
 	change, err := r.change(c, ask)
 	if err != nil {
 		return wire.Case{}, err
@@ -313,6 +326,7 @@ func (r *caseRegister) Change(ctx context.Context, number string, ask wire.CaseC
 		return wire.Case{}, known(err)
 	}
 	r.courier.Kick()
+	r.tasks.look()
 	return r.wire(c, false), nil
 }
 
@@ -337,8 +351,8 @@ func (r *caseRegister) change(c call.Case, ask wire.CaseChange) (store.CaseChang
 	case "answer":
 		out.State, out.Answer = call.CaseAnswered, ask.Text
 		if ask.Callback {
-			if c.From == "" {
-				return out, fmt.Errorf("%w: the citizen has left no number, there is nobody to call", desk.ErrInvalid)
+			if err := r.tasks.refuses(c.From); err != nil {
+				return out, err
 			}
 			out.Task = &call.CaseTask{Due: r.now(), Made: r.now()}
 		}

@@ -114,7 +114,11 @@ func (m *Mail) write(o MailOptions, to Receiver, l Letter, c Case) (*mail.Msg, e
 // subject tells nothing of a confidential case.
 func subject(l Letter, c Case) string {
 	what := "Müraciət"
-	if l.Kind != "forward" {
+	switch l.Kind {
+	case "forward":
+	case "unreached":
+		what = "Zəngə cavab verilmədi: müraciət"
+	default:
 		what = "Xatırlatma (" + l.Kind + " %): müraciət"
 	}
 	if c.Confidential {
@@ -139,7 +143,11 @@ func text(l Letter, c Case) string {
 			fmt.Fprintf(&b, "%s: %s\r\n", name, value)
 		}
 	}
-	if l.Kind != "forward" {
+	switch l.Kind {
+	case "forward":
+	case "unreached":
+		b.WriteString("Vətəndaşa iki iş günü ərzində üç dəfə zəng edildi, ona çatmaq mümkün olmadı.\r\nCavabı ona yazılı göndərin.\r\n\r\n")
+	default:
 		fmt.Fprintf(&b, "Baxılma müddətinin %s faizi keçib.\r\n\r\n", l.Kind)
 	}
 	row("Qeydiyyat nömrəsi", c.Number)
