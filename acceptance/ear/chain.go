@@ -14,8 +14,9 @@ const (
 	pause = rate / 2
 	// claimed is how many blocks two runs may both have.
 	claimed = 16
-	// slipCost is what a slip must bring, in blocks, to be believed.
-	slipCost = 3
+	// gapCost and slipCost are what the part after a gap, and after a slip, must bring, in blocks, to
+	// be believed. Quiet sounds are alike by chance for up to 80 ms.
+	gapCost, slipCost = 2, 8
 )
 
 // A candidate says that an original was heard: its runs, one after the other.
@@ -51,7 +52,11 @@ func (e *Ear) candidates(runs []*run) []*candidate {
 				break
 			}
 			both, ok := follows(before, r)
-			if weight := best[k].weight - float64(both) - slipCost; ok && weight > c.weight {
+			cost := float64(both + gapCost)
+			if before.shift != r.shift {
+				cost = float64(both + slipCost)
+			}
+			if weight := best[k].weight - cost; ok && weight > c.weight {
 				*c = *best[k]
 				c.weight = weight
 				c.alike -= both
