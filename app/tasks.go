@@ -56,6 +56,10 @@ const (
 	// on the next working day.
 	taskTries = 3
 	taskGap   = 2 * time.Hour
+
+	// taskAtOnce are in the line at once in each language: whoever calls us does not wait behind all who are
+	// to be called.
+	taskAtOnce = 2
 )
 
 // openTasks lets cases be called back for.
@@ -130,13 +134,23 @@ func (k *caseTasks) pass(ctx context.Context) error {
 	}
 	left := 0
 	var faults []error
-	for _, t := range list {
-		t, err := k.settle(ctx, t)
-		if err == nil {
-			t, err = k.try(ctx, t)
-		}
-		if err != nil {
+	under := map[call.Language]int{}
+	for i, t := range list {
+		if list[i], err = k.settle(ctx, t); err != nil {
 			faults = append(faults, err)
+		}
+		if list[i].Outcome == call.TaskCalling {
+			under[t.Language]++
+		}
+	}
+	for _, t := range list {
+		if t.Outcome == call.TaskOpen && under[t.Language] < taskAtOnce {
+			if t, err = k.try(ctx, t); err != nil {
+				faults = append(faults, err)
+			}
+			if t.Outcome == call.TaskCalling {
+				under[t.Language]++
+			}
 		}
 		if !over(t) {
 			left++
@@ -258,7 +272,7 @@ func (k *caseTasks) try(ctx context.Context, t call.CaseTask) (call.CaseTask, er
 	if name == "" {
 		name = f.Queues[0].Name
 	}
-	if t.Outcome != call.TaskOpen || now.Before(t.Due) || !openAt(queueHours(f)[name], now) {
+	if now.Before(t.Due) || !openAt(queueHours(f)[name], now) {
 		return t, nil
 	}
 	switch _, parties := k.waiting(); {

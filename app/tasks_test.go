@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
@@ -387,6 +388,30 @@ func TestWhatACallOfACaseComesTo(t *testing.T) {
 	}
 }
 
+// A morning with many to be called leaves the line to those who call.
+func TestFewCitizensAreInTheLineAtOnce(t *testing.T) {
+	w := newCitizenry(t, baku(t, "2026-11-25 10:00"))
+	var all []call.Case
+	for i := range 5 {
+		all = append(all, w.open(fmt.Sprintf("+99450555010%d", i)))
+	}
+	for range 20 {
+		w.pass()
+		if n := len(w.floor.CallbackViews()); n > taskAtOnce {
+			t.Errorf("%d are in the line at once", n)
+		}
+		if id, op, ok := w.rung(); ok {
+			w.live(id, op, "reached")
+		}
+		w.step(2 * time.Second)
+	}
+	for _, c := range all {
+		if task := w.task(c); task.Outcome != call.TaskReached {
+			t.Errorf("%+v", task)
+		}
+	}
+}
+
 // Who cannot be called, and when.
 func TestCitizensWhoCannotBeCalled(t *testing.T) {
 	w := newCitizenry(t, baku(t, "2026-11-25 10:00"))
@@ -439,7 +464,7 @@ func TestCitizensWhoCannotBeCalled(t *testing.T) {
 // once, never outside the hours, never sooner than they may be, and an end.
 func TestCallbacksOfCasesAlwaysEnd(t *testing.T) {
 	seen := map[call.CaseTaskOutcome]int{}
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		w := newCitizenry(t, baku(t, "2026-12-24 08:00").Add(time.Duration(r.IntN(96))*time.Hour))
 		k := w.open("+994505550100")
