@@ -81,6 +81,7 @@ type App struct {
 
 	calendars *calendars
 	callbacks *callbacks
+	cases     *caseBook
 
 	autoAnswer atomic.Pointer[map[string]bool]     // by operator: whose phone is asked to answer by itself
 	trunks     atomic.Pointer[map[string][]string] // by line
@@ -138,7 +139,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 func (a *App) start(ctx context.Context) error {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.takeCallbacks, a.openDesk, a.openControl, a.announce,
+		a.openFolder, a.openCases, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.takeCallbacks, a.openDesk, a.openControl, a.announce,
 	} {
 		if err := part(ctx); err != nil {
 			return err

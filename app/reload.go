@@ -40,6 +40,7 @@ func (a *App) Reload() error {
 	a.loaded.Store(next)
 	a.line.Configure(s)
 	a.floor.SetRules(rules(next), houseRules(next))
+	a.cases.reload(next)
 	a.setTrunks(next)
 	a.sip.SetOutgoing(outgoing(next, a.o.Now))
 	a.sip.SetCarriers(carriers(next))

@@ -50,6 +50,7 @@ func (f *File) check(d *decoder) {
 	c.lines()
 	c.directory()
 	c.outgoing()
+	c.cases()
 	c.rest()
 }
 

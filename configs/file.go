@@ -39,6 +39,7 @@ type File struct {
 	Trace     Trace               `yaml:"trace"`
 	Stop      Stop                `yaml:"stop"`
 	Recording Recording           `yaml:"recording"`
+	Cases     Cases               `yaml:"cases"`
 
 	source *source
 }
@@ -289,6 +290,7 @@ func Default() *File {
 		Prompts:   Prompts{Whisper: true},
 		Stop:      Stop{Grace: Duration(10 * time.Minute)},
 		Recording: Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12},
+		Cases:     defaultCases(),
 	}
 }
 

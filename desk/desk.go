@@ -100,6 +100,7 @@ type Options struct {
 	Today      func(context.Context) (map[string]wire.Today, error) // by queue; nil where no server runs
 	Users      Users
 	Callbacks  Callbacks // nil where no server runs
+	Cases      Cases     // nil where no server runs
 	Recordings Recordings
 	QueueLog   QueueLog
 	Server     Server
@@ -144,6 +145,11 @@ func New(o Options) *Desk {
 		"POST /api/v1/callbacks":                    d.live(d.addCallback),
 		"GET /api/v1/callbacks/abandoned":           d.live(d.abandoned),
 		"POST /api/v1/callbacks/{id}/cancel":        d.live(d.cancelCallback),
+		"GET /api/v1/cases":                         d.live(d.cases),
+		"GET /api/v1/cases/{number}":                d.live(d.showCase),
+		"POST /api/v1/cases/{number}":               d.live(d.changeCase),
+		"GET /api/v1/tasks":                         d.live(d.tasks),
+		"POST /api/v1/tasks/{id}/done":              d.live(d.taskDone),
 	} {
 		d.api.HandleFunc(pattern, d.answer(h))
 	}

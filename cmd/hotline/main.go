@@ -42,6 +42,8 @@ type cli struct {
 	Trunk     trunkCmd     `cmd:"" help:"See the carriers."`
 	Call      callCmd      `cmd:"" help:"See calls."`
 	Callback  callbackCmd  `cmd:"" help:"Whom to call back."`
+	Case      caseCmd      `cmd:"" help:"What callers have left: see, assign, answer, close."`
+	Task      taskCmd      `cmd:"" help:"What is still to be done for cases."`
 	Directory directoryCmd `cmd:"" help:"See whom calls can be put through to."`
 	Recording recordingCmd `cmd:"" help:"List and verify recordings."`
 	Reload    reloadCmd    `cmd:"" help:"Read the configuration file again."`
