@@ -27,6 +27,13 @@ type caseNumbers struct {
 	mu     sync.Mutex
 	last   map[int]int // by year; not there: not looked up yet
 	opened map[call.ID]openedCase
+
+	// bound is the greatest id of a case that may be among the rows and is not in opened. What is
+	// greater and not in opened is new: ids grow with time, so a new message asks the rows nothing.
+	bound   call.ID
+	bounded bool // it was looked up
+
+	tidyAt int // how many are opened when those are forgotten next that are among the rows
 }
 
 // An openedCase is one that may not be among the rows yet.
@@ -85,6 +92,15 @@ func (s *Store) openedBefore(ctx context.Context, id call.ID) (number string, er
 		}
 		return o.number, nil
 	}
+	if n := &s.numbers; !n.bounded {
+		if err := s.reader.QueryRowContext(ctx, `SELECT coalesce(max(id), '') FROM cases`).Scan(&n.bound); err != nil {
+			return "", fmt.Errorf("look for the case: %w", err)
+		}
+		n.bounded = true
+	}
+	if id > s.numbers.bound {
+		return "", nil
+	}
 	err = s.reader.QueryRowContext(ctx, `SELECT number FROM cases WHERE id = ?`, string(id)).Scan(&number)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
@@ -117,12 +133,14 @@ func (s *Store) remember(id call.ID, o openedCase) {
 	if n.opened == nil {
 		n.opened = map[call.ID]openedCase{}
 	}
-	if len(n.opened) >= openedMost {
+	if len(n.opened) >= max(n.tidyAt, openedMost) {
 		for id, o := range n.opened {
 			if o.seq <= s.applied.Load() {
 				delete(n.opened, id)
+				n.bound = max(n.bound, id)
 			}
 		}
+		n.tidyAt = 2 * len(n.opened) // where the rows lag, not at each case
 	}
 	n.opened[id] = o
 }

@@ -148,12 +148,6 @@ func TestTenThousandCasesAtOnce(t *testing.T) {
 			t.Fatalf("number %d is %s, want %s", i, number, want)
 		}
 	}
-	must(t, s.Flush(ctx))
-	all, err := s.Cases(ctx, call.CaseFilter{})
-	must(t, err)
-	if len(all) != n || all[0].Number != "2026-010000" {
-		t.Errorf("%d rows, the newest %s", len(all), all[0].Number)
-	}
 	t.Logf("the longest opening with %d at once took %s", workers, longest)
 }
 
