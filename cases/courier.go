@@ -36,16 +36,17 @@ type CourierOptions struct {
 	Now     func() time.Time                         // nil: time.Now
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
+
+	Patience time.Duration // how long a receiver may do nothing; 0: 30 s
 }
 
 const (
-	// patience is how long a receiver may do nothing.
-	patience = 30 * time.Second
+	standardPatience = 30 * time.Second
 
 	// longestSend bounds one try, of a receiver that does something all the time.
 	longestSend = 5 * time.Minute
 
-	// firstPause is after the first failure; it doubles up to longestPauseOf.
+	// firstPause is after the first failure; it doubles up to lastPause.
 	firstPause = time.Minute
 	lastPause  = time.Hour
 
@@ -61,7 +62,7 @@ const (
 )
 
 // A Courier tells units of their cases. One that hangs holds up nobody else. It never gives up: what
-// failed is tried again after a minute, later each hour. A receiver may be told twice where the process
+// failed is tried again after a minute, later once an hour. A receiver may be told twice where the process
 // died, or the rows did not answer, between the telling and its note; it knows that by the key.
 type Courier struct {
 	o       CourierOptions
@@ -94,11 +95,14 @@ func NewCourier(o CourierOptions) (*Courier, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Patience == 0 {
+		o.Patience = standardPatience
+	}
 	m, err := newCourierMetrics(o.Metrics)
 	if err != nil {
 		return nil, fmt.Errorf("cases: %w", err)
 	}
-	c := &Courier{o: o, metrics: m, client: newPoster(o.Roots), kick: make(chan struct{}, 1), busy: map[receiver]bool{}}
+	c := &Courier{o: o, metrics: m, client: newPoster(o.Roots, o.Patience), kick: make(chan struct{}, 1), busy: map[receiver]bool{}}
 	c.send = c.sendBy
 	return c, nil
 }

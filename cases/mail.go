@@ -80,12 +80,12 @@ func (c *Courier) connect(ctx context.Context, m Mail, from string) (*smtp.Clien
 	if err != nil {
 		return nil, &fault{"gone", fmt.Errorf("e-mail: the server's address: %w", err)}
 	}
-	raw, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", m.Server)
+	raw, err := (&net.Dialer{Timeout: c.o.Patience}).DialContext(ctx, "tcp", m.Server)
 	if err != nil {
 		return nil, &fault{"connect", fmt.Errorf("e-mail: %w", err)}
 	}
 	secure := &tls.Config{ServerName: host, RootCAs: c.o.Roots, MinVersion: tls.VersionTLS12}
-	conn := net.Conn(&impatient{Conn: raw, done: context.AfterFunc(ctx, func() { _ = raw.Close() })})
+	conn := net.Conn(&impatient{Conn: raw, patience: c.o.Patience, done: context.AfterFunc(ctx, func() { _ = raw.Close() })})
 	if m.TLS == MailOverTLS {
 		over := tls.Client(conn, secure)
 		if err := over.HandshakeContext(ctx); err != nil {
@@ -141,21 +141,22 @@ func smtpFault(refused string, err error) error {
 	return &fault{class, fmt.Errorf("e-mail: %w", err)}
 }
 
-// An impatient connection fails where nothing moves for as long as patience.
+// An impatient connection fails where nothing moves for too long.
 type impatient struct {
 	net.Conn
-	done func() bool // nobody needs to close it any more
+	patience time.Duration
+	done     func() bool // nobody needs to close it any more
 }
 
 func (i *impatient) Read(b []byte) (int, error) {
-	if err := i.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := i.SetReadDeadline(time.Now().Add(i.patience)); err != nil {
 		return 0, err
 	}
 	return i.Conn.Read(b)
 }
 
 func (i *impatient) Write(b []byte) (int, error) {
-	if err := i.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+	if err := i.SetWriteDeadline(time.Now().Add(i.patience)); err != nil {
 		return 0, err
 	}
 	return i.Conn.Write(b)

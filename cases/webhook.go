@@ -77,7 +77,7 @@ func Sign(secret string, at time.Time, body []byte) string {
 }
 
 // newPoster is the client of webhooks. It follows nobody elsewhere: what it carries is for one receiver.
-func newPoster(roots *x509.CertPool) *http.Client {
+func newPoster(roots *x509.CertPool, patience time.Duration) *http.Client {
 	return &http.Client{
 		Timeout:       patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
