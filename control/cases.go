@@ -17,6 +17,8 @@ type (
 	CaseLook = wire.CaseLook
 	// CaseChange is what is to become of a case.
 	CaseChange = wire.CaseChange
+	// Case is one case.
+	Case       = wire.Case
 	CaseAnswer = wire.CaseAnswer
 	CaseClose  = wire.CaseClose
 	CaseExtend = wire.CaseExtend

@@ -7,7 +7,6 @@ import (
 	"os/user"
 	"strings"
 
-	"hotline/call/wire"
 	"hotline/control"
 )
 
@@ -148,7 +147,7 @@ func (f fileFlag) changeCase(t *terminal, out outFlag, number string, to control
 }
 
 // duty is what is still owed.
-func duty(c wire.Case) string {
+func duty(c control.Case) string {
 	if c.State == "answered" || c.State == "closed" {
 		return "nothing is owed"
 	}
