@@ -18,7 +18,7 @@ type caseCmd struct {
 	Close  caseCloseCmd  `cmd:"" help:"End a case."`
 	Extend caseExtendCmd `cmd:"" help:"Give a case more time, once."`
 	Term   caseTermCmd   `cmd:"" help:"Say how long the answer may take."`
-	Born   caseBornCmd   `cmd:"" help:"Note when who left a case was born, so that they are told how it stands from any telephone."`
+	Born   caseBornCmd   `cmd:"" help:"Note when who left a case was born."`
 }
 
 // me is who a case's history says did something.
@@ -178,7 +178,7 @@ type caseAnswerCmd struct {
 }
 
 func (caseAnswerCmd) Help() string {
-	return "Example: hotline case answer 2026-000012 --callback --text - < answer.txt"
+	return "With --text - the answer is read from standard input, UTF-8, to its end.\n\nExample: hotline case answer 2026-000012 --callback --text -"
 }
 
 // answerMost is the largest answer that is read, in bytes.
@@ -226,7 +226,7 @@ type caseExtendCmd struct {
 }
 
 func (caseExtendCmd) Help() string {
-	return "Example: hotline case extend 2026-000012 --days 10 --reason 'asked the district'"
+	return "Example: hotline case extend 2026-000012 --days 10 --reason inquiry"
 }
 
 func (c *caseExtendCmd) Run(t *terminal) error {
@@ -253,7 +253,9 @@ type caseBornCmd struct {
 	Day string `arg:"" help:"DDMMYYYY."`
 }
 
-func (caseBornCmd) Help() string { return "Example: hotline case born 2026-000012 31121980" }
+func (caseBornCmd) Help() string {
+	return "Who keys this day is told how the case stands, from any telephone.\n\nExample: hotline case born 2026-000012 31121980"
+}
 
 func (c *caseBornCmd) Run(t *terminal) error {
 	return c.changeCase(t, c.outFlag, c.Number, control.CaseChange{Born: &c.Day})
