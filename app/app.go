@@ -81,7 +81,9 @@ type App struct {
 
 	calendars *calendars
 	callbacks *callbacks
-	cases     *caseBook
+	gate      *gate
+	register  *caseRegister
+	clips     *prompts.Library
 
 	autoAnswer atomic.Pointer[map[string]bool]     // by operator: whose phone is asked to answer by itself
 	trunks     atomic.Pointer[map[string][]string] // by line
@@ -139,7 +141,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 func (a *App) start(ctx context.Context) error {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		a.openFolder, a.openCases, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.takeCallbacks, a.openDesk, a.openControl, a.announce,
+		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.takeCallbacks, a.openDesk, a.openControl, a.announce,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -220,6 +222,19 @@ func (a *App) openFloor(ctx context.Context) error {
 	if err := a.loadOperators(ctx); err != nil {
 		return err
 	}
+	a.clips = clips
+	a.gate = &gate{store: a.store, spell: numbers(a.file).E164, now: a.o.Now, log: a.log.Named("gate"), clip: a.hasClip}
+	a.gate.hourly.Store(int64(a.file.Limits.PerNumberHour))
+	if err := a.gate.load(ctx); err != nil {
+		return err
+	}
+	if err := a.openCases(ctx); err != nil {
+		return err
+	}
+	statuses, err := a.openStatus()
+	if err != nil {
+		return err
+	}
 	var heard line.Prompts = clips
 	if a.fault == faultMuteNotice {
 		heard = mutedNotice{clips}
@@ -227,7 +242,7 @@ func (a *App) openFloor(ctx context.Context) error {
 	a.line, err = line.New(line.Options{
 		Settings: settings(a.file), Floor: a.floor, Operators: a.floor, Stars: a.floor, Places: a.floor, Callbacks: a.callbacks, Dialer: a, Last: a.lastOperator,
 		Journal: a.store, Recorder: a.recorder, Prompts: heard, Log: a.log.Named("line"), Metrics: a.metrics,
-		Now: a.o.Now, OnState: a.o.OnState,
+		Opinions: a.store, Gate: a.gate, Cases: a.register, Messages: a.register.messages, Statuses: statuses, Now: a.o.Now, OnState: a.o.OnState,
 	})
 	if err != nil {
 		return err

@@ -40,8 +40,8 @@ func (a *App) Reload() error {
 	a.loaded.Store(next)
 	a.line.Configure(s)
 	a.floor.SetRules(rules(next), houseRules(next))
-	a.cases.reload(next)
 	a.setTrunks(next)
+	a.gate.hourly.Store(int64(next.Limits.PerNumberHour))
 	a.sip.SetOutgoing(outgoing(next, a.o.Now))
 	a.sip.SetCarriers(carriers(next))
 	a.sip.SetLimits(limits(next))
@@ -66,6 +66,7 @@ func restartKeys(began, next *configs.File) (keys []string) {
 		"media":                 began.Media != next.Media,
 		"http":                  began.HTTP != next.HTTP,
 		"metrics":               began.Metrics != next.Metrics,
+		"status":                began.Status != next.Status,
 		"trace":                 began.Trace != next.Trace,
 		"recording.format":      began.Recording.Format != next.Recording.Format,
 		"sip.trunks.listen": fmt.Sprint(began.SIP.Trunks.Listen) != fmt.Sprint(next.SIP.Trunks.Listen) ||

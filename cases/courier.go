@@ -2,11 +2,7 @@ package cases
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"sync"
 	"time"
 
@@ -16,98 +12,99 @@ import (
 	"hotline/call"
 )
 
-// An Outbox keeps what units are to be told until they have it.
-type Outbox interface {
-	// DueDeliveries gives what is due, at most limit for each receiver, and when the next is; zero: never.
-	DueDeliveries(ctx context.Context, now time.Time, limit int) (due []call.Delivery, next time.Time, err error)
-
-	CaseByID(ctx context.Context, id call.ID) (call.Case, error)
-	Delivered(ctx context.Context, d call.Delivery, at time.Time) error
-	NotDelivered(ctx context.Context, d call.Delivery) error
-	CaseCounts(ctx context.Context, now time.Time) (call.CaseCounts, error)
-}
-
-// CourierOptions are what a Courier is made of.
-type CourierOptions struct {
-	Outbox  Outbox
-	Rules   func() Rules
-	Sound   func(path string) (io.ReadCloser, error) // of a case; path as in call.Case; nil: it is never attached
-	Roots   *x509.CertPool                           // that receivers' certificates come from; nil: the system's
-	Now     func() time.Time                         // nil: time.Now
-	Log     *zap.Logger
-	Metrics prometheus.Registerer
-
-	Patience time.Duration // how long a receiver may do nothing; 0: 30 s
-}
-
-const (
-	standardPatience = 30 * time.Second
-
-	// longestSend bounds one try, of a receiver that does something all the time.
-	longestSend = 5 * time.Minute
-
-	// firstPause is after the first failure; it doubles up to lastPause.
-	firstPause = time.Minute
-	lastPause  = time.Hour
-
-	// lookEvery is how often the outbox is looked at where nothing is said: the metrics are set, and a
-	// clock that was set back is noticed.
-	lookEvery = time.Minute
-
-	// atATime is how many deliveries to one receiver are taken up at once; the others come after them.
-	atATime = 50
-
-	// rowsPause is before the rows are tried again that did not answer.
-	rowsPause = 5 * time.Second
+// The words of this trade are package call's.
+type (
+	// Case is one matter of one citizen.
+	Case = call.Case
+	// Letter is something that is to be told to a unit.
+	Letter = call.Letter
 )
 
-// A Courier tells units of their cases. One that hangs holds up nobody else. It never gives up: what
-// failed is tried again after a minute, later once an hour. A receiver may be told twice where the process
-// died, or the rows did not answer, between the telling and its note; it knows that by the key.
+// Chief is whom confidential cases go to.
+const Chief = "chief"
+
+// The ways.
+const (
+	WayMail    = "mail"
+	WayWebhook = "webhook"
+)
+
+// An Outbox keeps letters until they have arrived; package store has one.
+type Outbox interface {
+	// Letters are those that are to be sent now, the oldest first.
+	Letters(ctx context.Context, now time.Time, most int) ([]Letter, error)
+	Case(ctx context.Context, id call.ID) (Case, error)
+	LetterArrived(ctx context.Context, l Letter, at time.Time) error
+	LetterFailed(ctx context.Context, l Letter, next time.Time, class string) error
+	LettersWaiting(ctx context.Context) (int, error)
+}
+
+// A Receiver is where the letters of a unit go.
+type Receiver struct {
+	Name    string
+	Email   string // empty: none
+	Webhook string // empty: none
+	Secret  string // of the webhook's signature
+}
+
+// A Carrier carries one letter; nil says that it has arrived.
+type Carrier interface {
+	Carry(ctx context.Context, to Receiver, l Letter, c Case) error
+}
+
+// Options are what a Courier is made of.
+type Options struct {
+	Outbox    Outbox
+	Receivers func() map[string]Receiver // by name, as configured now
+	Ways      map[string]Carrier         // by way
+	Log       *zap.Logger
+	Metrics   prometheus.Registerer
+	Now       func() time.Time
+}
+
+// A Courier sends what is in the outbox.
 type Courier struct {
-	o       CourierOptions
-	metrics *courierMetrics
-	client  *http.Client
-	kick    chan struct{}
-	send    func(ctx context.Context, to Receiver, p parcel) error // by the channel; replaced in tests
+	o       Options
+	log     *zap.Logger
+	waiting prometheus.Gauge
+	failed  *prometheus.CounterVec
+	late    prometheus.Gauge
 
-	mu    sync.Mutex
-	busy  map[receiver]bool
-	under sync.WaitGroup
+	kick chan struct{}
+
+	mu      sync.Mutex
+	under   map[string]bool // letters under way, by key and way
+	perUnit map[string]int
 }
 
-// A receiver is a unit on one of its channels.
-type receiver struct {
-	unit    string
-	channel call.CaseChannel
-}
+// Bounds of the courier.
+const (
+	lookEvery = 5 * time.Second
+	carryTime = 30 * time.Second // a receiver that takes longer has failed
+	atOnce    = 16               // letters under way
+	unitAtOne = 2                // to one unit: one that hangs holds up nobody else
+	firstWait = time.Minute      // after a failure, doubled each time
+	lastWait  = time.Hour
+)
 
-// A parcel is what is told.
-type parcel struct {
-	call.Delivery
-	of   call.Case
-	mail Mail
-	zone *time.Location
-}
-
-// NewCourier makes a Courier. Run runs it.
-func NewCourier(o CourierOptions) (*Courier, error) {
-	if o.Now == nil {
-		o.Now = time.Now
+// New makes a courier. Run lets it work.
+func New(o Options) *Courier {
+	c := &Courier{
+		o: o, log: o.Log.Named("courier"), kick: make(chan struct{}, 1), under: map[string]bool{}, perUnit: map[string]int{},
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "hotline_cases_letters_waiting", Help: "Letters to units that have not arrived yet."}),
+		late:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "hotline_cases_letters_late", Help: "Cases that have not arrived at their unit within the term of forwarding."}),
+		failed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_cases_letter_failures_total", Help: "Tries to bring a letter to a unit that failed, by way.",
+		}, []string{"way"}),
 	}
-	if o.Patience == 0 {
-		o.Patience = standardPatience
+	for _, way := range []string{WayMail, WayWebhook} {
+		c.failed.WithLabelValues(way)
 	}
-	m, err := newCourierMetrics(o.Metrics)
-	if err != nil {
-		return nil, fmt.Errorf("cases: %w", err)
-	}
-	c := &Courier{o: o, metrics: m, client: newPoster(o.Roots, o.Patience), kick: make(chan struct{}, 1), busy: map[receiver]bool{}}
-	c.send = c.sendBy
-	return c, nil
+	o.Metrics.MustRegister(c.waiting, c.late, c.failed)
+	return c
 }
 
-// Kick says that there may be something to be told. It does not block.
+// Kick makes the courier look at once.
 func (c *Courier) Kick() {
 	select {
 	case c.kick <- struct{}{}:
@@ -115,199 +112,145 @@ func (c *Courier) Kick() {
 	}
 }
 
-// Run tells what is to be told until the context ends. What is on its way then is cut off, and told
-// again by the next process.
+// Run sends letters until ctx ends, and waits for those under way.
 func (c *Courier) Run(ctx context.Context) {
-	defer c.client.CloseIdleConnections()
-	defer c.under.Wait()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
 	for {
-		timer := time.NewTimer(c.round(ctx))
+		c.look(ctx, &wg)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return
+		case <-tick.C:
 		case <-c.kick:
-			timer.Stop()
-		case <-timer.C:
 		}
 	}
 }
 
-// round sends what is due to those receivers that are not being told something now, and gives how long
-// there is nothing else to do.
-func (c *Courier) round(ctx context.Context) time.Duration {
-	now := c.o.Now()
-	due, next, err := c.o.Outbox.DueDeliveries(ctx, now, atATime)
-	if err == nil {
-		var counts call.CaseCounts
-		if counts, err = c.o.Outbox.CaseCounts(ctx, now); err == nil {
-			c.metrics.set(counts)
-		}
-	}
+// look sends what is due.
+func (c *Courier) look(ctx context.Context, wg *sync.WaitGroup) {
+	letters, err := c.o.Outbox.Letters(ctx, c.o.Now(), 200)
 	if err != nil {
 		if ctx.Err() == nil {
-			c.o.Log.Error("the outbox cannot be read", zap.Error(err))
+			c.log.Error("the outbox cannot be read", zap.Error(err))
 		}
-		return rowsPause
+		return
 	}
-	by := map[receiver][]call.Delivery{}
-	for _, d := range due {
-		to := receiver{d.Unit, d.Channel}
-		by[to] = append(by[to], d)
+	if n, err := c.o.Outbox.LettersWaiting(ctx); err == nil {
+		c.waiting.Set(float64(n))
 	}
-	for to, list := range by {
-		if c.take(to) {
-			c.under.Go(func() {
-				defer c.release(to)
-				c.tell(ctx, list)
-			})
+	late := 0
+	for _, l := range letters {
+		if !c.begin(l) {
+			continue
+		}
+		wg.Go(func() {
+			defer c.end(l)
+			c.send(ctx, l)
+		})
+	}
+	for _, l := range letters {
+		if l.Kind == "forward" && l.Tries > 0 {
+			if one, err := c.o.Outbox.Case(ctx, l.Case); err == nil && c.o.Now().After(one.Forward) {
+				late++
+			}
 		}
 	}
-	rest := lookEvery
-	if !next.IsZero() {
-		rest = min(rest, max(next.Sub(now), time.Millisecond))
-	}
-	return rest
+	c.late.Set(float64(late))
 }
 
-// take reports whether a receiver was free, and is not any more.
-func (c *Courier) take(to receiver) bool {
+func (c *Courier) begin(l Letter) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.busy[to] {
+	key := l.Key + " " + l.Way
+	if c.under[key] || len(c.under) >= atOnce || c.perUnit[l.To] >= unitAtOne {
 		return false
 	}
-	c.busy[to] = true
+	c.under[key] = true
+	c.perUnit[l.To]++
 	return true
 }
 
-// release frees a receiver; meanwhile more may have become due for it.
-func (c *Courier) release(to receiver) {
+func (c *Courier) end(l Letter) {
 	c.mu.Lock()
-	delete(c.busy, to)
-	c.mu.Unlock()
-	c.Kick()
-}
-
-// tell tells one receiver several things, one after the other.
-func (c *Courier) tell(ctx context.Context, list []call.Delivery) {
-	for _, d := range list {
-		if ctx.Err() != nil {
-			return
-		}
-		if err := c.tellOne(ctx, d); err != nil && ctx.Err() == nil {
-			c.o.Log.Error("the outbox cannot be kept", zap.Error(err))
-			timer := time.NewTimer(rowsPause)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-			}
-			timer.Stop()
-			return
-		}
+	defer c.mu.Unlock()
+	delete(c.under, l.Key+" "+l.Way)
+	if c.perUnit[l.To]--; c.perUnit[l.To] == 0 {
+		delete(c.perUnit, l.To)
 	}
 }
 
-// tellOne makes one try and notes what came of it. An error is one of the rows.
-func (c *Courier) tellOne(ctx context.Context, d call.Delivery) error {
-	of, err := c.o.Outbox.CaseByID(ctx, d.Case)
+// errNobody says that a unit has no address any more.
+var errNobody = errors.New("nobody of this name is configured, or there is no address for this way")
+
+// send carries one letter and writes down what became of it.
+func (c *Courier) send(ctx context.Context, l Letter) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.log.Error("carrying a letter panicked", zap.Any("panic", p))
+		}
+	}()
+	err := c.carry(ctx, l)
+	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	now := c.o.Now()
+	if err == nil {
+		if err := c.o.Outbox.LetterArrived(writing, l, now); err != nil { // it goes out once more, with the same key
+			c.log.Error("that a letter has arrived cannot be written down", zap.Error(err))
+		}
+		return
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	c.failed.WithLabelValues(l.Way).Inc()
+	c.log.Warn("a letter to a unit has not arrived; it is tried again", zap.String("way", l.Way), zap.Int("tries", l.Tries+1), zap.Error(err))
+	if err := c.o.Outbox.LetterFailed(writing, l, now.Add(wait(l.Tries)), class(err)); err != nil {
+		c.log.Error("that a letter failed cannot be written down", zap.Error(err))
+	}
+}
+
+func (c *Courier) carry(ctx context.Context, l Letter) error {
+	to, ok := c.o.Receivers()[l.To]
+	way := c.o.Ways[l.Way]
+	if !ok || way == nil {
+		return errNobody
+	}
+	one, err := c.o.Outbox.Case(ctx, l.Case)
 	if err != nil {
 		return err
 	}
-	rules := c.o.Rules()
-	if of.Over() || of.Unit != d.Unit { // changed since it was taken up: its row is gone, or goes
-		d.Next = c.o.Now().Add(lastPause)
-		return c.o.Outbox.NotDelivered(ctx, d)
-	}
-	err = c.hand(ctx, rules, parcel{d, of, rules.Mail, rules.Zone})
-	now := c.o.Now()
-	if err == nil {
-		return c.o.Outbox.Delivered(ctx, d, now)
-	}
-	if ctx.Err() != nil {
-		return nil // we have cut it off
-	}
-	d.Tries++
-	d.Next, d.Fault = now.Add(pause(d.Tries)), class(err)
-	c.complain(d, of, now, err)
-	return c.o.Outbox.NotDelivered(ctx, d)
-}
-
-// hand finds out where a unit is now, and sends. A unit that has left one channel for the other is told
-// by that one.
-func (c *Courier) hand(ctx context.Context, rules Rules, p parcel) error {
-	to, known := rules.receiver(p.Unit)
-	switch {
-	case !known || to.Email == "" && to.Webhook == "":
-		return &fault{"gone", errors.New("the configuration knows no way to the unit any more")}
-	case p.Channel == call.ByEmail && to.Email == "":
-		p.Channel = call.ByWebhook
-	case p.Channel == call.ByWebhook && to.Webhook == "":
-		p.Channel = call.ByEmail
-	}
-	ctx, cancel := context.WithTimeout(ctx, longestSend)
+	ctx, cancel := context.WithTimeout(ctx, carryTime)
 	defer cancel()
-	return c.send(ctx, to, p)
+	return way.Carry(ctx, to, l, one)
 }
 
-func (c *Courier) sendBy(ctx context.Context, to Receiver, p parcel) error {
-	if p.Channel == call.ByEmail {
-		return c.mail(ctx, to, p)
+// wait is how long after so many failed tries.
+func wait(tries int) time.Duration {
+	d := firstWait
+	for range min(tries, 10) {
+		d *= 2
 	}
-	return c.post(ctx, to, p)
+	return min(d, lastWait)
 }
 
-// complain tells of a failure: at once that there is one, and once the term for forwarding is over each
-// time, which is each hour.
-func (c *Courier) complain(d call.Delivery, of call.Case, now time.Time, err error) {
-	c.metrics.failures.WithLabelValues(string(d.Channel)).Inc()
-	fields := []zap.Field{zap.String("case", of.Number), zap.String("unit", d.Unit), zap.String("channel", string(d.Channel)),
-		zap.String("fault", d.Fault), zap.Int("tries", d.Tries)}
-	switch {
-	case !d.By.IsZero() && now.After(d.By):
-		c.o.Log.Error("the term for forwarding is over and a case is not with its unit: tell the unit, and see to its address", fields...)
-	case d.Tries == 1:
-		c.o.Log.Warn("a unit could not be told of a case, it is tried again", fields...)
-	}
-	c.o.Log.Debug("a unit could not be told", append(fields, zap.Error(err))...) // it may name the address
-}
-
-// pause is how long after so many failures the next try is made.
-func pause(tries int) time.Duration {
-	p := firstPause
-	for range tries - 1 {
-		if p *= 2; p >= lastPause {
-			return lastPause
-		}
-	}
-	return p
-}
-
-// A fault is a failure of a known class: gone, connect, timeout, tls, auth, busy (try later), rejected,
-// cut. Classes are kept and shown; errors may name people.
-type fault struct {
-	class string
-	err   error
-}
-
-func (f *fault) Error() string { return f.class + ": " + f.err.Error() }
-func (f *fault) Unwrap() error { return f.err }
-
-// class is the class of a failure.
+// class is what sort of failure it was: what a receiver says may hold anything.
 func class(err error) string {
-	var f *fault
+	var refused *Refused
 	switch {
-	case errors.As(err, &f) && f.class != "cut" && f.class != "connect":
-		return f.class
-	case isTimeout(err):
-		return "timeout"
-	case f != nil:
-		return f.class
+	case errors.Is(err, errNobody):
+		return "nobody"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "slow"
+	case errors.As(err, &refused):
+		return "refused"
 	}
-	return "other"
+	return "unreachable"
 }
 
-func isTimeout(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
-}
+// A Refused is a receiver that has answered, but not that it has the letter.
+type Refused struct{ Status int }
+
+func (r *Refused) Error() string { return "the receiver has refused it" }

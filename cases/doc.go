@@ -1,7 +1,7 @@
-// Package cases turns what a citizen leaves into a case that is registered, numbered, sent to who
-// answers it, and answered in term.
+// Package cases is what becomes of what a citizen leaves: a case with a number and a term, forwarded to
+// the unit of its topic, remembered at half, four fifths and the whole of its term, answered, closed.
 //
-// term.go counts the days of the law. register.go is what may happen to a case, and who is to be told.
-// courier.go tells them: what is to be told lies in the store until its receiver has it, and carries a
-// key by which the receiver knows a double. standing.go answers callers who ask how their case stands.
+// Files: term.go the terms of law in working days, courier.go
+// letters that go out until they have arrived, mail.go and webhook.go the two ways they go. Rows are the
+// store's; this package knows none of them, and no telephones.
 package cases

@@ -1,168 +1,159 @@
 package cases
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
-	"net/mail"
-	"net/smtp"
-	"net/textproto"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/wneessen/go-mail"
+
+	"hotline/call"
 )
 
-// Mail is how e-mail leaves.
+// A Mail carries letters by e-mail (RFC 5321).
 type Mail struct {
-	Server         string // host:port of the server that takes it
-	From           string // our address, with or without a name
-	User, Password string // no user: the server takes it so
-	TLS            MailTLS
+	Options func() MailOptions // as configured now
+
+	// Sound reads the recording of a message; nil: none is attached.
+	Sound func(path string) ([]byte, error)
 }
 
-// MailTLS is how the way to the server is kept from others.
-type MailTLS string
+// MailOptions are how e-mail leaves.
+type MailOptions struct {
+	Server         string // host:port
+	From           string
+	User, Password string
+	TLS            string // starttls, tls or none
+}
 
-// The ways.
-const (
-	MailStartTLS MailTLS = "starttls" // asked for on an open connection, and demanded
-	MailOverTLS  MailTLS = "tls"      // from the first byte
-	MailOpen     MailTLS = "none"
-)
+// mostAttached bounds a recording in a letter: five minutes.
+const mostAttached = 5 << 20
 
-// mail tells a receiver by e-mail. It has it when the server has said so after the last byte.
-func (c *Courier) mail(ctx context.Context, to Receiver, p parcel) error {
-	from, err := mail.ParseAddress(p.mail.From)
-	if err != nil {
-		return &fault{"gone", fmt.Errorf("e-mail: our own address: %w", err)}
+// Carry implements Carrier. The Message-ID is made of the letter's key, so a mailbox that gets it twice
+// can tell.
+func (m *Mail) Carry(ctx context.Context, to Receiver, l Letter, c Case) error {
+	o := m.Options()
+	if to.Email == "" || o.Server == "" {
+		return errNobody
 	}
-	rcpt, err := mail.ParseAddress(to.Email)
+	msg, err := m.write(o, to, l, c)
 	if err != nil {
-		return &fault{"gone", fmt.Errorf("e-mail: the unit's address: %w", err)}
+		return fmt.Errorf("mail: %w", err)
 	}
-	client, err := c.connect(ctx, p.mail, from.Address)
+	client, err := client(o)
 	if err != nil {
-		return err
+		return fmt.Errorf("mail: %w", err)
 	}
-	defer client.Close()
-	if p.mail.User != "" {
-		host, _, _ := net.SplitHostPort(p.mail.Server)
-		if err := client.Auth(smtp.PlainAuth("", p.mail.User, p.mail.Password, host)); err != nil {
-			return smtpFault("auth", err)
+	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
+		var refused *mail.SendError
+		if errors.As(err, &refused) && refused.ErrorCode() >= 400 {
+			return &Refused{refused.ErrorCode()}
 		}
+		return fmt.Errorf("mail: %w", err)
 	}
-	if err := client.Mail(from.Address); err != nil {
-		return smtpFault("rejected", err)
-	}
-	if err := client.Rcpt(rcpt.Address); err != nil {
-		return smtpFault("rejected", err)
-	}
-	w, err := client.Data()
-	if err != nil {
-		return smtpFault("rejected", err)
-	}
-	// A message that we cannot finish must not be ended: the connection is cut instead, and the server
-	// throws the half away.
-	if err := c.letter(w, from, rcpt, p); err != nil {
-		return &fault{"cut", fmt.Errorf("e-mail: %w", err)}
-	}
-	if err := w.Close(); err != nil {
-		return smtpFault("rejected", err)
-	}
-	_ = client.Quit() // it has the message: what it says now changes nothing
 	return nil
 }
 
-// connect brings us to where a message may begin.
-func (c *Courier) connect(ctx context.Context, m Mail, from string) (*smtp.Client, error) {
-	host, _, err := net.SplitHostPort(m.Server)
+func client(o MailOptions) (*mail.Client, error) {
+	host, port, err := net.SplitHostPort(o.Server)
 	if err != nil {
-		return nil, &fault{"gone", fmt.Errorf("e-mail: the server's address: %w", err)}
+		return nil, err
 	}
-	raw, err := (&net.Dialer{Timeout: c.o.Patience}).DialContext(ctx, "tcp", m.Server)
+	n, err := strconv.Atoi(port)
 	if err != nil {
-		return nil, &fault{"connect", fmt.Errorf("e-mail: %w", err)}
+		return nil, err
 	}
-	secure := &tls.Config{ServerName: host, RootCAs: c.o.Roots, MinVersion: tls.VersionTLS12}
-	conn := net.Conn(&impatient{Conn: raw, patience: c.o.Patience, done: context.AfterFunc(ctx, func() { _ = raw.Close() })})
-	if m.TLS == MailOverTLS {
-		over := tls.Client(conn, secure)
-		if err := over.HandshakeContext(ctx); err != nil {
-			_ = conn.Close()
-			return nil, &fault{tlsClass(err), fmt.Errorf("e-mail: %w", err)}
+	options := []mail.Option{mail.WithPort(n), mail.WithTimeout(carryTime), mail.WithTLSConfig(&tls.Config{ServerName: host, MinVersion: tls.VersionTLS12})}
+	switch o.TLS {
+	case "tls":
+		options = append(options, mail.WithSSL())
+	case "none":
+		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
+	default:
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
+	}
+	if o.User != "" {
+		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(o.User), mail.WithPassword(o.Password))
+	}
+	return mail.NewClient(host, options...)
+}
+
+// write makes the letter. It is in Azerbaijani, the language of the state.
+func (m *Mail) write(o MailOptions, to Receiver, l Letter, c Case) (*mail.Msg, error) {
+	msg := mail.NewMsg()
+	if err := msg.From(o.From); err != nil {
+		return nil, err
+	}
+	if err := msg.To(to.Email); err != nil {
+		return nil, err
+	}
+	_, domain, _ := strings.Cut(o.From, "@")
+	msg.SetMessageIDWithValue(strings.ReplaceAll(l.Key, "/", ".") + "@" + strings.Trim(domain, "> "))
+	msg.SetDateWithValue(l.Made)
+	msg.SetGenHeader("X-Hotline-Key", l.Key)
+	msg.Subject(subject(l, c))
+	msg.SetBodyString(mail.TypeTextPlain, text(l, c))
+	if l.Kind == "forward" && m.Sound != nil && c.Message != "" {
+		sound, err := m.Sound(c.Message)
+		if err == nil && len(sound) <= mostAttached {
+			err = msg.AttachReader(c.Number+".wav", bytes.NewReader(sound))
 		}
-		conn = over
-	}
-	client, err := smtp.NewClient(conn, host)
-	if err != nil {
-		_ = conn.Close()
-		return nil, smtpFault("rejected", err)
-	}
-	fail := func(f error) (*smtp.Client, error) { return nil, errors.Join(f, ignored(client.Close())) }
-	_, domain, _ := strings.Cut(from, "@")
-	if err := client.Hello(domain); err != nil {
-		return fail(smtpFault("rejected", err))
-	}
-	if m.TLS == MailStartTLS {
-		if ok, _ := client.Extension("STARTTLS"); !ok {
-			return fail(&fault{"tls", errors.New("e-mail: the server offers no STARTTLS")})
-		}
-		if err := client.StartTLS(secure); err != nil {
-			return fail(&fault{tlsClass(err), fmt.Errorf("e-mail: %w", err)})
+		if err != nil {
+			return nil, err
 		}
 	}
-	return client, nil
+	return msg, nil
 }
 
-// ignored says that nobody asks for an error: another one is told.
-func ignored(error) error { return nil }
-
-// tlsClass tells a server that proves nothing from one that says nothing.
-func tlsClass(err error) string {
-	if isTimeout(err) {
-		return "timeout"
+// subject tells nothing of a confidential case.
+func subject(l Letter, c Case) string {
+	what := "Müraciət"
+	if l.Kind != "forward" {
+		what = "Xatırlatma (" + l.Kind + " %): müraciət"
 	}
-	return "tls"
-}
-
-// smtpFault is a fault of what a server answered (RFC 5321 §4.2.1), or where it did not, of the way to it.
-func smtpFault(refused string, err error) error {
-	var said *textproto.Error
-	class := "cut"
-	switch {
-	case errors.As(err, &said) && said.Code >= 400 && said.Code < 500:
-		class = "busy"
-	case errors.As(err, &said):
-		class = refused
-	case strings.HasPrefix(err.Error(), "unencrypted connection"), strings.Contains(err.Error(), "doesn't support AUTH"):
-		class = refused // which net/smtp says by itself
+	if c.Confidential {
+		return what + " " + c.Number + " (məxfi)"
 	}
-	return &fault{class, fmt.Errorf("e-mail: %w", err)}
+	return what + " " + c.Number + ": " + matters[c.Matter]
 }
 
-// An impatient connection fails where nothing moves for too long.
-type impatient struct {
-	net.Conn
-	patience time.Duration
-	done     func() bool // nobody needs to close it any more
+// matters are what a case is in law.
+var matters = map[call.Matter]string{
+	call.MatterComplaint: "şikayət", call.MatterProposal: "təklif", call.MatterApplication: "ərizə",
+	call.MatterInformation: "məlumat sorğusu", call.MatterMessage: "səsli mesaj",
 }
 
-func (i *impatient) Read(b []byte) (int, error) {
-	if err := i.SetReadDeadline(time.Now().Add(i.patience)); err != nil {
-		return 0, err
+// languages are what a citizen speaks.
+var languages = map[call.Language]string{"az": "Azərbaycan", "en": "ingilis", "ru": "rus"}
+
+func text(l Letter, c Case) string {
+	var b strings.Builder
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%s: %s\r\n", name, value)
+		}
 	}
-	return i.Conn.Read(b)
-}
-
-func (i *impatient) Write(b []byte) (int, error) {
-	if err := i.SetWriteDeadline(time.Now().Add(i.patience)); err != nil {
-		return 0, err
+	if l.Kind != "forward" {
+		fmt.Fprintf(&b, "Baxılma müddətinin %s faizi keçib.\r\n\r\n", l.Kind)
 	}
-	return i.Conn.Write(b)
-}
-
-func (i *impatient) Close() error {
-	i.done()
-	return i.Conn.Close()
+	row("Qeydiyyat nömrəsi", c.Number)
+	row("Növü", matters[c.Matter])
+	row("Mövzu", c.Topic)
+	row("Dil", languages[c.Language])
+	row("Qeydə alınıb", c.Opened.Format("02.01.2006 15:04"))
+	row("Cavab müddəti", c.Due.Format("02.01.2006"))
+	if c.From != "" {
+		row("Zəng edənin nömrəsi", c.From.Raw())
+	}
+	row("Mesajın uzunluğu", c.Length.Round(time.Second).String())
+	if l.Kind == "forward" && c.Message != "" {
+		b.WriteString("\r\nMesajın səs yazısı əlavə olunur.\r\n")
+	}
+	return b.String()
 }

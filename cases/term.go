@@ -1,147 +1,97 @@
 package cases
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"hotline/call"
 )
 
-// The terms, in working days, of the law on applications (1308-IVQ, art. 10) and that on information
-// (2005). Forwarding a request for information may take 5; ours goes with the others.
-const (
-	forwardDays     = 3
-	answerDays      = 15
-	studyDays       = 30
-	informationDays = 7
-	askDays         = 5  // for details that a request for information lacks
-	MostExtra       = 30 // the longest extension of a term, once
-)
-
-// The terms of urgent requests for information, in hours, by night and on holidays too.
-const (
-	urgentTerm = 24 * time.Hour
-	lifeTerm   = 48 * time.Hour
-)
-
-// Hours are when there is work on the day in which a moment lies, by the zone in which it is given: the
-// first moment of work and the first one after it. from = to: a day off.
-type Hours func(day time.Time) (from, to time.Time)
-
-// Terms are what a case has to be done by.
-type Terms struct {
-	Forward   time.Time // to be with its unit
-	Ask       time.Time // to have been asked for what is missing; zero: no such term
-	Answer    time.Time // to be answered
-	Reminders []Reminder
+// A Workdays counts working days. It is the calendar of the body.
+type Workdays interface {
+	// WorkingDay is the nth working day after the day of t, which itself never counts, at its midnight.
+	WorkingDay(t time.Time, n int) time.Time
 }
 
-// A Reminder is a moment at which who owes the answer is reminded.
+// The terms of law, in working days.
+const (
+	forwardDays     = 3  // to whoever is competent (law on citizens' appeals)
+	forwardInfoDays = 5  // of a request for information
+	answerDays      = 15 // of an appeal
+	studyDays       = 30 // of one that has to be studied or checked
+	mostExtension   = 30 // once, where more has to be asked for
+	infoDays        = 7  // of a request for information: from the working day after it was registered
+)
+
+// Urgent requests for information are answered in hours of the clock.
+const (
+	UrgentLost = 24 * time.Hour // it would lose its use
+	UrgentLife = 48 * time.Hour // life, health or liberty is at risk
+)
+
+// endOf is the last moment of a day.
+func endOf(day time.Time) time.Time {
+	return time.Date(day.Year(), day.Month(), day.Day(), 23, 59, 59, 0, day.Location())
+}
+
+// Due is when a matter that is registered at a time has to be answered. t is in the zone of the body.
+func Due(w Workdays, m call.Matter, t time.Time) time.Time {
+	if m == call.MatterInformation {
+		return endOf(w.WorkingDay(t, infoDays))
+	}
+	return endOf(w.WorkingDay(t, answerDays))
+}
+
+// Forward is when a matter has to be with whoever is competent.
+func Forward(w Workdays, m call.Matter, t time.Time) time.Time {
+	if m == call.MatterInformation {
+		return endOf(w.WorkingDay(t, forwardInfoDays))
+	}
+	return endOf(w.WorkingDay(t, forwardDays))
+}
+
+// Study is the term of an appeal that has to be studied or checked.
+func Study(w Workdays, t time.Time) time.Time { return endOf(w.WorkingDay(t, studyDays)) }
+
+// ErrTerm says that a term cannot be changed so.
+var ErrTerm = errors.New("the term cannot be changed")
+
+// Extend is a term that is extended by so many working days, 1 to 30, once.
+func Extend(w Workdays, c Case, days int) (time.Time, error) {
+	switch {
+	case c.Extended:
+		return time.Time{}, fmt.Errorf("%w: it was extended already, which the law allows once", ErrTerm)
+	case days < 1 || days > mostExtension:
+		return time.Time{}, fmt.Errorf("%w: by %d working days, write 1 to %d", ErrTerm, days, mostExtension)
+	case c.State == call.CaseAnswered || c.State == call.CaseClosed:
+		return time.Time{}, fmt.Errorf("%w: the case is %s", ErrTerm, c.State)
+	}
+	return endOf(w.WorkingDay(c.Due, days)), nil
+}
+
+// A Reminder is a moment of a term at which whoever has the case is reminded.
 type Reminder struct {
 	Percent int
 	At      time.Time
 }
 
-// percents are the parts of a term at which its unit is reminded.
-var percents = []int{50, 80, 100}
+// reminded is when in the morning, on its day.
+const reminded = 9
 
-// TermsOf counts the terms of what was left at a moment, given in the zone of the body, with so many
-// working days of extension.
-//
-// The day on which it was left does not count, whatever the hour: what was left on a Friday has its
-// first day on Monday, as the law on information says of its clock. A term ends when the work of its
-// last day does. Hours of urgent requests are counted from the moment itself, on any day, and are not
-// extended.
-func (h Hours) TermsOf(m call.Matter, term call.CaseTerm, left time.Time, extra int) Terms {
-	t := Terms{Forward: h.after(left, forwardDays)}
-	if m == call.MatterInformation {
-		t.Ask = h.after(left, askDays)
+// Reminders are those of a term: on the morning of the working day on which half of it, and four fifths,
+// are over, and at its end. A term of hours has them in hours.
+func Reminders(w Workdays, opened, due time.Time) []Reminder {
+	if span := due.Sub(opened); span <= UrgentLife {
+		return []Reminder{{50, opened.Add(span / 2)}, {80, opened.Add(span * 4 / 5)}, {100, due}}
 	}
-	if span := hours(term); span > 0 {
-		t.Answer = left.Add(span)
-		if t.Answer.Before(t.Forward) {
-			t.Forward = left.Add(span / 8) // it must leave time to answer
-		}
-		if !t.Ask.IsZero() && t.Answer.Before(t.Ask) {
-			t.Ask = t.Forward
-		}
-		for _, p := range percents {
-			t.Reminders = append(t.Reminders, Reminder{p, left.Add(span * time.Duration(p) / 100)})
-		}
-		return t
+	days := 0 // working days of the term
+	for days < 1000 && !endOf(w.WorkingDay(opened, days+1)).After(due) {
+		days++
 	}
-	days := Days(m, term) + extra
-	t.Answer = h.after(left, days)
-	for _, p := range percents {
-		t.Reminders = append(t.Reminders, Reminder{p, h.part(left, days, p)})
+	morning := func(n int) time.Time {
+		d := w.WorkingDay(opened, max(1, n))
+		return time.Date(d.Year(), d.Month(), d.Day(), reminded, 0, 0, 0, d.Location())
 	}
-	return t
-}
-
-// Days is how many working days an answer may take; 0: its term is in hours.
-func Days(m call.Matter, term call.CaseTerm) int {
-	switch {
-	case hours(term) > 0:
-		return 0
-	case term == call.TermStudy:
-		return studyDays
-	case m == call.MatterInformation:
-		return informationDays
-	}
-	return answerDays
-}
-
-func hours(term call.CaseTerm) time.Duration {
-	switch term {
-	case call.TermUrgent:
-		return urgentTerm
-	case call.TermLife:
-		return lifeTerm
-	}
-	return 0
-}
-
-// after is the end of work on the nth working day after the day of a moment.
-func (h Hours) after(t time.Time, n int) time.Time {
-	_, to := h.day(t, n)
-	return to
-}
-
-// part is the moment at which so many hundredths of n working days are over. Time without work does
-// not count: after half of three days it is the middle of the second one's work.
-func (h Hours) part(t time.Time, n, percent int) time.Time {
-	whole, rest := n*percent/100, n*percent%100
-	if rest == 0 {
-		return h.after(t, whole)
-	}
-	from, to := h.day(t, whole+1)
-	return from.Add(to.Sub(from) * time.Duration(rest) / 100)
-}
-
-// longestPause is for how many days there may be no work. A calendar that says more is wrong, and a
-// term must end all the same: from there on each day counts.
-const longestPause = 60
-
-// day is the work of the nth working day after that of t.
-func (h Hours) day(t time.Time, n int) (from, to time.Time) {
-	idle := 0
-	for ; n > 0; n-- {
-		for {
-			t = next(t)
-			if from, to = h(t); from.Before(to) {
-				idle = 0
-				break
-			}
-			if idle++; idle > longestPause {
-				from, to = t, t.Add(6*time.Hour)
-				break
-			}
-		}
-	}
-	return from, to
-}
-
-// next is noon of the day after that of t. There may be clocks that have no midnight.
-func next(t time.Time) time.Time {
-	y, m, d := t.Date()
-	return time.Date(y, m, d+1, 12, 0, 0, 0, t.Location())
+	return []Reminder{{50, morning((days + 1) / 2)}, {80, morning((days*4 + 4) / 5)}, {100, due}}
 }

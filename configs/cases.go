@@ -1,200 +1,215 @@
 package configs
 
 import (
-	"maps"
+	"net"
 	"net/mail"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
 // Cases is what becomes of what callers leave.
 type Cases struct {
-	Calendar string `yaml:"calendar"` // whose days with hours are working days; empty: Monday to Friday, holidays az
+	Calendar string `yaml:"calendar"` // whose working days count; empty: those of Azerbaijan
+	Queue    string `yaml:"queue"`    // whose operators call back after an investigation; empty: the first
 	Units    []Unit `yaml:"units"`
-	Chief    Chief  `yaml:"chief"`
+	Chief    Unit   `yaml:"chief"` // of confidential cases
 	Mail     Mail   `yaml:"mail"`
 }
 
-// A Unit answers cases.
+// A Unit is to whom cases go.
 type Unit struct {
 	Name    string   `yaml:"name"`
-	Topics  []string `yaml:"topics"` // as messages name them; empty: what belongs to no other unit
+	Topics  []string `yaml:"topics"` // of the menus' messages; empty: all that no other unit has
 	Email   string   `yaml:"email"`
 	Webhook string   `yaml:"webhook"`
-	Secret  string   `yaml:"secret"` // signs the webhook
-}
-
-func (u *Unit) defaults() { u.Topics = []string{} }
-
-// Chief is who alone is told of confidential cases.
-type Chief struct {
-	Email   string `yaml:"email"`
-	Webhook string `yaml:"webhook"`
-	Secret  string `yaml:"secret"`
+	Secret  string   `yaml:"secret"` // under which the webhook is signed
 }
 
 // Mail is how e-mail leaves.
 type Mail struct {
-	Server   string  `yaml:"server"` // host:port
+	Server   string  `yaml:"server"` // host:port; empty: none leaves
 	From     string  `yaml:"from"`
-	User     string  `yaml:"user"` // empty: the server asks for none
+	User     string  `yaml:"user"`
 	Password string  `yaml:"password"`
 	TLS      MailTLS `yaml:"tls"`
 }
 
-// A MailTLS is how the way to the mail server is kept from others.
+// A MailTLS is how a mail server is spoken to.
 type MailTLS string
 
 // The ways.
 const (
-	MailStartTLS MailTLS = "starttls"
-	MailOverTLS  MailTLS = "tls"
-	MailOpen     MailTLS = "none"
+	MailStartTLS MailTLS = "starttls" // must be offered
+	MailFullTLS  MailTLS = "tls"
+	MailNoTLS    MailTLS = "none"
 )
 
 func (m *MailTLS) parse(text string) error {
-	return choose(m, text, MailStartTLS, MailOverTLS, MailOpen)
+	switch MailTLS(text) {
+	case MailStartTLS, MailFullTLS, MailNoTLS:
+		*m = MailTLS(text)
+		return nil
+	}
+	return wrong("write starttls, tls or none", "%s is no way to speak to a mail server", quote(text))
 }
+
+func (u *Unit) defaults() { u.Topics = []string{} }
 
 func defaultCases() Cases {
-	return Cases{Units: []Unit{}, Mail: Mail{TLS: MailStartTLS}}
+	return Cases{Units: []Unit{}, Chief: Unit{Topics: []string{}}, Mail: Mail{TLS: MailStartTLS}}
 }
 
-// leastSecret is the shortest secret of a webhook, in characters.
-const leastSecret = 16
-
+// cases checks where cases go.
 func (c *checker) cases() {
-	cases := c.file.Cases
-	if cases.Calendar != "" {
-		c.workdays("cases.calendar", cases.Calendar)
+	k := c.file.Cases
+	if k.Calendar != "" {
+		if k.Calendar == Always {
+			c.say("cases.calendar", "name a calendar", "terms run in working days, and always has none")
+		} else {
+			c.hours("cases.calendar", k.Calendar)
+		}
 	}
-	names, topics := map[string]int{}, map[string]string{}
-	mailed := cases.Chief.Email != ""
-	for i, u := range cases.Units {
+	if k.Queue != "" && !slices.ContainsFunc(c.file.Queues, func(q Queue) bool { return q.Name == k.Queue }) {
+		c.say("cases.queue", "name a queue there is", "there is no queue %s", c.raw("cases.queue", k.Queue))
+	}
+	names, topics, rest := map[string]int{}, map[string]string{}, -1
+	for i, u := range k.Units {
 		path := at("cases.units", i)
 		c.named(path, u.Name, "unit", names, i)
+		if u.Name == "chief" {
+			c.say(path+".name", "write it under cases.chief", "chief is who has the confidential cases")
+		}
+		c.unit(path, u)
+		if len(u.Topics) == 0 {
+			if rest >= 0 {
+				c.say(path+".topics", "name its topics", "%s already has all that no other unit has", at("cases.units", rest))
+			}
+			rest = i
+		}
 		for j, topic := range u.Topics {
 			here := at(path+".topics", j)
-			switch first, twice := topics[topic]; {
-			case strings.TrimSpace(topic) == "":
-				c.say(here, "name a topic as a message of a menu does", "the topic is empty")
-			case twice:
-				c.say(here, "give each topic to one unit", "%s belongs to %s already", c.raw(here, topic), first)
+			if first, twice := topics[topic]; twice {
+				c.say(here, "give each topic to one unit", "%s is already in %s", c.raw(here, topic), first)
 			}
-			topics[topic] = u.Name
+			topics[topic] = here
 		}
-		mailed = mailed || u.Email != ""
-		c.reached(path, "the unit", u.Email, u.Webhook, u.Secret, true)
 	}
-	if chief := cases.Chief; len(cases.Units) > 0 || chief != (Chief{}) {
-		c.reached("cases.chief", "the chief, who alone is told of confidential cases,", chief.Email, chief.Webhook, chief.Secret, true)
-	}
-	c.mailServer(cases.Mail, mailed)
+	c.unit("cases.chief", k.Chief)
+	c.mail(k)
+	c.routes(topics, rest)
 }
 
-// workdays checks that a calendar has working days.
-func (c *checker) workdays(path, value string) {
-	cal, ok := c.file.Calendars[value]
-	switch {
-	case value == Always:
-		c.say(path, "name a calendar with the hours of work", "terms are counted in working days, and always has none")
-	case !ok:
-		all := slices.Sorted(maps.Keys(c.file.Calendars))
-		c.say(path, defined(value, all, "calendar", "calendars"), "there is no calendar %s", c.raw(path, value))
-	case !slices.ContainsFunc(slices.Collect(maps.Values(cal.Week)), func(h Hours) bool { return len(h) > 0 }):
-		c.say(path, "give the calendar a week with hours", "no day of %s has hours, so no term would end", c.raw(path, value))
-	}
-}
-
-// reached checks the ways to whoever is told of cases.
-func (c *checker) reached(path, who, email, hook, secret string, needed bool) {
-	if needed && email == "" && hook == "" {
-		c.say(path, "write email or webhook", "%s cannot be told of anything", who)
-	}
-	if email != "" {
-		c.address(path+".email", email)
-	}
-	if hook == "" {
-		if secret != "" {
-			c.say(path+".secret", "write webhook, or leave the secret out", "there is no webhook to sign")
+// unit checks the ways to a unit.
+func (c *checker) unit(path string, u Unit) {
+	if u.Email != "" {
+		if a, err := mail.ParseAddress(u.Email); err != nil || a.Address != u.Email {
+			c.say(path+".email", "write NAME@HOST", "%s is no address", c.raw(path+".email", u.Email))
+		} else if c.file.Cases.Mail.Server == "" {
+			c.say(path+".email", "name the server under cases.mail", "no e-mail leaves without a server")
 		}
+	}
+	if u.Webhook == "" {
 		return
 	}
-	u, err := url.Parse(hook)
+	at, err := url.Parse(u.Webhook)
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil:
-		c.say(path+".webhook", "write a URL such as https://records.example.org/hotline", "%s is no URL of a webhook", c.raw(path+".webhook", hook))
-	case u.Scheme == "http" && !loopback(u.Hostname()):
-		c.say(path+".webhook", "write https://", "callers' numbers would go open over the network")
-	}
-	if len(secret) < leastSecret {
-		c.say(path+".secret", "write "+strconv.Itoa(leastSecret)+" characters or more, or ${FILE:/path} for a file that holds them",
-			"without a secret nobody can tell our webhooks from others'")
+	case err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https":
+		c.say(path+".webhook", "write https://HOST/PATH", "%s is no address of a service", c.raw(path+".webhook", u.Webhook))
+	case at.Scheme == "http" && !loopback.MatchString(at.Hostname()):
+		c.say(path+".webhook", "write https://", "citizens' numbers would be sent for everybody to read")
+	case len(u.Secret) < 16:
+		c.say(path+".secret", "write 16 letters or more, as ${FILE:/path}", "the webhook could not be told from anybody's")
 	}
 }
 
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
-}
-
-// address checks an e-mail address. It becomes a header and a word of SMTP.
-func (c *checker) address(path, value string) {
-	a, err := mail.ParseAddress(value)
-	if err != nil || !strings.Contains(a.Address, "@") || strings.ContainsFunc(a.Address, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		c.say(path, "write an address such as unit@example.org", "%s is no e-mail address", c.raw(path, value))
-	}
-}
-
-func (c *checker) mailServer(m Mail, needed bool) {
-	const path = "cases.mail"
-	if m.Server == "" {
-		if needed {
-			c.say(path+".server", "write HOST:PORT of the server that takes our mail", "there are units with email and no mail server")
-		}
+// mail checks how e-mail leaves.
+func (c *checker) mail(k Cases) {
+	if k.Mail.Server == "" {
 		return
 	}
-	h, port, ok := cutPort(m.Server)
-	n, err := strconv.ParseUint(port, 10, 16)
-	_, errAddr := netip.ParseAddr(h)
-	if !ok || err != nil || n == 0 || errAddr != nil && !host.MatchString(h) {
-		c.say(path+".server", "write HOST:PORT, such as mail.example.org:587", "%s is no server", c.raw(path+".server", m.Server))
+	host, port, err := net.SplitHostPort(k.Mail.Server)
+	n, errPort := strconv.ParseUint(port, 10, 16)
+	if err != nil || host == "" || errPort != nil || n == 0 {
+		c.say("cases.mail.server", "write HOST:PORT, such as mail.example.org:587", "%s is no server", c.raw("cases.mail.server", k.Mail.Server))
 	}
-	if m.From == "" {
-		c.say(path+".from", "write an address of yours, such as hotline@example.org", "mail needs a sender")
-	} else {
-		c.address(path+".from", m.From)
+	if a, err := mail.ParseAddress(k.Mail.From); err != nil || a.Address != k.Mail.From {
+		c.say("cases.mail.from", "write NAME@HOST", "%s is no address", c.raw("cases.mail.from", k.Mail.From))
 	}
-	switch {
-	case m.User == "" && m.Password != "":
-		c.say(path+".user", "write the user, or leave the password out", "there is a password and no user")
-	case m.User != "" && m.Password == "":
-		c.say(path+".password", "write ${FILE:/path} for a file that holds it", "there is a user and no password")
-	case m.User != "" && m.TLS == MailOpen && !loopback(h):
-		c.say(path+".tls", "write starttls or tls", "the password would go open over the network")
+	if (k.Mail.User == "") != (k.Mail.Password == "") {
+		c.say("cases.mail.user", "write user and password, the password as ${FILE:/path}", "an account needs both")
+	}
+	if k.Mail.TLS == MailNoTLS && k.Mail.User != "" && !loopback.MatchString(host) {
+		c.say("cases.mail.tls", "write starttls or tls", "the password would be sent for everybody to read")
 	}
 }
 
-// standardWork is the calendar of cases where none is named.
-var standardWork = Calendar{Week: Week{Days{time.Monday, time.Friday}: standardHours}, Holidays: HolidaysAZ}
-
-// Working says when there is work on a day, by a calendar of the file and the clock of its zone: the
-// first moment of work and the first one after it, whatever pauses lie between. from = to on a day that
-// is no working day. An empty name is Monday to Friday from 9 to 18 without the holidays of Azerbaijan.
-func (f *File) Working(calendar string) func(day time.Time) (from, to time.Time) {
-	s := f.Hours(calendar)
-	if calendar == "" {
-		s = standardWork.In(f.Zone())
-	}
-	return func(day time.Time) (from, to time.Time) {
-		spans := s.spans(DateOf(day.In(s.zone)))
-		if len(spans) == 0 {
-			return day, day
+// routes checks that each message of the menus has somewhere to go, where there are units at all.
+func (c *checker) routes(topics map[string]string, rest int) {
+	k := c.file.Cases
+	for name, m := range c.file.Menus { // Parse puts the faults in order
+		path := "menus." + clean(name) + ".message"
+		switch {
+		case m.Kind() != NodeMessage:
+		case m.Message.Confidential:
+			if len(k.Units) > 0 && k.Chief.Email == "" && k.Chief.Webhook == "" {
+				c.say(path+".confidential", "write cases.chief with an email or a webhook", "nobody is told of confidential messages")
+			}
+		case len(k.Units) > 0 && rest < 0 && topics[m.Message.Topic] == "":
+			c.say(path+".topic", "name a topic of cases.units, or add a unit without topics", "no unit has these messages")
 		}
-		return spans[0].from, spans[len(spans)-1].to
 	}
+}
+
+// Workdays counts working days: of the calendar that cases name, or of Azerbaijan with the movable days of
+// whichever calendar has them.
+func (f *File) Workdays() *Schedule {
+	if f.Cases.Calendar != "" {
+		return f.Hours(f.Cases.Calendar)
+	}
+	c := Calendar{Holidays: HolidaysAZ, Movable: map[Year]Movable{}, Dates: map[Date]Day{}}
+	if err := c.week(); err != nil {
+		return f.Hours(Always)
+	}
+	for _, other := range f.Calendars {
+		for year, days := range other.Movable {
+			c.Movable[year] = days
+		}
+	}
+	return c.In(f.Zone())
+}
+
+// week gives a calendar the hours of an office.
+func (c *Calendar) week() error {
+	var days Days
+	var hours Hours
+	if err := days.parse("mon-fri"); err != nil {
+		return err
+	}
+	if err := hours.parse("09:00-18:00"); err != nil {
+		return err
+	}
+	c.Week = Week{days: hours}
+	return nil
+}
+
+// Unit is to whom messages of a topic go; empty: there is no unit.
+func (k Cases) Unit(topic string) string {
+	rest := ""
+	for _, u := range k.Units {
+		if slices.Contains(u.Topics, topic) {
+			return u.Name
+		}
+		if len(u.Topics) == 0 {
+			rest = u.Name
+		}
+	}
+	return rest
+}
+
+// WorkingDay is the nth working day after the day of t, at its midnight; it implements cases.Workdays.
+func (s *Schedule) WorkingDayAfter(t time.Time, n int) time.Time {
+	d := s.WorkingDay(DateOf(t.In(s.zone)), n)
+	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, s.zone)
 }

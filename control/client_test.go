@@ -108,20 +108,6 @@ func TestQuestions(t *testing.T) {
 			{seen{"GET", "/api/v1/callbacks?numbers=true", ""}, func() error { _, err := c.Callbacks(ctx, true); return err }},
 			{seen{"POST", "/api/v1/callbacks", `{"from_call":"abc"}`}, func() error { _, err := c.AddCallback(ctx, "abc"); return err }},
 			{seen{"POST", "/api/v1/callbacks/abc/cancel", ""}, func() error { return c.CancelCallback(ctx, "abc") }},
-			{seen{"GET", "/api/v1/cases?by=a&confidential=false&limit=5&overdue=true&state=&unit=legal", ""}, func() error {
-				_, err := c.Cases(ctx, CaseFilter{By: "a", Unit: "legal", Overdue: true, Limit: 5})
-				return err
-			}},
-			{seen{"GET", "/api/v1/cases/2026-000001?by=a&confidential=true&numbers=false", ""}, func() error {
-				_, err := c.Case(ctx, "2026-000001", CaseLook{By: "a", Confidential: true})
-				return err
-			}},
-			{seen{"POST", "/api/v1/cases/2026-000001", `{"by":"a","extend":{"days":5,"reason":"why"}}`}, func() error {
-				_, err := c.ChangeCase(ctx, "2026-000001", CaseChange{By: "a", Extend: &CaseExtend{Days: 5, Reason: "why"}})
-				return err
-			}},
-			{seen{"GET", "/api/v1/tasks?all=false", ""}, func() error { _, err := c.Tasks(ctx, false); return err }},
-			{seen{"POST", "/api/v1/tasks/abc/done", `{"by":"a"}`}, func() error { _, err := c.TaskDone(ctx, "abc", "a"); return err }},
 			{seen{"GET", "/api/v1/callbacks/abandoned?numbers=false&since=2026-11-25T09%3A30%3A00Z", ""}, func() error { _, err := c.Abandoned(ctx, AbandonFilter{Since: at}); return err }},
 			{seen{"POST", "/api/v1/reload", ""}, func() error { return c.Reload(ctx) }},
 		} {

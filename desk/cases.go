@@ -12,19 +12,30 @@ import (
 	"hotline/call/wire"
 )
 
-// Cases is what callers have left, and what becomes of it. Each look at what is confidential, and at
-// whole numbers, is written down by whoever gives it.
+// Cases is what citizens have left, and what has become of it.
 type Cases interface {
 	List(ctx context.Context, f wire.CaseFilter) ([]wire.Case, error)
-	Show(ctx context.Context, number string, l wire.CaseLook) (wire.CaseStory, error) // ErrNotFound; ErrInvalid: it is confidential
-	Change(ctx context.Context, number string, to wire.CaseChange) (wire.Case, error) // ErrNotFound; ErrInvalid: not as it is
-	Tasks(ctx context.Context, all bool) ([]wire.Task, error)                         // the first due first
-	TaskDone(ctx context.Context, prefix string, by wire.TaskDone) (wire.Task, error) // ErrNotFound; ErrInvalid where several fit
+	Show(ctx context.Context, number string, ask wire.CaseLook) (wire.Case, error)
+	Change(ctx context.Context, number string, ask wire.CaseChange) (wire.Case, error)
+	Tasks(ctx context.Context, all bool) ([]wire.CaseTask, error)
+}
+
+// flags reads parameters that are true or false.
+func flags(r *http.Request, into map[string]*bool) (err error) {
+	for key, to := range into {
+		if *to, err = flagOf(r, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *Desk) cases(r *http.Request) (any, error) {
 	q := r.URL.Query()
-	f := wire.CaseFilter{By: q.Get("by"), State: q.Get("state"), Unit: q.Get("unit"), Limit: 100}
+	f := wire.CaseFilter{State: q.Get("state"), Unit: q.Get("unit"), Limit: 200}
+	if f.State != "" && !slices.Contains(call.CaseStates, call.CaseState(f.State)) {
+		return nil, fmt.Errorf("%w: state is registered, assigned, answered or closed", ErrInvalid)
+	}
 	if text := q.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxCalls {
@@ -32,14 +43,7 @@ func (d *Desk) cases(r *http.Request) (any, error) {
 		}
 		f.Limit = n
 	}
-	if f.State != "" && !slices.Contains(call.CaseStates, call.CaseState(f.State)) {
-		return nil, fmt.Errorf("%w: state is registered, assigned, answered or closed", ErrInvalid)
-	}
-	var err error
-	if f.Overdue, err = flagOf(r, "overdue"); err != nil {
-		return nil, err
-	}
-	if f.Confidential, err = flagOf(r, "confidential"); err != nil {
+	if err := flags(r, map[string]*bool{"overdue": &f.Overdue, "all": &f.All, "confidential": &f.Confidential}); err != nil {
 		return nil, err
 	}
 	list, err := d.o.Cases.List(r.Context(), f)
@@ -47,15 +51,14 @@ func (d *Desk) cases(r *http.Request) (any, error) {
 }
 
 func (d *Desk) showCase(r *http.Request) (any, error) {
-	l := wire.CaseLook{By: r.URL.Query().Get("by")}
-	var err error
-	if l.Confidential, err = flagOf(r, "confidential"); err != nil {
+	ask := wire.CaseLook{By: r.URL.Query().Get("by")}
+	if err := flags(r, map[string]*bool{"confidential": &ask.Confidential, "numbers": &ask.Numbers}); err != nil {
 		return nil, err
 	}
-	if l.Numbers, err = flagOf(r, "numbers"); err != nil {
-		return nil, err
+	if (ask.Confidential || ask.Numbers) && ask.By == "" {
+		return nil, fmt.Errorf("%w: somebody looks", ErrInvalid)
 	}
-	return d.o.Cases.Show(r.Context(), r.PathValue("number"), l)
+	return d.o.Cases.Show(r.Context(), r.PathValue("number"), ask)
 }
 
 func (d *Desk) changeCase(r *http.Request) (any, error) {
@@ -63,32 +66,23 @@ func (d *Desk) changeCase(r *http.Request) (any, error) {
 	if err := body(r, &in); err != nil {
 		return nil, err
 	}
-	wishes := 0
-	for _, there := range []bool{in.Assign != nil, in.Answer != nil, in.Close != nil, in.Extend != nil, in.Term != nil, in.Born != nil} {
-		if there {
-			wishes++
-		}
+	in.By, in.To, in.Text = strings.TrimSpace(in.By), strings.TrimSpace(in.To), strings.TrimSpace(in.Text)
+	switch {
+	case in.By == "":
+		return nil, fmt.Errorf("%w: somebody does it", ErrInvalid)
+	case in.Do == "assign" && in.To == "":
+		return nil, fmt.Errorf("%w: a case is assigned to a unit or to somebody", ErrInvalid)
+	case in.Do == "answer" && in.Text == "":
+		return nil, fmt.Errorf("%w: an answer has words", ErrInvalid)
 	}
-	if wishes != 1 {
-		return nil, fmt.Errorf("%w: write one of assign, answer, close, extend, term and born", ErrInvalid)
-	}
-	in.By = strings.TrimSpace(in.By)
 	return d.o.Cases.Change(r.Context(), r.PathValue("number"), in)
 }
 
-func (d *Desk) tasks(r *http.Request) (any, error) {
+func (d *Desk) caseTasks(r *http.Request) (any, error) {
 	all, err := flagOf(r, "all")
 	if err != nil {
 		return nil, err
 	}
 	list, err := d.o.Cases.Tasks(r.Context(), all)
-	return wire.Tasks{Tasks: list}, err
-}
-
-func (d *Desk) taskDone(r *http.Request) (any, error) {
-	var in wire.TaskDone
-	if err := body(r, &in); err != nil {
-		return nil, err
-	}
-	return d.o.Cases.TaskDone(r.Context(), r.PathValue("id"), in)
+	return wire.CaseTasks{Tasks: list}, err
 }

@@ -23,11 +23,7 @@ const victimDir = "HOTLINE_TEST_VICTIM_DIR"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimDir); dir != "" {
-		be := victim
-		if os.Getenv(victimDir+"_CASES") != "" {
-			be = caseVictim
-		}
-		if err := be(dir); err != nil {
+		if err := victim(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 		os.Exit(1)

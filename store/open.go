@@ -64,8 +64,6 @@ type Store struct {
 	stop chan struct{}
 	done chan struct{} // the committer has returned
 
-	numbers caseNumbers // given to cases
-
 	read    cursor // the committer's place in the spool
 	applied atomic.Uint64
 

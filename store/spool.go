@@ -162,7 +162,7 @@ func (sp *spool) append(kind string, body []byte) error {
 	}
 	if len(sp.held) >= maxHeld {
 		sp.dropped++
-		return fmt.Errorf("the spool takes nothing and memory for it is full, %w: %w", errLost, sp.writeErr)
+		return fmt.Errorf("the spool takes nothing and memory for it is full, entry lost: %w", sp.writeErr)
 	}
 	sp.next++
 	sp.held = append(sp.held, e)
@@ -361,10 +361,7 @@ func (sp *spool) close() error {
 	return err
 }
 
-var (
-	errClosed = errors.New("the store is closed")
-	errLost   = errors.New("entry lost")
-)
+var errClosed = errors.New("the store is closed")
 
 func formatEntry(e entry) []byte {
 	rest := make([]byte, 0, len(e.kind)+len(e.body)+48)

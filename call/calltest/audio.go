@@ -157,3 +157,13 @@ func (a *Audio) Sent() []Sent {
 	defer a.mu.Unlock()
 	return append([]Sent(nil), a.sent...)
 }
+
+// Say is the peer saying something: the frame goes to whoever taps the sound.
+func (a *Audio) Say(f call.Frame) {
+	a.mu.Lock()
+	tap := a.tap
+	a.mu.Unlock()
+	if tap != nil {
+		tap.Take(f)
+	}
+}

@@ -42,8 +42,11 @@ type cli struct {
 	Trunk     trunkCmd     `cmd:"" help:"See the carriers."`
 	Call      callCmd      `cmd:"" help:"See calls."`
 	Callback  callbackCmd  `cmd:"" help:"Whom to call back."`
-	Case      caseCmd      `cmd:"" help:"What callers have left: see, assign, answer, close."`
-	Task      taskCmd      `cmd:"" help:"What is still to be done for cases."`
+	Case      caseCmd      `cmd:"" help:"What citizens have left: complaints, proposals, applications, messages."`
+	Incident  incidentCmd  `cmd:"" help:"Tell every caller of an incident."`
+	Block     blockCmd     `cmd:"" help:"Numbers that are kept out."`
+	Challenge challengeCmd `cmd:"" help:"A key that every caller presses first."`
+	Survey    surveyCmd    `cmd:"" help:"What callers think."`
 	Directory directoryCmd `cmd:"" help:"See whom calls can be put through to."`
 	Recording recordingCmd `cmd:"" help:"List and verify recordings."`
 	Reload    reloadCmd    `cmd:"" help:"Read the configuration file again."`
