@@ -365,7 +365,7 @@ func TestWhatACallOfACaseComesTo(t *testing.T) {
 			if got := strings.ReplaceAll(strings.Join(w.history(k), "; "), "leyla", "aysel"); got != c.history {
 				t.Errorf("the history says %q, want %q", got, c.history)
 			}
-			if !over(task) {
+			if !settled(task) {
 				return
 			}
 			if err := w.tasks.cancel(t.Context(), k, "rena"); !errors.Is(err, desk.ErrInvalid) {
