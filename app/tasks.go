@@ -65,7 +65,7 @@ const (
 // openTasks lets cases be called back for.
 func (a *App) openTasks() {
 	k := &caseTasks{
-		store: a.store, file: a.loaded.Load, floor: a.callbacks, may: a.MayCall, letters: a.register.letters, sent: a.register.courier.Kick,
+		store: a.store, file: a.loaded.Load, floor: a.callbacks, may: a.MayCall, letters: a.register.unreached, sent: a.register.courier.Kick,
 		now: a.o.Now, log: a.log.Named("cases"), kick: make(chan struct{}, 1),
 		open: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hotline_cases_tasks_open", Help: "Citizens who are to be called back after an investigation.",
@@ -152,7 +152,7 @@ func (k *caseTasks) pass(ctx context.Context) error {
 				under[t.Language]++
 			}
 		}
-		if !over(t) {
+		if !settled(t) {
 			left++
 		}
 	}
@@ -160,8 +160,8 @@ func (k *caseTasks) pass(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
-// over reports whether nobody is to be called any more.
-func over(t call.CaseTask) bool { return t.Outcome != call.TaskOpen && t.Outcome != call.TaskCalling }
+// settled reports whether nobody is to be called any more.
+func settled(t call.CaseTask) bool { return t.Outcome != call.TaskOpen && t.Outcome != call.TaskCalling }
 
 // waiting are the callbacks that are open, by id, and by whom they call.
 func (k *caseTasks) waiting() (tickets map[call.ID]bool, parties map[string]bool) {
@@ -394,7 +394,7 @@ func (k *caseTasks) cancel(ctx context.Context, c call.Case, by string) error {
 	if t, err = k.settle(ctx, t); err != nil {
 		return err
 	}
-	if over(t) {
+	if settled(t) {
 		return fmt.Errorf("%w: nobody is to be called any more, the callback is over: %s", desk.ErrInvalid, t.Outcome)
 	}
 	if t.Outcome == call.TaskCalling {

@@ -47,7 +47,6 @@ type citizenry struct {
 	may     bool   // a number may be called now
 	tickets []queue.Ticket
 	made    []time.Time // tries: when the citizen's telephone rang
-	letters []call.Letter
 }
 
 var errKilled = errors.New("killed")
@@ -371,7 +370,7 @@ func TestWhatACallOfACaseComesTo(t *testing.T) {
 			if got := strings.ReplaceAll(strings.Join(w.history(k), "; "), "leyla", "aysel"); got != c.history {
 				t.Errorf("the history says %q, want %q", got, c.history)
 			}
-			if !over(task) {
+			if !settled(task) {
 				return
 			}
 			if err := w.tasks.cancel(t.Context(), k, "rena"); !errors.Is(err, desk.ErrInvalid) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -88,10 +89,14 @@ func (c Case) Overdue(now time.Time) bool {
 // Standing is what whoever asks for a case by telephone is told.
 func (c Case) Standing() Standing {
 	s := Standing{State: StandingRegistered, Changed: c.Opened, Due: c.Due}
-	if n := len(c.History); n > 0 {
-		s.Changed = c.History[n-1].At
+	for _, e := range c.History {
+		if !strings.HasPrefix(e.What, "looked") { // who looks changes nothing
+			s.Changed = e.At
+		}
 	}
 	switch {
+	case c.State == CaseClosed && c.Answer == "": // left without an answer: an operator says why
+		s.State, s.Due = StandingRefused, time.Time{}
 	case c.State == CaseAnswered, c.State == CaseClosed:
 		s.State, s.Due = StandingAnswered, time.Time{}
 	case c.Extended:

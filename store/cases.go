@@ -176,6 +176,7 @@ type CaseChange struct {
 	Answer   string
 	Due      time.Time // a new term, with the letters that remind of it
 	Extended bool
+	Born     string // DDMMYYYY
 	Letters  []call.Letter
 	Task     *call.CaseTask
 }
@@ -206,6 +207,9 @@ func changeCase(ctx context.Context, tx *sql.Tx, c call.Case, change CaseChange)
 		}
 		c.State = change.State
 	}
+	if change.Extended && c.Extended {
+		return fmt.Errorf("%w be extended twice", ErrCaseMove)
+	}
 	if change.Assigned != "" {
 		c.Assigned = change.Assigned
 	}
@@ -218,15 +222,23 @@ func changeCase(ctx context.Context, tx *sql.Tx, c call.Case, change CaseChange)
 	if !change.Due.IsZero() {
 		c.Due = change.Due
 	}
+	if change.Born != "" {
+		c.Born = change.Born
+	}
 	if change.State == call.CaseClosed {
 		c.Closed = change.Entry.At
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE cases SET state = ?, assigned = ?, unit = ?, answer = ?, due = ?, extended = ?, closed = ? WHERE id = ?`,
-		string(c.State), c.Assigned, c.Unit, c.Answer, micro(c.Due), c.Extended || change.Extended, micro(c.Closed), string(c.ID)); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE cases SET state = ?, assigned = ?, unit = ?, born = ?, answer = ?, due = ?, extended = ?, closed = ? WHERE id = ?`,
+		string(c.State), c.Assigned, c.Unit, c.Born, c.Answer, micro(c.Due), c.Extended || change.Extended, micro(c.Closed), string(c.ID)); err != nil {
 		return err
 	}
 	if c.State == call.CaseAnswered || c.State == call.CaseClosed || !change.Due.IsZero() { // nobody has to be reminded of what was
 		if _, err := tx.ExecContext(ctx, `UPDATE letters SET arrived = 0 WHERE case_id = ? AND kind NOT IN ('forward', 'unreached') AND arrived IS NULL`, string(c.ID)); err != nil {
+			return err
+		}
+	}
+	if change.Unit != "" { // whoever had it before is told nothing more
+		if _, err := tx.ExecContext(ctx, `UPDATE letters SET arrived = 0 WHERE case_id = ? AND unit <> ? AND arrived IS NULL`, string(c.ID), c.Unit); err != nil {
 			return err
 		}
 	}
@@ -244,7 +256,8 @@ func changeCase(ctx context.Context, tx *sql.Tx, c call.Case, change CaseChange)
 	return note(ctx, tx, c.ID, change.Entry)
 }
 
-// Letters are those that are to be sent now, the oldest first. It is the courier's.
+// Letters are those that are to be sent now, the oldest first, at most so many for each unit and way: a
+// long row of letters to one leaves the others their place. It is the courier's.
 func (s *Store) Letters(ctx context.Context, now time.Time, most int) ([]call.Letter, error) {
 	list, err := query(ctx, s.reader, func(rows *sql.Rows) (l call.Letter, err error) {
 		var id string
@@ -252,17 +265,21 @@ func (s *Store) Letters(ctx context.Context, now time.Time, most int) ([]call.Le
 		err = rows.Scan(&l.Key, &l.Way, &id, &l.To, &l.Kind, &made, &next, &l.Tries)
 		l.Case, l.Made, l.Next = call.ID(id), time.UnixMicro(made).UTC(), time.UnixMicro(next).UTC()
 		return l, err
-	}, `SELECT key, way, case_id, unit, kind, made, next, tries FROM letters WHERE arrived IS NULL AND next <= ? ORDER BY next LIMIT ?`, micro(now), most)
+	}, `SELECT key, way, case_id, unit, kind, made, next, tries FROM
+		(SELECT *, row_number() OVER (PARTITION BY unit, way ORDER BY next, key) AS place FROM letters WHERE arrived IS NULL AND next <= ?)
+		WHERE place <= ? ORDER BY next, key`, micro(now), most)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
 	return list, nil
 }
 
-// LettersWaiting is how many letters are due and have not arrived.
-func (s *Store) LettersWaiting(ctx context.Context) (n int, err error) {
-	err = s.reader.QueryRowContext(ctx, `SELECT count(*) FROM letters WHERE arrived IS NULL AND next <= ?`, micro(s.now())).Scan(&n)
-	return n, err
+// LettersWaiting is how many letters have been due and have not arrived, and of how many cases that should
+// have been with their unit by now.
+func (s *Store) LettersWaiting(ctx context.Context, now time.Time) (waiting, late int, err error) {
+	err = s.reader.QueryRowContext(ctx, `SELECT count(*), count(DISTINCT CASE WHEN l.kind = 'forward' AND c.forward < ?1 THEN c.id END)
+		FROM letters l JOIN cases c ON c.id = l.case_id WHERE l.arrived IS NULL AND (l.next <= ?1 OR l.tries > 0)`, micro(now)).Scan(&waiting, &late)
+	return waiting, late, err
 }
 
 // LetterArrived says that a letter has arrived.

@@ -19,6 +19,7 @@ type caseCmd struct {
 	Extend caseExtendCmd `cmd:"" help:"Extend the term, once, by up to 30 working days."`
 	Study  caseStudyCmd  `cmd:"" help:"The case has to be studied or checked: its term is 30 working days."`
 	Urgent caseUrgentCmd `cmd:"" help:"A request for information that cannot wait: 24 or 48 hours."`
+	Born   caseBornCmd   `cmd:"" help:"Note when the citizen was born."`
 	Close  caseCloseCmd  `cmd:"" help:"Close a case."`
 	Call   caseCallCmd   `cmd:"" help:"Have the citizen called now."`
 	Tasks  caseTasksCmd  `cmd:"" help:"Whom to call back after an investigation."`
@@ -27,11 +28,12 @@ type caseCmd struct {
 type caseListCmd struct {
 	fileFlag
 	outFlag
+	byFlag
 	State        string `placeholder:"STATE" help:"registered, assigned, answered or closed."`
 	Unit         string `placeholder:"NAME" help:"Only a unit's."`
 	Overdue      bool   `help:"Only those whose term is over."`
 	All          bool   `help:"Closed ones too."`
-	Confidential bool   `help:"Confidential ones too."`
+	Confidential bool   `help:"Confidential ones too. The look is written into their histories."`
 	Limit        int    `default:"100" help:"At most so many."`
 }
 
@@ -43,7 +45,7 @@ func (c *caseListCmd) Run(t *terminal) error {
 		return err
 	}
 	answer, err := client.Cases(context.Background(), control.CaseFilter{
-		State: c.State, Unit: c.Unit, Overdue: c.Overdue, All: c.All, Confidential: c.Confidential, Limit: c.Limit,
+		State: c.State, Unit: c.Unit, Overdue: c.Overdue, All: c.All, Confidential: c.Confidential, Limit: c.Limit, By: c.by(),
 	})
 	if err != nil {
 		return err
@@ -210,6 +212,22 @@ func (caseUrgentCmd) Help() string {
 
 func (c *caseUrgentCmd) Run(t *terminal) error {
 	return change(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "urgent", By: c.by(), Hours: c.Hours, Text: c.Reason})
+}
+
+type caseBornCmd struct {
+	fileFlag
+	outFlag
+	byFlag
+	Case string `arg:"" help:"Its number."`
+	Day  string `arg:"" help:"DDMMYYYY. It is not shown to anybody."`
+}
+
+func (caseBornCmd) Help() string {
+	return "Who keys this day is told by telephone how the case stands, from whatever number.\n\nExample: hotline case born 2026-000123 31121980"
+}
+
+func (c *caseBornCmd) Run(t *terminal) error {
+	return change(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "born", By: c.by(), Text: c.Day})
 }
 
 type caseCloseCmd struct {
