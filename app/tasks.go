@@ -161,7 +161,9 @@ func (k *caseTasks) pass(ctx context.Context) error {
 }
 
 // settled reports whether nobody is to be called any more.
-func settled(t call.CaseTask) bool { return t.Outcome != call.TaskOpen && t.Outcome != call.TaskCalling }
+func settled(t call.CaseTask) bool {
+	return t.Outcome != call.TaskOpen && t.Outcome != call.TaskCalling
+}
 
 // waiting are the callbacks that are open, by id, and by whom they call.
 func (k *caseTasks) waiting() (tickets map[call.ID]bool, parties map[string]bool) {

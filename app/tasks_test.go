@@ -281,7 +281,7 @@ func TestWhenACitizenIsTried(t *testing.T) {
 			w := newCitizenry(t, baku(t, c.from))
 			k := w.open("+994505550100")
 			for range 7 * 24 * 2 {
-				if w.pass(); over(w.task(k)) {
+				if w.pass(); settled(w.task(k)) {
 					break
 				}
 				for id, op, ok := w.rung(); ok; id, op, ok = w.rung() {
