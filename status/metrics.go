@@ -1,0 +1,63 @@
+package status
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// What became of a question: labels of hotline_status_questions_total.
+const (
+	resultFound    = "found"
+	resultOwn      = "own"
+	resultCached   = "cached"
+	resultNotFound = "not_found"
+	resultAway     = "away"
+	resultLimited  = "limited"
+	resultGone     = "gone" // kept apart from away: callers who hang up are no reason to ring an alert
+)
+
+// metrics are the series of this room.
+type metrics struct {
+	questions *prometheus.CounterVec
+	took      prometheus.Histogram
+	open      prometheus.Gauge
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	var errs []error
+	m := &metrics{
+		questions: register(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_status_questions_total",
+			Help: "Questions how an application stands, by what came of them; cached is an old answer in place of none, gone a caller who hung up first.",
+		}, []string{"result"})),
+		took: register(r, &errs, prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "hotline_status_seconds",
+			Help:    "How long the outside system took for a question, whatever came of it.",
+			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2, 3, 5, 10},
+		})),
+		open: register(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hotline_status_breaker_open",
+			Help: "Whether the outside system is left alone after failures: 1 until it has answered a probe.",
+		})),
+	}
+	for _, result := range []string{resultFound, resultOwn, resultCached, resultNotFound, resultAway, resultLimited, resultGone} {
+		m.questions.WithLabelValues(result)
+	}
+	return m, errors.Join(errs...)
+}
+
+// register registers c, or finds the collector that is there already.
+func register[C prometheus.Collector](r prometheus.Registerer, errs *[]error, c C) C {
+	err := r.Register(c)
+	var already prometheus.AlreadyRegisteredError
+	if errors.As(err, &already) {
+		if same, ok := already.ExistingCollector.(C); ok {
+			return same
+		}
+	}
+	if err != nil {
+		*errs = append(*errs, err)
+	}
+	return c
+}
