@@ -101,10 +101,13 @@ func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return ni
 func (p *pipes) Addr() net.Addr { return &net.IPAddr{} }
 
 // virtual opens a house whose outside system is h, reached without a network.
-func virtual(t *testing.T, o Options, h http.Handler) *house {
+func virtual(t *testing.T, o Options, h http.HandlerFunc) *house {
 	t.Helper()
 	p := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
-	server := &http.Server{Handler: h}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then a server sees that the other side has gone
+		h(w, r)
+	})}
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); _ = server.Serve(p) }()
 	o.URL = "http://localhost/status"

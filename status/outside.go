@@ -57,7 +57,8 @@ func (s *outside) get(now time.Time) *http.Client {
 	s.seen = seen
 	client, err := s.build()
 	if err != nil {
-		s.log.Error("the files for the status system cannot be used", zap.Bool("old_ones_stay", s.client != nil), zap.Error(err))
+		s.log.Error("the files for the status system cannot be used", zap.String("fault", string(faultFiles)),
+			zap.Bool("old_ones_stay", s.client != nil), zap.Error(err))
 		return s.client
 	}
 	if s.client != nil {
