@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -232,7 +233,7 @@ func (l *Line) waitWith(op party, done <-chan struct{}, cancel context.CancelFun
 // line is the one whose number is shown: the first that leads to the queue.
 func (b *callback) line(s *Settings) *Number {
 	for i := range s.Lines {
-		if s.Lines[i].Queue == b.ticket.Queue {
+		if slices.Contains(s.Lines[i].Queues, b.ticket.Queue) {
 			return &s.Lines[i]
 		}
 	}

@@ -31,7 +31,7 @@ const (
 type writer struct {
 	window *window
 	axes   [2]axis
-	closed []stretch // where the caller's voice is not written
+	closed [2][]stretch // by channel: where it is not written
 	draft  *os.File
 	headed bool      // the file has its header
 	retry  time.Time // not before, after a refusal
@@ -201,7 +201,9 @@ func (g *Recording) collect() (in ring, news *manifest, closing bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	w := &g.writer
-	w.closed = g.said.stretches(w.closed[:0])
+	for ch := range w.closed {
+		w.closed[ch] = g.silent[ch].stretches(w.closed[ch][:0])
+	}
 	if g.changed && !g.closing && !g.r.now().Before(w.retry) {
 		m := g.manifest()
 		news, g.changed = &m, false
@@ -216,11 +218,7 @@ func (g *Recording) place(f frame) {
 		return
 	}
 	pos := g.writer.axes[f.channel&1].place(f.timestamp, timeSamples(f.at))
-	closed := g.writer.closed
-	if f.channel == call.Heard {
-		closed = nil
-	}
-	if !g.writer.window.put(f.channel, pos, f.payload, f.codec, closed) {
+	if !g.writer.window.put(f.channel, pos, f.payload, f.codec, g.writer.closed[f.channel&1]) {
 		g.r.metrics.late.Inc()
 	}
 }

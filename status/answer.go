@@ -25,7 +25,7 @@ const (
 	faultBroken   fault = "connection broken"    // or not HTTP at all
 	faultRedirect fault = "redirect"             // not followed: the question would go to somebody else
 	faultCode     fault = "http status"          // neither 200 nor 404
-	faultPage     fault = "a web page"           // 404 of a web server, which knows nothing of applications
+	faultPage     fault = "a web page"           // of a web server, which knows nothing of applications
 	faultLarge    fault = "body too large"       // over maxBody
 	faultJSON     fault = "not the agreed json"  // nor one object and nothing else
 	faultState    fault = "unknown state"        // not one of call.StandingStates

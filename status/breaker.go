@@ -83,14 +83,3 @@ func (b *breaker) sleep(rest time.Duration, now time.Time) {
 	b.open, b.rest, b.until = true, rest, now.Add(rest)
 	b.told(true, rest)
 }
-
-// reset closes it: another system is asked from now on. Questions to the old one that are still on
-// their way count as if they were to the new.
-func (b *breaker) reset() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.open {
-		b.told(false, 0)
-	}
-	b.failed, b.open, b.probing = 0, false, false
-}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,8 +30,8 @@ type Connector struct {
 	seal    *seal
 	now     func() time.Time
 
-	outside atomic.Pointer[outside] // what is asked now, and the options with it
-	running chan struct{}           // a place for each question on its way
+	outside *outside
+	running chan struct{} // a place for each question on its way
 	breaker breaker
 
 	answers answers
@@ -63,29 +62,11 @@ func New(o Options) (*Connector, error) {
 	c := &Connector{log: o.Log.Named("status"), metrics: m, seal: newSeal(), now: o.now, running: make(chan struct{}, atOnce),
 		answers: answers{table: newTable[call.Standing]()}}
 	c.breaker.told = c.rests
-	c.use(o)
+	c.outside = &outside{o: o, log: c.log}
+	if o.URL != "" {
+		c.outside.get(c.now()) // so that bad files are told now and not by the first caller
+	}
 	return c, nil
-}
-
-// Change takes other options, of a file that was read again: new questions go by them, those on
-// their way end by the old. What was counted today stays. Answers of another system are forgotten.
-// Own, Log, Metrics and Now stay what they were.
-func (c *Connector) Change(o Options) error {
-	old := c.outside.Load()
-	o.Own, o.Log, o.Metrics, o.Now = old.o.Own, old.o.Log, old.o.Metrics, old.o.Now
-	if o.Zone == nil {
-		o.Zone = time.UTC
-	}
-	if err := refuse(o); err != nil {
-		return err
-	}
-	if o.URL != old.o.URL {
-		c.answers.clear()
-	}
-	c.breaker.reset()
-	c.use(o)
-	old.close()
-	return nil
 }
 
 // refuse joins what is wrong with values.
@@ -97,16 +78,8 @@ func refuse(o Options) error {
 	return errors.Join(errs...)
 }
 
-func (c *Connector) use(o Options) {
-	s := &outside{o: o, log: c.log}
-	c.outside.Store(s)
-	if o.URL != "" {
-		s.get(c.now()) // so that bad files are told now and not by the first caller
-	}
-}
-
 // Close lets the connections go. Questions on their way end by themselves, in Options.Timeout.
-func (c *Connector) Close() { c.outside.Load().close() }
+func (c *Connector) Close() { c.outside.close() }
 
 // Ask says how an application stands. Its errors are call.ErrNoApplication, call.ErrStatusAway and
 // call.ErrStatusTries, and no others. It takes Options.Timeout at most, and ends early with ctx.
@@ -127,32 +100,31 @@ func (c *Connector) Ask(ctx context.Context, q call.StatusQuestion) (call.Standi
 
 // answer goes through the steps. What it gives is a result, and with the good ones a Standing.
 func (c *Connector) answer(ctx context.Context, q call.StatusQuestion) (call.Standing, string) {
-	out := c.outside.Load()
-	now := c.now()
-	day := now.In(out.o.Zone).Format(time.DateOnly)
+	o, now := c.outside.o, c.now()
+	day := now.In(o.Zone).Format(time.DateOnly)
 	application := c.seal.of("application", q.Number)
-	if !c.callers.count(c.caller(q), limit(q, out.o.Daily), day) || c.wrong.reached(application, wrongShare*out.o.Daily, day) {
+	if !c.callers.count(c.caller(q), limit(q, o.Daily), day) || c.wrong.reached(application, wrongShare*o.Daily, day) {
 		return call.Standing{}, resultLimited
 	}
-	s, mine, ownErr := c.own(ctx, out.o, q)
+	s, mine, ownErr := c.own(ctx, q)
 	switch {
 	case mine && ownErr == nil:
 		return s, resultOwn
 	case mine && errors.Is(ownErr, call.ErrNoApplication):
-		c.wrong.count(application, wrongShare*out.o.Daily, day)
+		c.wrong.count(application, wrongShare*o.Daily, day)
 		return call.Standing{}, resultNotFound
 	case mine:
 		return call.Standing{}, resultAway
-	case out.o.URL == "" && (out.o.Own == nil || ownErr != nil):
+	case o.URL == "" && (o.Own == nil || ownErr != nil):
 		return call.Standing{}, resultAway
 	}
 	s, result := call.Standing{}, resultNotFound
-	born, ok := date(q.Born, now.In(out.o.Zone))
-	if ok && digits(q.Number) && out.o.URL != "" {
-		s, result = c.learn(ctx, out, question{Number: q.Number, Born: born})
+	born, ok := date(q.Born, now.In(o.Zone))
+	if ok && digits(q.Number) && o.URL != "" {
+		s, result = c.learn(ctx, question{Number: q.Number, Born: born})
 	}
 	if result == resultNotFound {
-		c.wrong.count(application, wrongShare*out.o.Daily, day)
+		c.wrong.count(application, wrongShare*o.Daily, day)
 		if ownErr != nil { // it may have been one of ours
 			result = resultAway
 		}
@@ -199,7 +171,8 @@ func date(born string, now time.Time) (string, bool) {
 }
 
 // own asks the hotline's own cases.
-func (c *Connector) own(ctx context.Context, o Options, q call.StatusQuestion) (s call.Standing, mine bool, err error) {
+func (c *Connector) own(ctx context.Context, q call.StatusQuestion) (s call.Standing, mine bool, err error) {
+	o := c.outside.o
 	if o.Own == nil {
 		return s, false, nil
 	}
@@ -222,12 +195,12 @@ func (c *Connector) own(ctx context.Context, o Options, q call.StatusQuestion) (
 }
 
 // learn asks outside, and falls back on what was learnt before.
-func (c *Connector) learn(ctx context.Context, out *outside, q question) (call.Standing, string) {
-	key := c.seal.of(q.Number, q.Born)
-	s, err := c.send(ctx, out, q)
+func (c *Connector) learn(ctx context.Context, q question) (call.Standing, string) {
+	key, oldest := c.seal.of(q.Number, q.Born), c.outside.o.Cache
+	s, err := c.send(ctx, q)
 	switch {
 	case err == nil:
-		if out.o.Cache > 0 {
+		if oldest > 0 {
 			c.answers.learn(key, s, c.now())
 		}
 		return s, resultFound
@@ -237,8 +210,8 @@ func (c *Connector) learn(ctx context.Context, out *outside, q question) (call.S
 	case errors.Is(err, faultGone):
 		return s, resultGone
 	}
-	if out.o.Cache > 0 {
-		if s, ok := c.answers.recall(key, out.o.Cache, c.now()); ok {
+	if oldest > 0 {
+		if s, ok := c.answers.recall(key, oldest, c.now()); ok {
 			return s, resultCached
 		}
 	}
@@ -247,7 +220,7 @@ func (c *Connector) learn(ctx context.Context, out *outside, q question) (call.S
 
 // send asks outside if the breaker and the number of those on their way allow it. Its error is
 // ErrNoApplication or a fault.
-func (c *Connector) send(ctx context.Context, out *outside, q question) (call.Standing, error) {
+func (c *Connector) send(ctx context.Context, q question) (call.Standing, error) {
 	select {
 	case c.running <- struct{}{}:
 	default:
@@ -262,7 +235,7 @@ func (c *Connector) send(ctx context.Context, out *outside, q question) (call.St
 	came := endUndecided // also if somebody panics below: a probe that never ends would be for ever
 	defer func() { leave(came, c.now()) }()
 	began := time.Now()
-	s, code, err, cause := out.ask(ctx, q)
+	s, code, err, cause := c.outside.ask(ctx, q)
 	took := time.Since(began)
 	if err != nil && ctx.Err() != nil {
 		return call.Standing{}, faultGone
@@ -290,10 +263,10 @@ func (c *Connector) send(ctx context.Context, out *outside, q question) (call.St
 // rests tells that the breaker has opened, stays open or has closed.
 func (c *Connector) rests(open bool, rest time.Duration) {
 	if !open {
-		c.metrics.open.Set(0)
+		c.metrics.resting.Set(0)
 		c.log.Info("the status system answers again")
 		return
 	}
-	c.metrics.open.Set(1)
+	c.metrics.resting.Set(1)
 	c.log.Warn("the status system is left alone for a while", zap.Duration("rest", rest))
 }

@@ -112,7 +112,7 @@ func virtual(t *testing.T, o Options, h http.HandlerFunc) *house {
 	go func() { defer close(stopped); _ = server.Serve(p) }()
 	o.URL = "http://localhost/status"
 	c := open(t, o)
-	out := &outside{o: c.outside.Load().o, log: c.log, dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	c.outside = &outside{o: c.outside.o, log: c.log, dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		here, there := net.Pipe()
 		select {
 		case p.conns <- there:
@@ -121,7 +121,6 @@ func virtual(t *testing.T, o Options, h http.HandlerFunc) *house {
 			return nil, ctx.Err()
 		}
 	}}
-	c.outside.Store(out)
 	t.Cleanup(func() { c.Close(); _ = server.Close(); <-stopped })
 	return c
 }

@@ -112,13 +112,6 @@ func (a *answers) recall(key sum, oldest time.Duration, now time.Time) (call.Sta
 	return s, ok
 }
 
-// clear forgets all.
-func (a *answers) clear() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.table = newTable[call.Standing]()
-}
-
 // A tally counts by day. At midnight it begins anew.
 type tally struct {
 	mu  sync.Mutex

@@ -21,7 +21,7 @@ const (
 type metrics struct {
 	questions *prometheus.CounterVec
 	took      prometheus.Histogram
-	open      prometheus.Gauge
+	resting   prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -33,12 +33,12 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		}, []string{"result"})),
 		took: register(r, &errs, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "hotline_status_seconds",
-			Help:    "How long the outside system took for a question, whatever came of it.",
+			Help:    "How long the status system took for a question, whatever came of it.",
 			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2, 3, 5, 10},
 		})),
-		open: register(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "hotline_status_breaker_open",
-			Help: "Whether the outside system is left alone after failures: 1 until it has answered a probe.",
+		resting: register(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hotline_status_resting",
+			Help: "Whether the status system is left alone after failures: 1 until it has answered again.",
 		})),
 	}
 	for _, result := range []string{resultFound, resultOwn, resultCached, resultNotFound, resultAway, resultLimited, resultGone} {

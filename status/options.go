@@ -26,7 +26,7 @@ type Options struct {
 	CA          string         // path of a PEM file: who signs the system's certificate; empty: the machine's authorities
 	Certificate string         // path of a PEM file, leaf first: who we are; empty: we do not say
 	Key         string         // that belongs to it
-	Timeout     time.Duration  // 100 ms to 10 s, for a whole question: connecting, the answer and its body
+	Timeout     time.Duration  // 100 ms to 30 s, for a whole question: connecting, the answer and its body
 	Cache       time.Duration  // how old an answer may be that is told when the system is away; 0: none is
 	Daily       int            // questions a day and caller's number, 1 to 1,000
 	Zone        *time.Location // whose midnight begins a day, and whose days dates are; nil: UTC
@@ -43,7 +43,7 @@ type Options struct {
 // The bounds of Options.
 const (
 	leastTimeout = 100 * time.Millisecond
-	mostTimeout  = 10 * time.Second // a caller listens to nothing meanwhile
+	mostTimeout  = 30 * time.Second // a caller listens to nothing meanwhile
 	mostCache    = 30 * 24 * time.Hour
 	mostDaily    = 1000
 )
@@ -101,7 +101,7 @@ func (o Options) values() (faults []Fault) {
 		return faults
 	}
 	if o.Timeout < leastTimeout || o.Timeout > mostTimeout {
-		say("timeout", "write 100ms to 10s, such as 3s: a caller waits for it", "%v cannot be a time limit", o.Timeout)
+		say("timeout", "write 100ms to 30s, such as 3s: a caller waits for it", "%v cannot be a time limit", o.Timeout)
 	}
 	const whole = "write a whole address, such as https://register.example/status"
 	u, err := url.Parse(o.URL)

@@ -147,12 +147,12 @@ func (s *outside) ask(ctx context.Context, q question) (answer call.Standing, co
 		return answer, 0, class, cause
 	}
 	defer response.Body.Close() // unread, it takes the connection with it
+	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	switch code = response.StatusCode; {
+	case (code == http.StatusOK || code == http.StatusNotFound) && kind == "text/html":
+		return answer, code, faultPage, nil // above all a 404: it would tell everybody that there is no such application
 	case code == http.StatusOK:
 	case code == http.StatusNotFound:
-		if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); kind == "text/html" {
-			return answer, code, faultPage, nil
-		}
 		if n := response.ContentLength; n >= 0 && n <= maxBody { // read it, so that the connection serves again
 			_, _ = io.Copy(io.Discard, response.Body)
 		}

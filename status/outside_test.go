@@ -70,10 +70,14 @@ func TestWrongSystemsAreAway(t *testing.T) {
 		"nothing to say":        {says(204, ""), faultCode},
 		"created":               {says(201, granted), faultCode},
 		"a page in place of it": {says(200, "<html>"+secret), faultJSON},
-		"an unknown state":      {says(200, `{"status":"`+secret+`"}`), faultState},
-		"a day there is not":    {says(200, `{"status":"granted","due":"2026-02-30"}`), faultDate},
-		"70 kB":                 {says(200, `{"status":"granted","x":"`+strings.Repeat("x", 70_000)+`"}`), faultLarge},
-		"spaces without end":    {func(w http.ResponseWriter, r *http.Request) { endless(w) }, faultLarge},
+		"a page with an answer": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, granted)
+		}, faultPage},
+		"an unknown state":   {says(200, `{"status":"`+secret+`"}`), faultState},
+		"a day there is not": {says(200, `{"status":"granted","due":"2026-02-30"}`), faultDate},
+		"70 kB":              {says(200, `{"status":"granted","x":"`+strings.Repeat("x", 70_000)+`"}`), faultLarge},
+		"spaces without end": {func(w http.ResponseWriter, r *http.Request) { endless(w) }, faultLarge},
 		"an answer with no end": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "500")
 			_, _ = io.WriteString(w, granted)

@@ -18,7 +18,7 @@ import (
 func TestStandIn(t *testing.T) {
 	a := newAuthority(t, "ours")
 	cert, key := a.issue("server", time.Now().Add(time.Hour))
-	url := standIn(t, "--token", "try", "--certificate", cert, "--key", key, "--client-ca", a.ca())
+	url := standIn(t, "--token", "try", "--cert", cert, "--key", key, "--clients", a.ca())
 	o := options(url)
 	o.Timeout, o.Token, o.CA = time.Second, "try", a.ca()
 	o.Certificate, o.Key = a.issue("hotline", time.Now().Add(time.Hour))
@@ -58,9 +58,9 @@ func TestStandIn(t *testing.T) {
 		state  call.StandingState
 		fault  fault
 	}{
-		{"5000", "", faultSlow}, {"5001", "", faultCode}, {"5002", "", faultJSON}, {"5007", "granted", ""}, {"5003", "", faultBroken},
-		{"5004", "", faultLarge}, {"5005", "", faultRedirect}, {"5007", "granted", ""}, {"5006", "", faultState}, {"5008", "", faultSlow},
-		{"5009", "", faultPage},
+		{"5000", "", faultSlow}, {"5001", "", faultCode}, {"5002", "", faultPage}, {"5007", "granted", ""}, {"5003", "", faultBroken},
+		{"5004", "", faultLarge}, {"5005", "", faultRedirect}, {"5007", "granted", ""}, {"5006", "", faultState}, {"5008", "", faultDate},
+		{"5007", "granted", ""}, {"5009", "", faultSlow}, {"5010", "", faultPage},
 	} {
 		h.logs.TakeAll()
 		q := call.StatusQuestion{Number: odd.number, Born: "01011990", From: "+994125550100"}

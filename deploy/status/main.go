@@ -51,9 +51,9 @@ func main() {
 	flag.StringVar(&f.listen, "listen", "127.0.0.1:8099", "address and port; port 0 takes a free one")
 	flag.StringVar(&f.token, "token", "", "bearer token that is demanded; empty: none is")
 	flag.StringVar(&f.applications, "applications", "", "file of applications; empty: the invented ones")
-	flag.StringVar(&f.certificate, "certificate", "", "PEM certificate, for https")
+	flag.StringVar(&f.certificate, "cert", "", "PEM certificate, for https")
 	flag.StringVar(&f.key, "key", "", "PEM key that belongs to it")
-	flag.StringVar(&f.clientCA, "client-ca", "", "PEM authority whose certificate the hotline must show; empty: none need be shown")
+	flag.StringVar(&f.clientCA, "clients", "", "PEM authority whose certificate the hotline must show; empty: none need be shown")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		log.Fatalf("%s is not understood, write --listen 127.0.0.1:8099", flag.Arg(0))
@@ -107,7 +107,7 @@ func run(ctx context.Context, f flags, out io.Writer) error {
 func tlsOf(f flags) (*tls.Config, error) {
 	if f.certificate == "" {
 		if f.clientCA != "" {
-			return nil, errors.New("--client-ca needs https: name --certificate and --key, too")
+			return nil, errors.New("--clients needs https: name --cert and --key, too")
 		}
 		return nil, nil
 	}
@@ -184,7 +184,7 @@ var misbehaviour = map[string]http.HandlerFunc{
 	"5001": func(w http.ResponseWriter, _ *http.Request) { // broken
 		say(w, http.StatusInternalServerError, map[string]string{"error": "out of order"})
 	},
-	"5002": func(w http.ResponseWriter, _ *http.Request) { page(w, http.StatusOK, "granted") },
+	"5002": func(w http.ResponseWriter, _ *http.Request) { page(w, http.StatusOK, "Maintenance") },
 	"5003": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, // hangs up
 	"5004": huge,
 	"5005": func(w http.ResponseWriter, r *http.Request) { // sends to somebody else
@@ -195,8 +195,11 @@ var misbehaviour = map[string]http.HandlerFunc{
 		say(w, http.StatusOK, map[string]any{"status": "granted", "changed": "2026-11-12",
 			"name": "Invented Person", "family": []map[string]string{{"name": "Invented Child", "status": "refused"}}})
 	},
-	"5008": drip,
-	"5009": func(w http.ResponseWriter, _ *http.Request) { page(w, http.StatusNotFound, "Not Found") }, // as at a wrong address
+	"5008": func(w http.ResponseWriter, _ *http.Request) { // means well
+		say(w, http.StatusOK, answer{Status: "ready", Changed: "the day before yesterday"})
+	},
+	"5009": drip,
+	"5010": func(w http.ResponseWriter, _ *http.Request) { page(w, http.StatusNotFound, "Not Found") }, // as at a wrong address
 }
 
 // page answers with a web page.

@@ -55,13 +55,13 @@ func TestStandIn(t *testing.T) {
 		code        int
 		says        string
 	}{
-		"an application":         {"try", `{"number":"1002","born":"1990-01-01"}`, 200, `{"status":"inProgress","changed":"2026-11-05","due":"2026-12-04"}`},
-		"no due day":             {"try", `{"number":"1009","born":"1990-01-01"}`, 200, `{"status":"withdrawn"}`},
-		"another's date":         {"try", `{"number":"1002","born":"1990-01-02"}`, 404, `{"error":"no such application"}`},
+		"an application":         {"try", `{"number":"1002","born":"1990-02-01"}`, 200, `{"status":"inProgress","changed":"2026-11-23","due":"2026-12-15"}`},
+		"no due day":             {"try", `{"number":"1009","born":"1990-02-01"}`, 200, `{"status":"withdrawn","changed":"2026-11-12"}`},
+		"another's date":         {"try", `{"number":"1002","born":"1990-02-02"}`, 404, `{"error":"no such application"}`},
 		"no such number":         {"try", `{"number":"7777","born":"1990-01-01"}`, 404, `{"error":"no such application"}`},
-		"no token":               {"", `{"number":"1002","born":"1990-01-01"}`, 401, "token"},
-		"a wrong token":          {"tried", `{"number":"1002","born":"1990-01-01"}`, 401, "token"},
-		"not what was agreed":    {"try", `{"number":"1002","born":"1990-01-01","name":"x"}`, 400, "send"},
+		"no token":               {"", `{"number":"1002","born":"1990-02-01"}`, 401, "token"},
+		"a wrong token":          {"tried", `{"number":"1002","born":"1990-02-01"}`, 401, "token"},
+		"not what was agreed":    {"try", `{"number":"1002","born":"1990-02-01","name":"x"}`, 400, "send"},
 		"no JSON":                {"try", `number=1002`, 400, "send"},
 		"a date of another kind": {"try", `{"number":"1002","born":"01011990"}`, 400, "YYYY-MM-DD"},
 		"broken":                 {"try", `{"number":"5001","born":"1990-01-01"}`, 500, ""},
@@ -69,7 +69,7 @@ func TestStandIn(t *testing.T) {
 		"a redirect":             {"try", `{"number":"5005","born":"1990-01-01"}`, 307, ""},
 		"an unknown state":       {"try", `{"number":"5006","born":"1990-01-01"}`, 200, "lost"},
 		"names":                  {"try", `{"number":"5007","born":"1990-01-01"}`, 200, "Invented Person"},
-		"a wrong page":           {"try", `{"number":"5009","born":"1990-01-01"}`, 404, "<h1>"},
+		"a wrong page":           {"try", `{"number":"5010","born":"1990-01-01"}`, 404, "<h1>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, body, err := post(t, server.URL+"/status", c.token, c.body)
@@ -106,7 +106,7 @@ func TestTheProgram(t *testing.T) {
 	if err := json.Unmarshal([]byte(line), &where); err != nil || where.Listen == "" {
 		t.Fatalf("%q: %v", line, err)
 	}
-	if code, body, err := post(t, where.URL, "", `{"number":"1005","born":"1990-01-01"}`); code != 200 || !strings.Contains(body, "granted") {
+	if code, body, err := post(t, where.URL, "", `{"number":"1005","born":"1990-02-01"}`); code != 200 || !strings.Contains(body, "granted") {
 		t.Errorf("%d %q %v", code, body, err)
 	}
 	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
