@@ -211,6 +211,31 @@ func TestConnectionsAreKept(t *testing.T) {
 	h.want(known1234, call.StandingGranted, nil)
 }
 
+// A kept connection that ends just as it is used again is nobody's failure: the question goes out once more.
+func TestAKeptConnectionEndsTooSoon(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if used := r.Context().Value(connUsed{}).(*atomic.Bool); used.Swap(true) {
+			panic(http.ErrAbortHandler)
+		}
+		says(200, granted)(w, r)
+	}))
+	server.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, connUsed{}, &atomic.Bool{})
+	}
+	server.Start()
+	defer server.Close()
+	h := open(t, options(server.URL))
+	for range 5 {
+		h.want(known1234, call.StandingGranted, nil)
+	}
+	if got := h.faults(); len(got) > 0 {
+		t.Errorf("the log says %q", got)
+	}
+}
+
+// connUsed is where a server of these tests notes that a connection has had its question.
+type connUsed struct{}
+
 // The time limit is for all of it, wherever the system takes its time.
 func TestSlowSystems(t *testing.T) {
 	sleep := func(r *http.Request, d time.Duration) {
