@@ -205,6 +205,7 @@ func TestStatusByKeypad(t *testing.T) {
 		{"slow: the caller hears that it is looked for", "21234#101021990", 3 * time.Second, call.Standing{State: call.StandingReady}, nil, 1, "status.checking/en status.ready/en", "", nil},
 		{"too short a number is asked again", "212#1234#101021990", 0, call.Standing{State: call.StandingReady}, nil, 1, "status.invalid/en", "", nil},
 		{"the number was read back and is wrong: again", "21234#24321#101021990", 0, call.Standing{State: call.StandingReady}, nil, 1, "number 4321/en", "", nil},
+		{"a date that is none is asked again, and costs no try", "21234#13102199001021990", 0, call.Standing{State: call.StandingReady}, nil, 1, "status.invalid/en status.checking/en status.ready/en", "", nil},
 		{"* goes back to the menu", "21234*1", 0, call.Standing{}, nil, 0, "queue.enter/en", "", (*hall).waits},
 	} {
 		t.Run(c.name, func(t *testing.T) {
