@@ -10,7 +10,7 @@ import (
 	"hotline/call"
 )
 
-func TestAnswersAreReadAsAgreed(t *testing.T) {
+func TestAnAnswerIsUnderstood(t *testing.T) {
 	baku := time.FixedZone("Baku", 4*3600)
 	day := func(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, baku) }
 	for name, c := range map[string]struct {

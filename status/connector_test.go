@@ -51,7 +51,7 @@ func (r *system) sent(t *testing.T, want int) {
 }
 
 // Five failures in a row, thirty seconds of rest, a probe, and twice the rest each time it fails.
-func TestBreaker(t *testing.T) {
+func TestTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newSystem()
 		h := virtual(t, options(""), r.ServeHTTP)
@@ -200,7 +200,7 @@ func TestAnswersThatAreNotToldAgain(t *testing.T) {
 }
 
 // Ten a day from a number, whatever comes of them; another day at midnight of the body's own zone.
-func TestDailyLimit(t *testing.T) {
+func TestTheDailyLimit(t *testing.T) {
 	r := newSystem()
 	server := httptest.NewServer(r)
 	defer server.Close()
@@ -292,7 +292,7 @@ func TestQuestionsThatAreNotSent(t *testing.T) {
 	h.want(leap, call.StandingGranted, nil)
 }
 
-func TestOwnCasesFirst(t *testing.T) {
+func TestOurOwnCasesAreAnsweredFirst(t *testing.T) {
 	broken := errors.New("disk on fire")
 	for name, c := range map[string]struct {
 		s       call.Standing

@@ -164,6 +164,8 @@ func (s *outside) ask(ctx context.Context, q question) (answer call.Standing, co
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	switch {
+	case ctx.Err() != nil: // also without an error: as we hang up, a server may end the body where it is
+		return answer, code, faultSlow, nil
 	case err != nil:
 		class, cause := classify(err)
 		return answer, code, class, cause

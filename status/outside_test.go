@@ -56,7 +56,7 @@ func TestTheQuestionOnTheWire(t *testing.T) {
 }
 
 // Each kind of wrong system is away for the caller, and the log says why in our own words.
-func TestWrongSystemsAreAway(t *testing.T) {
+func TestSystemsThatAreNotWell(t *testing.T) {
 	const secret = "Aysel Secretova" // what a rude system puts into everything it sends
 	elsewhere := httptest.NewServer(says(200, granted))
 	defer elsewhere.Close()
