@@ -83,7 +83,7 @@ type App struct {
 	callbacks *callbacks
 	gate      *gate
 	register  *caseRegister
-	clips     *prompts.Library
+	clips     shelf
 
 	autoAnswer atomic.Pointer[map[string]bool]     // by operator: whose phone is asked to answer by itself
 	trunks     atomic.Pointer[map[string][]string] // by line
@@ -222,8 +222,8 @@ func (a *App) openFloor(ctx context.Context) error {
 	if err := a.loadOperators(ctx); err != nil {
 		return err
 	}
-	a.clips = clips
-	a.gate = &gate{store: a.store, spell: numbers(a.file).E164, now: a.o.Now, log: a.log.Named("gate"), clip: a.hasClip}
+	a.clips.now.Store(clips)
+	a.gate = &gate{store: a.store, spell: numbers(a.file).E164, now: a.o.Now, log: a.log.Named("gate"), clip: a.hasClip, voice: a.say}
 	a.gate.hourly.Store(int64(a.file.Limits.PerNumberHour))
 	if err := a.gate.load(ctx); err != nil {
 		return err
@@ -231,13 +231,14 @@ func (a *App) openFloor(ctx context.Context) error {
 	if err := a.openCases(ctx); err != nil {
 		return err
 	}
+	a.openTasks()
 	statuses, err := a.openStatus()
 	if err != nil {
 		return err
 	}
-	var heard line.Prompts = clips
+	var heard line.Prompts = &a.clips
 	if a.fault == faultMuteNotice {
-		heard = mutedNotice{clips}
+		heard = mutedNotice{&a.clips}
 	}
 	a.line, err = line.New(line.Options{
 		Settings: settings(a.file), Floor: a.floor, Operators: a.floor, Stars: a.floor, Places: a.floor, Callbacks: a.callbacks, Dialer: a, Last: a.lastOperator,

@@ -32,6 +32,14 @@ type caseRegister struct {
 	opened   *prometheus.CounterVec
 	open     *prometheus.GaugeVec
 	overdue  prometheus.Gauge
+	tasks    *caseTasks // callbacks after investigations
+	again    sync.Map   // ids of messages that were sent and have no case yet
+}
+
+// due reports whether a message was sent and has no case yet.
+func (r *caseRegister) due(id call.ID) bool {
+	_, ok := r.again.LoadAndDelete(id)
+	return ok
 }
 
 // openTime is how long a caller waits for the number of a case at most.
@@ -93,6 +101,9 @@ func (r *caseRegister) OpenCase(m call.Message) (call.Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), openTime)
 	defer cancel()
 	c, err := r.make(ctx, m)
+	if err != nil {
+		r.again.Store(m.ID, true)
+	}
 	return call.Receipt{Number: c.Number, Due: c.Due.In(r.file().Zone())}, err
 }
 
@@ -185,21 +196,25 @@ func (r *caseRegister) mail() cases.MailOptions {
 // sweepEvery is how often it is looked for messages without a case, and cases are counted.
 const sweepEvery = 30 * time.Second
 
+// deciding is how long a caller may take to send a message that was said, or to take it back.
+const deciding = 15 * time.Minute
+
 // sweep makes cases of messages that have none: what a dead process left, what the database did not take.
 func (r *caseRegister) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	for {
+	for first := true; ; first = false { // at first nobody is here: all are of a process that is dead
 		list, err := r.messages.Untold(ctx)
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("messages cannot be looked for", zap.Error(err))
 		}
 		for _, m := range list {
-			if r.now().Sub(m.At) < sweepEvery/3 && r.now().Sub(m.At) > 0 {
-				continue // its call is about to
+			if age := r.now().Sub(m.At); !first && age > 0 && age < deciding && !r.due(m.ID) {
+				continue // its caller may still be about to hear it again, and to take it back
 			}
 			making, cancel := context.WithTimeout(ctx, openTime)
 			if _, err := r.make(making, m); err != nil && ctx.Err() == nil {
+				r.again.Store(m.ID, true)
 				r.log.Error("a message has no case yet", zap.String("call", string(m.Call)), zap.Error(err))
 			}
 			cancel()
@@ -302,6 +317,18 @@ func (r *caseRegister) Change(ctx context.Context, number string, ask wire.CaseC
 	if err != nil {
 		return wire.Case{}, known(err)
 	}
+	switch ask.Do {
+	case "call", "uncall":
+		do := r.tasks.order
+		if ask.Do == "uncall" {
+			do = r.tasks.cancel
+		}
+		if err := do(ctx, c, ask.By); err != nil {
+			return wire.Case{}, err
+		}
+		c, err = r.store.CaseOf(ctx, number)
+		return r.wire(c, false), known(err)
+	}
 	change, err := r.change(c, ask)
 	if err != nil {
 		return wire.Case{}, err
@@ -313,6 +340,7 @@ func (r *caseRegister) Change(ctx context.Context, number string, ask wire.CaseC
 		return wire.Case{}, known(err)
 	}
 	r.courier.Kick()
+	r.tasks.look()
 	return r.wire(c, false), nil
 }
 
@@ -334,8 +362,8 @@ func (r *caseRegister) change(c call.Case, ask wire.CaseChange) (store.CaseChang
 	case "answer":
 		out.State, out.Answer = call.CaseAnswered, ask.Text
 		if ask.Callback {
-			if c.From == "" {
-				return out, fmt.Errorf("%w: the citizen has left no number, there is nobody to call", desk.ErrInvalid)
+			if err := r.tasks.refuses(c.From); err != nil {
+				return out, err
 			}
 			out.Task = &call.CaseTask{Due: r.now(), Made: r.now()}
 		}
@@ -411,4 +439,9 @@ func (r *caseRegister) wire(c call.Case, numbers bool) wire.Case {
 		out.History = append(out.History, wire.CaseEntry{At: wire.Time(e.At), By: e.By, What: e.What, Text: e.Text})
 	}
 	return out
+}
+
+// unreached are the letters that tell a unit that a citizen was not reached: it writes instead.
+func (r *caseRegister) unreached(c call.Case, kind string, next time.Time) []call.Letter {
+	return r.letters(c, kind, kind, next)
 }

@@ -319,7 +319,7 @@ func (g *gate) Surveys(ctx context.Context, since time.Time) ([]wire.SurveySum, 
 // hasClip says whether there is a clip in every language of callers.
 func (a *App) hasClip(key string) error {
 	for _, lang := range a.file.Languages {
-		if !a.clips.Has(key, lang) {
+		if !a.clips.now.Load().Has(key, lang) {
 			return fmt.Errorf("there is no prompt %s in %s", key, lang)
 		}
 	}

@@ -34,6 +34,9 @@ func (a *App) Reload() error {
 	if err := s.Check(); err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
+	if err := a.clips.reload(a.file, a.file.Languages, a.log.Named("prompts")); err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
 	a.mu.Lock()
 	a.grace = next.Stop.Grace.D()
 	a.mu.Unlock()

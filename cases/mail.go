@@ -158,7 +158,11 @@ func (m *Mail) sound(l Letter, c Case) (sound []byte, about string) {
 // subject tells nothing of a confidential case.
 func subject(l Letter, c Case) string {
 	what := "Müraciət"
-	if l.Kind != "forward" {
+	switch l.Kind {
+	case "forward":
+	case "unreached":
+		what = "Zəngə cavab verilmədi: müraciət"
+	default:
 		what = "Xatırlatma (" + l.Kind + " %): müraciət"
 	}
 	if c.Confidential {
@@ -184,7 +188,11 @@ func text(l Letter, c Case, zone *time.Location, about string) string {
 			fmt.Fprintf(&b, "%s: %s\r\n", name, value)
 		}
 	}
-	if l.Kind != "forward" {
+	switch l.Kind {
+	case "forward":
+	case "unreached":
+		b.WriteString("Vətəndaşa iki iş günü ərzində üç dəfə zəng edildi, ona çatmaq mümkün olmadı.\r\nCavabı ona yazılı göndərin.\r\n\r\n")
+	default:
 		fmt.Fprintf(&b, "Baxılma müddətinin %s faizi keçib.\r\n\r\n", l.Kind)
 	}
 	row("Qeydiyyat nömrəsi", c.Number)

@@ -48,6 +48,7 @@ func (f *File) check(d *decoder) {
 	c.menus()
 	c.journey()
 	c.cases()
+	c.voices()
 	c.calendars()
 	c.lines()
 	c.directory()

@@ -20,30 +20,31 @@ type File struct {
 	// Languages is what callers may choose, in the order of the menu; the first is the default.
 	Languages []call.Language `yaml:"languages"`
 
-	SIP           SIP                 `yaml:"sip"`
-	Media         Media               `yaml:"media"`
-	HTTP          Web                 `yaml:"http"`
-	Metrics       Web                 `yaml:"metrics"`
-	Lines         []Line              `yaml:"lines"`
-	Calendars     map[string]Calendar `yaml:"calendars"`
-	Menus         map[string]Menu     `yaml:"menus"`
-	Queues        []Queue             `yaml:"queues"`
-	Surveys       map[string]Survey   `yaml:"surveys"`
-	Cases         Cases               `yaml:"cases"`
-	Status        Status              `yaml:"status"`
-	Operators     House               `yaml:"operators"`
-	Topics        map[string]Topic    `yaml:"topics"`
-	Directory     []Entry             `yaml:"directory"`
-	Transfer      Transfer            `yaml:"transfer"`
-	Emergency     Emergency           `yaml:"emergency"`
-	Numbers       Numbers             `yaml:"numbers"`
-	Outgoing      Outgoing            `yaml:"outgoing"`
-	Prompts       Prompts             `yaml:"prompts"`
-	Announcements []Announcement      `yaml:"announcements"`
-	Limits        Limits              `yaml:"limits"`
-	Trace         Trace               `yaml:"trace"`
-	Stop          Stop                `yaml:"stop"`
-	Recording     Recording           `yaml:"recording"`
+	SIP           SIP                     `yaml:"sip"`
+	Media         Media                   `yaml:"media"`
+	HTTP          Web                     `yaml:"http"`
+	Metrics       Web                     `yaml:"metrics"`
+	Lines         []Line                  `yaml:"lines"`
+	Calendars     map[string]Calendar     `yaml:"calendars"`
+	Menus         map[string]Menu         `yaml:"menus"`
+	Queues        []Queue                 `yaml:"queues"`
+	Surveys       map[string]Survey       `yaml:"surveys"`
+	Cases         Cases                   `yaml:"cases"`
+	Status        Status                  `yaml:"status"`
+	Operators     House                   `yaml:"operators"`
+	Topics        map[string]Topic        `yaml:"topics"`
+	Directory     []Entry                 `yaml:"directory"`
+	Transfer      Transfer                `yaml:"transfer"`
+	Emergency     Emergency               `yaml:"emergency"`
+	Numbers       Numbers                 `yaml:"numbers"`
+	Outgoing      Outgoing                `yaml:"outgoing"`
+	Prompts       Prompts                 `yaml:"prompts"`
+	Voices        map[call.Language]Voice `yaml:"voices"`
+	Announcements []Announcement          `yaml:"announcements"`
+	Limits        Limits                  `yaml:"limits"`
+	Trace         Trace                   `yaml:"trace"`
+	Stop          Stop                    `yaml:"stop"`
+	Recording     Recording               `yaml:"recording"`
 
 	source *source
 }
@@ -293,6 +294,7 @@ func Default() *File {
 		Outgoing:      Outgoing{Allow: []string{}, Hours: Always, Calls: 4, PerOperator: 2, PerNumberHour: 6, PerOperatorDay: 50, PerDay: 500},
 		Trace:         Trace{Keep: Duration(7 * 24 * time.Hour), MemoryMB: 64},
 		Prompts:       Prompts{Whisper: true},
+		Voices:        map[call.Language]Voice{},
 		Announcements: []Announcement{},
 		Stop:          Stop{Grace: Duration(10 * time.Minute)},
 		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12},

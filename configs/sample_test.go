@@ -85,13 +85,13 @@ func walkKeys(typ reflect.Type, path string, out *[]string) {
 
 // exampleKeys are the keys that the sample's maps show, the fullest of each.
 var exampleKeys = map[string]string{
-	"calendars": "office", "calendars.office.movable": "2026", "calendars.office.dates": "2026-12-12", "surveys": "service", "topics": "1",
+	"calendars": "office", "calendars.office.movable": "2026", "calendars.office.dates": "2026-12-12", "surveys": "service", "voices": "az", "topics": "1",
 }
 
 // exampleFile does what the sample says: take out the brackets and the signs #.
 func exampleFile(t *testing.T) *File {
 	t.Helper()
-	text := regexp.MustCompile(`(?m)^( *(?:carriers|lines|calendars|menus|queues|topics|directory|surveys|announcements):) (?:\[\]|\{\})$`).ReplaceAll(Sample(), []byte("$1"))
+	text := regexp.MustCompile(`(?m)^( *(?:carriers|lines|calendars|menus|queues|topics|directory|surveys|announcements|voices):) (?:\[\]|\{\})$`).ReplaceAll(Sample(), []byte("$1"))
 	text = regexp.MustCompile(`(?m)^( *)#(  .*)$`).ReplaceAll(text, []byte("$1$2"))
 	got, err := Parse(DefaultPath, text)
 	if err != nil {

@@ -72,16 +72,12 @@ func (l *Leg) listen(p packet, payload []byte) {
 		ahead = 0
 	}
 	switch {
-	case ahead < 0: // it was given up
 	case ahead == 0:
 		l.look(p.seq, p.ts, call.Codec(p.pt), payload)
-	case len(payload) > longestFrame:
-		l.letGo()
-		l.look(p.seq, p.ts, call.Codec(p.pt), payload)
-	default:
+	case ahead > 0:
 		h.keep(p, payload)
 	}
-	for h.n > 0 && (h.n == len(h.held) || int16(h.held[0].seq-h.seq) <= 0) {
+	for h.n > 0 && (h.n == len(h.held) || h.held[0].seq == h.seq) {
 		l.lookAtHeld()
 	}
 }
@@ -97,19 +93,10 @@ func (h *listener) keep(p packet, payload []byte) {
 	f.seq, f.ts, f.codec, f.n = p.seq, p.ts, call.Codec(p.pt), copy(f.b[:], payload)
 }
 
-// letGo looks at all that wait.
-func (l *Leg) letGo() {
-	for l.listener.n > 0 {
-		l.lookAtHeld()
-	}
-}
-
 func (l *Leg) lookAtHeld() {
 	h := l.listener
 	f := &h.held[0]
-	if int16(f.seq-h.seq) >= 0 {
-		l.look(f.seq, f.ts, f.codec, f.b[:f.n])
-	}
+	l.look(f.seq, f.ts, f.codec, f.b[:f.n])
 	h.n--
 	copy(h.held[:h.n], h.held[1:])
 }
@@ -117,8 +104,12 @@ func (l *Leg) lookAtHeld() {
 // forget gives up what is waited for when nothing has come for a while: a telephone that sends no
 // silence may have said all.
 func (l *Leg) forget() {
-	if h := l.listener; h != nil && h.n > 0 && l.loop().now-h.at > forgotten {
-		l.letGo()
+	h := l.listener
+	if h == nil || l.loop().now-h.at <= forgotten {
+		return
+	}
+	for h.n > 0 {
+		l.lookAtHeld()
 	}
 }
 

@@ -136,22 +136,37 @@ func TestTonesInPackets(t *testing.T) {
 	}
 }
 
+// A pause of which a packet is lost is a pause, and a press of which one is lost is one press.
+func TestTonesOfWhichAPacketIsLost(t *testing.T) {
+	const on, off = 5, 2 // packets of 20 ms
+	for lost := 1; lost < on+off; lost++ {
+		a := newStudio(t).listening(call.PCMA)
+		all := a.packets(call.PCMA, number("77", on*160, off*160)[467:], 160)
+		a.arrive(slices.Delete(all, lost, lost+1))
+		if got := a.pressed(); got != "77" {
+			t.Errorf("packet %d: keys %q, want 77", lost, got)
+		}
+	}
+}
+
 // A telephone that sends nothing in a pause presses twice all the same, with comfort noise and without.
 func TestTonesOfATelephoneThatSavesSilence(t *testing.T) {
 	for _, noise := range []bool{false, true} {
-		s := newStudio(t)
-		a := s.listening(call.PCMA)
-		for range 2 {
-			a.arrive(a.packets(call.PCMA, number("7", 800, 0)[467:], 160))
-			if noise {
-				a.bring(comfortNoise, a.seq, a.ts, []byte{70})
-				a.seq++
+		for _, ms := range []uint32{60, 500} {
+			s := newStudio(t)
+			a := s.listening(call.PCMA)
+			for range 2 {
+				a.arrive(a.packets(call.PCMA, number("7", 800, 0)[467:], 160))
+				if noise {
+					a.bring(comfortNoise, a.seq, a.ts, []byte{70})
+					a.seq++
+				}
+				a.ts += ms * 8
+				s.pass(time.Duration(ms) * time.Millisecond)
 			}
-			a.ts += 4000
-			s.pass(500 * time.Millisecond)
-		}
-		if got := a.pressed(); got != "77" {
-			t.Errorf("comfort noise %v: keys %q, want 77", noise, got)
+			if got := a.pressed(); got != "77" {
+				t.Errorf("pause of %d ms, comfort noise %v: keys %q, want 77", ms, noise, got)
+			}
 		}
 	}
 }

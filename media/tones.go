@@ -92,11 +92,10 @@ type toneDetector struct {
 	energy float64
 	n      int
 
-	last    [toneBlocks]toneJudged // the latest blocks, the newest first
-	apart   bool                   // something is missing between the last block and the next
-	down    byte                   // the key that is held; 0: none
-	misses  int                    // blocks since it was there
-	unknown int                    // blocks that are missing since
+	last   [toneBlocks]toneJudged // the latest blocks, the newest first
+	apart  bool                   // something is missing between the last block and the next
+	down   byte                   // the key that is held; 0: none
+	misses int                    // blocks since it was there
 }
 
 // A toneJudged is what is kept of a block.
@@ -235,12 +234,10 @@ func (d *toneDetector) hold(key byte) {
 	case key == d.down:
 		d.misses = 0
 	default:
-		d.misses += 1 + d.unknown
-		if d.misses >= toneMisses {
+		if d.misses++; d.misses >= toneMisses {
 			d.down = 0
 		}
 	}
-	d.unknown = 0
 }
 
 // silence is what was not sent because there was nothing to hear: so many samples.
@@ -255,14 +252,14 @@ func (d *toneDetector) silence(samples int) {
 // missing is what was sent and did not come: so many samples. It was the press where the press is
 // on both sides of it, else it was the pause.
 func (d *toneDetector) missing(samples int) {
+	if samples > longestFrame {
+		d.silence(samples) // more than one packet: nobody knows
+		return
+	}
 	d.jump()
-	switch blocks := samples / toneBlock; {
-	case blocks > longestFrame/toneBlock:
-		d.silence(samples) // longer than a packet of anybody's: nobody knows
-	case d.misses > 0:
-		d.misses += blocks
-	default:
-		d.unknown += blocks
+	paused := d.misses > 0
+	if d.misses += samples / toneBlock; paused && d.misses >= toneMisses {
+		d.down = 0
 	}
 }
 

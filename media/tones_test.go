@@ -241,12 +241,17 @@ func TestTonesOfOtherThings(t *testing.T) {
 	for i := range noise {
 		noise[i] = int16(3000 * rnd.NormFloat64())
 	}
+	chime := sines(1, 770, 1336)
+	for i := range chime {
+		chime[i] = int16(float64(chime[i]) * math.Exp(-float64(i%1600)/100)) // 7 dB in 10 ms, struck five times
+	}
+	chord := sines(3, 697, 697, 1209, 1477)
 	for name, pcm := range map[string][]int16{
-		"silence": make([]int16, 8000), "noise": noise,
+		"a row with two columns": chord, "silence": make([]int16, 8000), "noise": noise,
 		"dial tone": sines(3, 425), "North American dial tone": sines(3, 350, 440), "ringing": sines(3, 440, 480), "busy": sines(3, 480, 620),
 		"a row's tone": sines(3, 697), "a column's tone": sines(3, 1336), "two rows": sines(3, 697, 852), "two columns": sines(3, 1209, 1477),
 		"fax calling": sines(3, 1100), "fax answering": sines(3, 2100), "a pair with its harmonics": sines(3, 770, 1336, 1540, 2672),
-		"three tones": sines(3, 697, 1209, 1477), "mobile line tones": sines(3, 950, 1400),
+		"a chime that dies away": chime, "three tones": sines(3, 697, 1209, 1477), "mobile line tones": sines(3, 950, 1400),
 	} {
 		for _, codec := range bothLaws {
 			if got := found(pcm, codec, 160); got != "" {

@@ -233,7 +233,7 @@ func changeCase(ctx context.Context, tx *sql.Tx, c call.Case, change CaseChange)
 		return err
 	}
 	if c.State == call.CaseAnswered || c.State == call.CaseClosed || !change.Due.IsZero() { // nobody has to be reminded of what was
-		if _, err := tx.ExecContext(ctx, `UPDATE letters SET arrived = 0 WHERE case_id = ? AND kind <> 'forward' AND arrived IS NULL`, string(c.ID)); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE letters SET arrived = 0 WHERE case_id = ? AND kind NOT IN ('forward', 'unreached') AND arrived IS NULL`, string(c.ID)); err != nil {
 			return err
 		}
 	}
@@ -244,7 +244,8 @@ func changeCase(ctx context.Context, tx *sql.Tx, c call.Case, change CaseChange)
 	}
 	if t := change.Task; t != nil {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO case_tasks (case_id, due, outcome, made) VALUES (?, ?, ?, ?)
-			ON CONFLICT (case_id) DO UPDATE SET due = excluded.due, tries = 0, outcome = excluded.outcome, made = excluded.made, last = NULL`,
+			ON CONFLICT (case_id) DO UPDATE SET due = excluded.due, tries = 0, outcome = excluded.outcome, made = excluded.made, last = NULL, ticket = ''
+			WHERE case_tasks.outcome <> 'calling'`, // who is being called is not called twice
 			string(c.ID), micro(t.Due), string(call.TaskOpen), micro(t.Made)); err != nil {
 			return err
 		}
@@ -306,38 +307,5 @@ func (s *Store) LetterFailed(ctx context.Context, l call.Letter, next time.Time,
 		_, err := tx.ExecContext(ctx, `UPDATE letters SET tries = tries + 1, next = ?, class = ? WHERE key = ? AND way = ? AND arrived IS NULL`,
 			micro(next), class, l.Key, l.Way)
 		return err
-	})
-}
-
-// CaseTasks are the callbacks after investigations, the soonest first; all: also those that are over.
-func (s *Store) CaseTasks(ctx context.Context, all bool) ([]call.CaseTask, error) {
-	list, err := query(ctx, s.reader, func(rows *sql.Rows) (t call.CaseTask, err error) {
-		var id, from, lang, outcome string
-		var year, seq int
-		var due, made int64
-		var last sql.NullInt64
-		err = rows.Scan(&id, &year, &seq, &from, &lang, &due, &t.Tries, &outcome, &made, &last)
-		t.Case, t.Number, t.From, t.Language = call.ID(id), call.CaseNumber(year, seq), call.Number(from), call.Language(lang)
-		t.Due, t.Made, t.Last, t.Outcome = time.UnixMicro(due).UTC(), time.UnixMicro(made).UTC(), fromMicro(last), call.CaseTaskOutcome(outcome)
-		return t, err
-	}, `SELECT c.id, c.year, c.seq, c.from_number, c.language, t.due, t.tries, t.outcome, t.made, t.last FROM case_tasks t
-		JOIN cases c ON c.id = t.case_id WHERE ? OR t.outcome IN ('open', 'calling') ORDER BY t.due`, all)
-	if err != nil {
-		return nil, fmt.Errorf("list callbacks of cases: %w", err)
-	}
-	return list, nil
-}
-
-// SetCaseTask writes down how a callback stands, with a line of the case's history.
-func (s *Store) SetCaseTask(ctx context.Context, t call.CaseTask, e call.CaseEntry) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE case_tasks SET due = ?, tries = ?, outcome = ?, last = ? WHERE case_id = ?`,
-			micro(t.Due), t.Tries, string(t.Outcome), micro(t.Last), string(t.Case)); err != nil {
-			return err
-		}
-		if e.What == "" {
-			return nil
-		}
-		return note(ctx, tx, t.Case, e)
 	})
 }

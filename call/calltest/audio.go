@@ -23,13 +23,14 @@ type Audio struct {
 	connected chan struct{}
 	gone      chan struct{}
 
-	mu      sync.Mutex
-	once    sync.Once
-	goneOne sync.Once
-	sent    []Sent
-	peer    *Audio
-	tap     call.Sink
-	cut     chan struct{} // closed by whatever replaces the running Play
+	mu        sync.Mutex
+	once      sync.Once
+	goneOne   sync.Once
+	sent      []Sent
+	peer      *Audio
+	tap       call.Sink
+	listening bool
+	cut       chan struct{} // closed by whatever replaces the running Play
 }
 
 // NewAudio makes the sound of a leg that is not answered yet.
@@ -128,6 +129,19 @@ func (a *Audio) Press(digit byte) {
 	select {
 	case a.keys <- call.Key{Digit: digit, At: time.Now()}:
 	default:
+	}
+}
+
+// ListenForTones implements call.ToneListener.
+func (a *Audio) ListenForTones(on bool) { a.mu.Lock(); a.listening = on; a.mu.Unlock() }
+
+// Listening says whether it is listened to for keys in the sound.
+func (a *Audio) Listening() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.listening }
+
+// PressTone is a peer that agreed on no telephone-event pressing a key: nothing where nobody listens.
+func (a *Audio) PressTone(digit byte) {
+	if a.Listening() {
+		a.Press(digit)
 	}
 }
 

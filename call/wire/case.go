@@ -58,7 +58,7 @@ type CaseLook struct {
 
 // A CaseChange is the body of POST cases/NUMBER.
 type CaseChange struct {
-	Do       string `json:"do"` // assign, answer, close, extend, study, urgent, born
+	Do       string `json:"do"` // assign, answer, close, extend, study, urgent, born; call (back, now), uncall (no more)
 	By       string `json:"by"`
 	To       string `json:"to,omitempty"`
 	Text     string `json:"text,omitempty"`
