@@ -15,7 +15,8 @@
 // caller is sent, one second of file for one second of call. While it grows its header gives the
 // sizes as 0xFFFFFFFF, which every player we tried takes for "until the end of the file". So
 // what was written survives the process, and Repair only has to write the true sizes at the
-// next start. What the manifest would have said survives too: every change is appended to
+// next start. Either channel can be turned off for a while (Voice, Heard): it is silence then, and
+// a gap with its reason in the manifest. What the manifest would have said survives too: every change is appended to
 // CALL.draft, which goes away with the seal.
 //
 // Nothing here waits for a disk except the goroutines whose work it is. While the disk stalls,

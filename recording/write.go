@@ -19,6 +19,10 @@ import (
 // retryEvery is how often a disk that refused is asked again.
 const retryEvery = 500 * time.Millisecond
 
+// behind is how far a file to which nothing comes stays behind the call: a call whose end is told
+// late must not have a longer file.
+const behind = 500 * time.Millisecond
+
 // The operations a disk may refuse.
 const (
 	opCreate = "create"
@@ -31,7 +35,8 @@ const (
 type writer struct {
 	window *window
 	axes   [2]axis
-	closed []stretch // where the caller's voice is not written
+	closed [2][]stretch // by channel: where it is not written
+	mute   bool         // what the caller is sent is not written now
 	draft  *os.File
 	headed bool      // the file has its header
 	retry  time.Time // not before, after a refusal
@@ -160,6 +165,7 @@ func (r *Recorder) serve(g *Recording) {
 	if w.gone {
 		return
 	}
+	now := g.since(r.now()) // before collect: what came until then is in it
 	in, news, closing := g.collect()
 	rested := closing || !r.now().Before(w.retry)
 	if !w.headed && rested {
@@ -178,8 +184,12 @@ func (r *Recorder) serve(g *Recording) {
 			r.metrics.overflow.Add((s.to - s.from).Seconds())
 		}
 	}
-	if closing {
+	switch {
+	case closing:
 		w.window.grow(timeSamples(g.since(g.ended)))
+	case w.mute:
+		// Otherwise what the caller is sent, which never ceases, keeps the file in step.
+		w.window.grow(timeSamples(now - behind))
 	}
 	if closing || !r.now().Before(w.retry) {
 		r.flush(g)
@@ -201,7 +211,10 @@ func (g *Recording) collect() (in ring, news *manifest, closing bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	w := &g.writer
-	w.closed = g.said.stretches(w.closed[:0])
+	for ch := range g.shut {
+		w.closed[ch] = g.shut[ch].stretches(w.closed[ch][:0])
+	}
+	w.mute = !g.open[call.Heard]
 	if g.changed && !g.closing && !g.r.now().Before(w.retry) {
 		m := g.manifest()
 		news, g.changed = &m, false
@@ -216,11 +229,7 @@ func (g *Recording) place(f frame) {
 		return
 	}
 	pos := g.writer.axes[f.channel&1].place(f.timestamp, timeSamples(f.at))
-	closed := g.writer.closed
-	if f.channel == call.Heard {
-		closed = nil
-	}
-	if !g.writer.window.put(f.channel, pos, f.payload, f.codec, closed) {
+	if !g.writer.window.put(f.channel, pos, f.payload, f.codec, g.writer.closed[f.channel&1]) {
 		g.r.metrics.late.Inc()
 	}
 }
