@@ -192,13 +192,16 @@ func TestAnyNetworkMakesASheetOfPaper(t *testing.T) {
 
 // FuzzMessage: frames of any kind at any time never panic and never make more than may be.
 func FuzzMessage(f *testing.F) {
-	f.Add(int64(0), uint32(0), uint8(8), []byte{1, 2, 3})
-	f.Add(int64(-1<<60), uint32(1<<31), uint8(0), make([]byte, maxPayload))
-	f.Add(int64(1<<62), uint32(1<<31-1), uint8(9), make([]byte, maxPayload+1))
-	p := newTape(call.PCMU, time.Second)
-	f.Fuzz(func(t *testing.T, at int64, ts uint32, kind uint8, payload []byte) {
-		p.Take(call.Frame{Channel: call.Channel(kind >> 7), Codec: call.Codec(kind & 0x7F), Timestamp: ts, At: answered.Add(time.Duration(at)), Payload: payload})
-		p.now = answered.Add(time.Duration(at))
+	f.Add(int64(0), int64(20e6), uint32(0), uint32(160), uint8(8), []byte{1, 2, 3})
+	f.Add(int64(-1<<60), int64(1<<60), uint32(1<<31), uint32(0), uint8(0), make([]byte, maxPayload))
+	f.Add(int64(1<<62), int64(-1<<62), uint32(1<<31-1), uint32(1<<31), uint8(9), make([]byte, maxPayload+1))
+	f.Fuzz(func(t *testing.T, at, then int64, ts, later uint32, kind uint8, payload []byte) {
+		p := newTape(call.PCMU, time.Second)
+		for range 20 {
+			p.now = answered.Add(time.Duration(at))
+			p.Take(call.Frame{Channel: call.Channel(kind >> 7), Codec: call.Codec(kind & 0x7F), Timestamp: ts, At: p.now, Payload: payload})
+			at, ts = at+then, ts+later
+		}
 		if n := p.Length(); n < 0 || n > time.Second || p.Spoken() > time.Second || p.Quiet() < 0 || len(p.PCM()) > 8000 {
 			t.Fatalf("the message lasts %v, with %v of speech and %v of quiet, and has %d samples", n, p.Spoken(), p.Quiet(), len(p.PCM()))
 		}
