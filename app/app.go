@@ -81,6 +81,9 @@ type App struct {
 
 	calendars *calendars
 	callbacks *callbacks
+	gate      *gate
+	register  *caseRegister
+	clips     shelf
 
 	autoAnswer atomic.Pointer[map[string]bool]     // by operator: whose phone is asked to answer by itself
 	trunks     atomic.Pointer[map[string][]string] // by line
@@ -219,14 +222,28 @@ func (a *App) openFloor(ctx context.Context) error {
 	if err := a.loadOperators(ctx); err != nil {
 		return err
 	}
-	var heard line.Prompts = clips
+	a.clips.now.Store(clips)
+	a.gate = &gate{store: a.store, spell: numbers(a.file).E164, now: a.o.Now, log: a.log.Named("gate"), clip: a.hasClip, voice: a.say}
+	a.gate.hourly.Store(int64(a.file.Limits.PerNumberHour))
+	if err := a.gate.load(ctx); err != nil {
+		return err
+	}
+	if err := a.openCases(ctx); err != nil {
+		return err
+	}
+	a.openTasks()
+	statuses, err := a.openStatus()
+	if err != nil {
+		return err
+	}
+	var heard line.Prompts = &a.clips
 	if a.fault == faultMuteNotice {
-		heard = mutedNotice{clips}
+		heard = mutedNotice{&a.clips}
 	}
 	a.line, err = line.New(line.Options{
 		Settings: settings(a.file), Floor: a.floor, Operators: a.floor, Stars: a.floor, Places: a.floor, Callbacks: a.callbacks, Dialer: a, Last: a.lastOperator,
 		Journal: a.store, Recorder: a.recorder, Prompts: heard, Log: a.log.Named("line"), Metrics: a.metrics,
-		Now: a.o.Now, OnState: a.o.OnState,
+		Opinions: a.store, Gate: a.gate, Cases: a.register, Messages: a.register.messages, Statuses: statuses, Now: a.o.Now, OnState: a.o.OnState,
 	})
 	if err != nil {
 		return err

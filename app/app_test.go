@@ -592,7 +592,7 @@ func readyz(t *testing.T, a *App) (code int, body readiness) {
 // Every series is there from the start, is named as Prometheus wants it, and is documented, by
 // generation: `go test ./app -run Metrics -update`.
 func TestMetricsAreDocumentedAndClean(t *testing.T) {
-	a := startApp(t, Options{File: config(t, t.TempDir(), "calendars: {office: {}}")})
+	a := startApp(t, Options{File: config(t, t.TempDir(), "calendars: {office: {}}\nannouncements: [{name: rules, clip: own.rules, from: 2026-12-01, to: 2026-12-31}]")})
 	defer a.Close()
 	families, err := a.metrics.Gather()
 	if err != nil {

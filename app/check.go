@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
+	"hotline/call"
 	"hotline/configs"
 	"hotline/prompts"
 	"hotline/store"
@@ -35,17 +37,22 @@ func checkTLS(f *configs.File) (faults configs.Faults) {
 	}
 	pair("sip.trunks.tls", f.SIP.Trunks.TLS.Certificate, f.SIP.Trunks.TLS.Key)
 	pair("sip.phones.tls", f.SIP.Phones.TLS.Certificate, f.SIP.Phones.TLS.Key)
+	pair("status.certificate", f.Status.Certificate, f.Status.Key)
+	authority := func(key, file, of string) {
+		if file == "" {
+			return
+		}
+		if body, err := os.ReadFile(file); err != nil {
+			faults = append(faults, f.Fault(key, err.Error(), "name a PEM file of "+of))
+		} else if !x509.NewCertPool().AppendCertsFromPEM(body) {
+			faults = append(faults, f.Fault(key, file+" holds no certificate", "name a PEM file of "+of))
+		}
+	}
+	authority("status.ca", f.Status.CA, "whoever signs the status system's certificate")
 	for i, c := range f.SIP.Trunks.Carriers {
 		key := fmt.Sprintf("sip.trunks.carriers[%d].tls", i)
 		pair(key, c.TLS.Certificate, c.TLS.Key)
-		if c.TLS.CA == "" {
-			continue
-		}
-		if body, err := os.ReadFile(c.TLS.CA); err != nil {
-			faults = append(faults, f.Fault(key+".ca", err.Error(), "name a PEM file of the carrier's authority"))
-		} else if !x509.NewCertPool().AppendCertsFromPEM(body) {
-			faults = append(faults, f.Fault(key+".ca", c.TLS.CA+" holds no certificate", "name a PEM file of the carrier's authority"))
-		}
+		authority(key+".ca", c.TLS.CA, "the carrier's authority")
 	}
 	return faults
 }
@@ -56,7 +63,7 @@ func checkData(f *configs.File) (faults configs.Faults) {
 		faults = append(faults, f.Fault(key, problem, want))
 	}
 	switch info, err := os.Stat(f.Data); {
-	case errors.Is(err, fs.ErrNotExist): // the start makes it
+	case errors.Is(err, fs.ErrNotExist): // the start makes it; until then there are the built-in clips
 	case err != nil:
 		at("data", err.Error(), "name a folder that this user may read and write")
 		return faults
@@ -72,27 +79,105 @@ func checkData(f *configs.File) (faults configs.Faults) {
 	for _, c := range clips.Check() {
 		at("data", c.Path+": "+c.Problem, c.Want)
 	}
-	return append(faults, checkClips(f, clips)...)
+	missing, err := checkClips(f, clips)
+	if err != nil {
+		at("data", err.Error(), "this is a fault of the program's, tell its makers")
+	}
+	return append(faults, missing...)
 }
 
-// checkClips looks for the clips that calendars name: callers would hear general words instead.
-func checkClips(f *configs.File, clips *prompts.Library) (faults configs.Faults) {
-	is := func(key, clip string) {
-		for _, lang := range f.Languages {
-			if clip != "" && !clips.Has(clip, lang) {
-				faults = append(faults, f.Fault(key, fmt.Sprintf("there is no prompt %s in %s", clip, lang),
-					"record "+filepath.Join(f.Data, "prompts", string(lang), clip+".wav")+", or name one of the catalogue"))
+// A mention is a clip that the configuration names, and where.
+type mention struct{ path, clip string }
+
+// namedClips are all clips that the file names.
+func namedClips(f *configs.File) (list []mention) {
+	add := func(clip, path string, args ...any) {
+		if clip != "" {
+			list = append(list, mention{fmt.Sprintf(path, args...), clip})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Menus)) {
+		m, path := f.Menus[name], "menus."+name
+		for i, clip := range m.Say {
+			add(clip, "%s.say[%d]", path, i)
+		}
+		for _, k := range m.Keys() {
+			add(m.Choose[k].Item, "%s.choose.%s.item", path, k)
+		}
+		add(m.Digits.Ask, "%s.digits.ask", path)
+		add(m.Message.Intro, "%s.message.intro", path)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Surveys)) {
+		s, path := f.Surveys[name], "surveys."+name
+		add(s.Intro, "%s.intro", path)
+		for i, q := range s.Ask {
+			add(q.Clip, "%s.ask[%d].clip", path, i)
+			for _, k := range slices.Sorted(maps.Keys(q.Items)) {
+				add(q.Items[k], "%s.ask[%d].items.%s", path, i, k)
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(f.Calendars)) {
-		c, path := f.Calendars[name], "calendars."+name
-		is(path+".says", c.Says)
-		for _, date := range slices.SortedFunc(maps.Keys(c.Dates), configs.Date.Compare) {
-			is(path+".dates."+date.String()+".clip", c.Dates[date].Clip)
+	for i, a := range f.Announcements {
+		add(a.Clip, "announcements[%d].clip", i)
+	}
+	for i, q := range f.Queues {
+		for k, clip := range q.Comfort {
+			add(clip, "queues[%d].comfort[%d]", i, k)
 		}
 	}
-	return faults
+	for _, name := range slices.Sorted(maps.Keys(f.Calendars)) {
+		c := f.Calendars[name]
+		add(c.Says, "calendars.%s.says", name)
+		for _, date := range slices.SortedFunc(maps.Keys(c.Dates), configs.Date.Compare) {
+			add(c.Dates[date].Clip, "calendars.%s.dates.%s.clip", name, date)
+		}
+	}
+	return list
+}
+
+// checkClips looks for the clips that the file names, in each language: callers would hear another language,
+// or nothing.
+func checkClips(f *configs.File, clips *prompts.Library) (faults configs.Faults, err error) {
+	catalogue, err := prompts.Catalogue()
+	if err != nil {
+		return nil, err
+	}
+	texts := map[string]map[call.Language]string{}
+	var keys []string
+	for _, e := range catalogue {
+		texts[e.Key], keys = e.Texts, append(keys, e.Key)
+	}
+	for _, n := range namedClips(f) {
+		for _, lang := range f.Languages {
+			if clips.Has(n.clip, lang) {
+				continue
+			}
+			want := "record " + filepath.Join(f.Data, "prompts", string(lang), n.clip+".wav")
+			switch near := configs.Nearest(n.clip, keys); {
+			case texts[n.clip] != nil:
+				want += ", which says " + reading(texts[n.clip], lang, f.Languages)
+			case near != "":
+				want = "did you mean " + near + "? Else " + want
+			default:
+				want += ", or name one of the catalogue"
+			}
+			faults = append(faults, f.Fault(n.path, fmt.Sprintf("there is no prompt %s in %s", n.clip, lang), want))
+		}
+	}
+	return faults, nil
+}
+
+// reading is what somebody reads who records a clip: its text in the language, or in one that has it.
+func reading(texts map[call.Language]string, lang call.Language, others []call.Language) string {
+	for _, l := range append([]call.Language{lang}, others...) {
+		if text := texts[l]; text != "" {
+			if l != lang {
+				return fmt.Sprintf("in %s what in %s is %q", lang, l, text)
+			}
+			return strconv.Quote(text)
+		}
+	}
+	return "what it does in another language"
 }
 
 // IsLocked reports whether an error says that another server runs on the data folder.

@@ -10,10 +10,12 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"hotline/call"
 	"hotline/configs"
 )
 
@@ -87,5 +89,72 @@ func TestCertificatesAreChecked(t *testing.T) {
 		if !IsBadFile(err) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: reload says %v", c.name, err)
 		}
+	}
+}
+
+// A clip that the file names anywhere and that a language lacks is told at its key, with what there is to do.
+func TestEveryClipThatIsNamedIsThere(t *testing.T) {
+	dir := t.TempDir()
+	shortClips(t, dir, "own.rules") // in az and en
+	f := config(t, dir, `surveys: {service: {intro: own.intro, ask: [{name: mark, clip: survey.q7, items: {1: survey.item.yess}}]}}
+announcements: [{name: rules, clip: own.rules, from: 2026-12-01, to: 2026-12-31}]
+`)
+	f.Queues[0].Comfort = []string{"queue.thanks", "own.comfort"}
+	f.Menus["rest"] = configs.Menu{
+		Say:     []string{"docs.intro", "own.say"},
+		Choose:  map[configs.Key]configs.Choice{'1': {Item: "menu.item.operatr"}, '2': {Item: "own.item"}},
+		Digits:  configs.Digits{Ask: "own.ask"},
+		Message: configs.Message{Intro: "vm.intr"},
+	}
+	f.Languages = []call.Language{"ru"} // one is enough to see which keys are looked at
+	want := []string{
+		"menus.rest.say[1]: there is no prompt own.say in ru, record " + dir + "/prompts/ru/own.say.wav, or name one of the catalogue",
+		"menus.rest.choose.1.item: there is no prompt menu.item.operatr in ru, did you mean menu.item.operator? Else record ",
+		"menus.rest.choose.2.item: there is no prompt own.item in ru",
+		"menus.rest.digits.ask: there is no prompt own.ask in ru",
+		"menus.rest.message.intro: there is no prompt vm.intr in ru, did you mean vm.intro?",
+		"surveys.service.intro: there is no prompt own.intro in ru",
+		"surveys.service.ask[0].clip: there is no prompt survey.q7 in ru, did you mean survey.q1?",
+		"surveys.service.ask[0].items.1: there is no prompt survey.item.yess in ru, did you mean survey.item.yes?",
+		"announcements[0].clip: there is no prompt own.rules in ru",
+		"queues[0].comfort[1]: there is no prompt own.comfort in ru",
+	}
+	faults := Check(f)
+	for i, fault := range faults {
+		if i >= len(want) || !strings.Contains(fault.String(), want[i]) {
+			t.Errorf("%d: %s", i, fault)
+		}
+	}
+	if len(faults) != len(want) {
+		t.Errorf("%d faults, want %d", len(faults), len(want))
+	}
+
+	f.Languages = []call.Language{"ru", "az", "en"}
+	for _, lang := range f.Languages {
+		said := func(f configs.Fault) bool {
+			return strings.Contains(f.Problem, "no prompt own.comfort in "+string(lang))
+		}
+		if !slices.ContainsFunc(Check(f), said) {
+			t.Errorf("a clip that is missing in %s is not told", lang)
+		}
+	}
+
+	// Where the catalogue has words, they are told to whoever records the clip.
+	if got, want := reading(map[call.Language]string{"az": "Salam.", "en": "Hello."}, "en", nil), `"Hello."`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	f.Languages, f.Menus = []call.Language{"az"}, map[string]configs.Menu{"main": {Say: []string{"number.and"}}}
+	if got := Check(f)[0].Want; !strings.HasSuffix(got, "number.and.wav, which says what it does in another language") {
+		t.Errorf("got %s", got)
+	}
+	f.Languages = []call.Language{"az", "en"}
+	if got := Check(f)[0].Want; !strings.HasSuffix(got, `number.and.wav, which says in az what in en is "and,"`) {
+		t.Errorf("got %s", got)
+	}
+
+	// Before the first start there is no folder, and the clips are missing all the same.
+	f.Data = filepath.Join(dir, "none")
+	if faults := Check(f); len(faults) == 0 || faults[0].Key != "menus.main.say[0]" {
+		t.Errorf("no folder yet: %v", faults)
 	}
 }

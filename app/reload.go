@@ -34,6 +34,9 @@ func (a *App) Reload() error {
 	if err := s.Check(); err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
+	if err := a.clips.reload(a.file, a.file.Languages, a.log.Named("prompts")); err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
 	a.mu.Lock()
 	a.grace = next.Stop.Grace.D()
 	a.mu.Unlock()
@@ -41,6 +44,7 @@ func (a *App) Reload() error {
 	a.line.Configure(s)
 	a.floor.SetRules(rules(next), houseRules(next))
 	a.setTrunks(next)
+	a.gate.hourly.Store(int64(next.Limits.PerNumberHour))
 	a.sip.SetOutgoing(outgoing(next, a.o.Now))
 	a.sip.SetCarriers(carriers(next))
 	a.sip.SetLimits(limits(next))
@@ -65,6 +69,7 @@ func restartKeys(began, next *configs.File) (keys []string) {
 		"media":                 began.Media != next.Media,
 		"http":                  began.HTTP != next.HTTP,
 		"metrics":               began.Metrics != next.Metrics,
+		"status":                began.Status != next.Status,
 		"trace":                 began.Trace != next.Trace,
 		"recording.format":      began.Recording.Format != next.Recording.Format,
 		"sip.trunks.listen": fmt.Sprint(began.SIP.Trunks.Listen) != fmt.Sprint(next.SIP.Trunks.Listen) ||

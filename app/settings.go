@@ -37,6 +37,7 @@ func outgoing(f *configs.File, now func() time.Time) (sip.Outgoing, sip.Numbers)
 	o := sip.Outgoing{
 		Allow: f.Outgoing.Allow, Calls: f.Outgoing.Calls, PerOperator: f.Outgoing.PerOperator,
 		PerNumberHour: f.Outgoing.PerNumberHour, PerOperatorDay: f.Outgoing.PerOperatorDay, PerDay: f.Outgoing.PerDay, Zone: f.Zone(),
+		Reserve: f.Emergency.Reserve,
 	}
 	if f.Outgoing.Hours != configs.Always {
 		hours := f.Hours(f.Outgoing.Hours)
@@ -121,14 +122,17 @@ func houseRules(f *configs.File) queue.House {
 	return h
 }
 
-// queueHours are the hours of each queue: those of the lines that lead there, or of all lines where
+// queueHours are the hours of each queue: those of the lines whose menus lead there, or of all lines where
 // none does and calls are put through to it.
 func queueHours(f *configs.File) map[string][]*configs.Schedule {
 	by := map[string][]*configs.Schedule{}
 	var all []*configs.Schedule
 	for _, l := range f.Lines {
-		h, to := f.Hours(l.Hours), f.Menus[l.Start].Queue
-		all, by[to] = append(all, h), append(by[to], h)
+		h := f.Hours(l.Hours)
+		all = append(all, h)
+		for _, q := range f.QueuesOf(l) {
+			by[q] = append(by[q], h)
+		}
 	}
 	for _, q := range f.Queues {
 		if by[q.Name] == nil {
@@ -144,12 +148,14 @@ func settings(f *configs.File) line.Settings {
 		Limit: f.Calls(), Waiting: f.Limits.Waiting, Whisper: f.Prompts.Whisper, Queues: map[string]line.Queue{},
 		Pauses: f.Operators.Pauses, Topic: f.Topic,
 		Ring: f.Transfer.Ring.D(), Spell: numbers(f).E164,
+		Emergency: emergency(f),
 	}
 	for _, q := range f.Queues {
 		s.Queues[q.Name] = line.Queue{
 			AutoAnswer: q.AutoAnswer, SayEvery: q.SayEvery.D(), Position: q.Position, Estimate: q.Estimate,
 			Comfort: q.Comfort, Leave: q.Nobody == configs.WayLeave,
 			CallbackAbove: q.Callback.Above.D(), CallbackKey: byte('0' + q.Callback.Key), CallbackLast: q.Then == configs.WayCallback,
+			Survey: q.Survey,
 		}
 	}
 	for _, e := range f.Directory {
@@ -157,8 +163,20 @@ func settings(f *configs.File) line.Settings {
 			Name: e.Name, Number: call.Number(e.Number), Languages: e.Languages, Emergency: e.Emergency, Open: f.Hours(e.Hours).Open,
 		})
 	}
+	s.Surveys, s.Announcements = surveys(f), announcements(f)
+	s.Status = line.StatusBounds{Least: f.Status.Digits.Least, Most: f.Status.Digits.Most, Tries: f.Status.Tries}
+	nodes := menus(f)
 	for _, l := range f.Lines {
-		n := line.Number{Number: l.Number, Also: l.Also, Queue: f.Menus[l.Start].Queue}
+		n := line.Number{
+			Number: l.Number, Also: l.Also, Menus: nodes, Queues: f.QueuesOf(l),
+			Open: line.Start{Menu: l.Start, Person: f.Person(l.Start)},
+		}
+		if l.Closed != "" {
+			n.Closed = line.Start{Menu: l.Closed, Person: f.Person(l.Closed)}
+		}
+		if len(n.Queues) > 0 {
+			n.Queue = n.Queues[0]
+		}
 		if l.Hours != configs.Always {
 			n.Hours = f.Hours(l.Hours)
 		}

@@ -35,7 +35,7 @@ type Story struct {
 	Line  string    `json:"line"`
 	Open  bool      `json:"open"`
 	Steps []Step    `json:"steps"`
-	Ends  string    `json:"ends"` // queue:NAME, closed, hangup, refused:CODE, failed
+	Ends  string    `json:"ends"` // queue:NAME, callback:QUEUE, transfer:NAME, message, status, emergency, closed, hangup, refused:CODE, failed
 
 	Why call.Why `json:"-"` // of a line that is closed
 }
@@ -96,7 +96,7 @@ func rehearse(f *configs.File, c Caller, clips line.Prompts) (*Story, error) {
 	}
 	l, err := line.New(line.Options{
 		Settings: settings(f), Floor: r, Operators: r, Dialer: r, Journal: r, Recorder: r,
-		Prompts: clips, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+		Prompts: clips, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(), Statuses: r, Cases: r, Messages: r, Callbacks: r,
 		Now: func() time.Time { return c.At },
 	})
 	if err != nil {
@@ -153,17 +153,65 @@ type rehearsal struct {
 	line.Dialer
 
 	leg    *script
-	queue  string
+	goal   string // where the story has ended, if it is neither a closure nor a hang-up
 	why    call.Why
 	record call.Record
 }
 
+// arrived ends the story.
+func (r *rehearsal) arrived(goal string) {
+	if r.goal == "" {
+		r.goal = goal
+	}
+	r.leg.end(call.CauseHangup)
+}
+
 // Enter implements line.Floor: here the caller would begin to wait.
 func (r *rehearsal) Enter(t queue.Ticket) (<-chan queue.Order, error) {
-	r.queue = t.Queue
-	r.leg.end(call.CauseHangup)
+	r.arrived("queue:" + t.Queue)
 	return nil, nil //nolint:nilnil // no order will ever come
 }
+
+// AskCallback implements line.Callbacks.
+func (r *rehearsal) AskCallback(t queue.Ticket) error {
+	r.arrived("callback:" + t.Queue)
+	return nil
+}
+
+// CallbackReached implements line.Callbacks.
+func (r *rehearsal) CallbackReached(call.ID) {}
+
+// CallbackFailed implements line.Callbacks.
+func (r *rehearsal) CallbackFailed(call.ID, bool) {}
+
+// MayCall implements line.Dialer.
+func (r *rehearsal) MayCall(n call.Number) bool { return true }
+
+// DialOutside implements line.Dialer.
+func (r *rehearsal) DialOutside(context.Context, call.Outside) (call.Leg, error) {
+	r.arrived("transfer")
+	return nil, call.ErrGone
+}
+
+// Known implements line.Operators.
+func (r *rehearsal) Known(string) bool { return false }
+
+// Ask implements line.Statuses.
+func (r *rehearsal) Ask(context.Context, call.StatusQuestion) (call.Standing, error) {
+	r.arrived("status")
+	return call.Standing{}, call.ErrStatusAway
+}
+
+// Keep implements line.Messages.
+func (r *rehearsal) Keep(_ context.Context, m call.Message, _ []int16) (call.Message, error) {
+	return m, nil
+}
+
+// Discard implements line.Messages.
+func (r *rehearsal) Discard(context.Context, call.Message) error { return nil }
+
+// OpenCase implements line.Cases.
+func (r *rehearsal) OpenCase(call.Message) (call.Receipt, error) { return call.Receipt{}, nil }
 
 // Leave implements line.Floor.
 func (r *rehearsal) Leave(call.ID) {}
@@ -176,8 +224,15 @@ func (r *rehearsal) Arrived(call.Record) error { return nil }
 
 // Event implements line.Journal.
 func (r *rehearsal) Event(e call.Event) {
-	if e.Name == "call.closed" {
+	switch e.Name {
+	case "call.closed":
 		r.why = call.Why(e.Data["why"])
+	case "message.begun":
+		r.arrived("message")
+	case "call.emergency":
+		r.arrived("emergency")
+	case "call.transferring":
+		r.arrived("transfer:" + e.Data["to"])
 	}
 }
 
@@ -195,8 +250,8 @@ func (r *rehearsal) Healthy() error { return nil }
 // ends is where the story ends.
 func (r *rehearsal) ends() string {
 	switch {
-	case r.queue != "":
-		return "queue:" + r.queue
+	case r.goal != "":
+		return r.goal
 	case r.record.Outcome == call.Closed:
 		return "closed"
 	case r.record.Outcome == call.Failed:

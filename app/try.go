@@ -24,6 +24,9 @@ import (
 // tryLine is the number that is dialled in `hotline try`.
 const tryLine = "919"
 
+// tryNight is the number that shows what callers meet outside the hours.
+const tryNight = "9190"
+
 // tryRobot is the operator answered by a telephone of ours, unless a person is registered.
 const tryRobot = "robot"
 
@@ -134,10 +137,17 @@ sip:
 media: {listen: 127.0.0.1, ports: %[4]s}
 http: {listen: %[5]s}
 metrics: {listen: %[6]s}
-lines: [{number: "%[7]s", also: ["012919", "+99412919"], start: main}]
-menus: {main: {queue: general}}
-queues: [{name: general, wrap_up: 5s}]
-`, quoted, trunk, phones, tryPorts(), freeAddress("127.0.0.1:8080"), freeAddress("127.0.0.1:9919"), tryLine), nil
+lines:
+  - {number: "%[7]s", also: ["012919", "+99412919"], start: main}
+  - {number: "%[8]s", hours: never, start: main, closed: night} # the same by night, at any hour
+calendars: {never: {}}
+queues: [{name: general, wrap_up: 5s, survey: service}]
+surveys:
+  service:
+    ask:
+      - {name: service, clip: survey.q1, keys: 1-5}
+      - {name: solved, clip: survey.q2, items: {1: survey.item.yes, 2: survey.item.no}}
+%[9]s`, quoted, trunk, phones, tryPorts(), freeAddress("127.0.0.1:8080"), freeAddress("127.0.0.1:9919"), tryLine, tryNight, configs.Journey()), nil
 }
 
 // tryPorts is the default range of ports for sound, or another where a neighbour sits on its

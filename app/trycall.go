@@ -33,6 +33,7 @@ const (
 	toneLoudness  = 0.3
 	citizenKey    = "2"
 	citizenSpeaks = call.Language("en")
+	operatorKey   = "1" // of the menu
 )
 
 // A tale is a call being told: each step is a line, with a mark for seen or not.
@@ -96,6 +97,8 @@ func (s *scene) play(ctx context.Context) {
 	s.step("citizen", "presses "+citizenKey, s.call.Media().PressKeys(ctx, citizenKey))
 	s.call.Media().Say(toneLoudness, citizenTone) // speaks from now on, also before anybody listens
 	s.heard(ctx, "notice.recording", citizenSpeaks, "hears in English that the call is recorded")
+	s.heard(ctx, "menu.main.intro", citizenSpeaks, "hears the menu")
+	s.step("citizen", "presses "+operatorKey+", for an operator", s.call.Media().PressKeys(ctx, operatorKey))
 	if !s.pickUp(ctx) {
 		s.call.Hangup(ctx)
 		return
@@ -108,6 +111,8 @@ func (s *scene) play(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	s.step("operator", "hangs up, and is told that it is done", s.taken.Hangup(ctx))
+	s.heard(ctx, "survey.intro", citizenSpeaks, "is asked what the service was like")
+	s.step("citizen", "answers with 5, and with 1: it is solved", s.call.Media().PressKeys(ctx, "51"))
 	s.step("citizen", "is hung up too", s.call.WaitDone(soon(ctx)))
 }
 
@@ -193,6 +198,9 @@ func (s *scene) heard(ctx context.Context, key string, lang call.Language, what 
 			continue
 		case <-c.Done():
 		case <-ctx.Done():
+		}
+		if key == "notice.recording" { // what was heard before it counts
+			s.noticeEnd = s.answered.Add(samples(s.told))
 		}
 		s.step("citizen", what, fmt.Errorf("did not (likeness %.2f)", likeness))
 		return
@@ -288,9 +296,6 @@ func (s *scene) judge(path string) error {
 	left, right, err := stereo(file)
 	if err != nil {
 		return err
-	}
-	if s.noticeEnd.IsZero() {
-		s.noticeEnd = s.answered.Add(samples(s.told)) // not heard, as was told above
 	}
 	notice := int(s.noticeEnd.Sub(s.answered).Seconds() * call.ClockRate)
 	if notice <= 0 || notice >= len(left) {

@@ -18,6 +18,7 @@ import (
 	"hotline/call/calltest"
 	"hotline/floor"
 	"hotline/line"
+	"hotline/prompts"
 	"hotline/queue"
 	"hotline/recording"
 )
@@ -403,6 +404,8 @@ func (secondClips) SayWait(time.Duration, call.Language) []*call.Clip  { return 
 func (secondClips) SayDay(time.Time, call.Language) []*call.Clip       { return nil }
 func (secondClips) SayDigits(string, call.Language) []*call.Clip       { return nil }
 func (secondClips) SayChoice(string, byte, call.Language) []*call.Clip { return nil }
+func (secondClips) SayCase(string, call.Language) []*call.Clip         { return nil }
+func (secondClips) SayMenu([]prompts.Item, call.Language) []*call.Clip { return nil }
 
 func (secondClips) Clip(key string, l call.Language) *call.Clip {
 	return &call.Clip{Key: key, Language: l, Version: "v", PCM: make([]int16, call.ClockRate)}

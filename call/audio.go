@@ -36,8 +36,8 @@ func (c *Clip) Duration() time.Duration {
 	return time.Duration(len(c.PCM)) * time.Second / ClockRate
 }
 
-// A Key is one press on the caller's keypad: 0-9, *, #, A-D. A press that arrives both as
-// telephone-event and as INFO is one Key.
+// A Key is one press on the caller's keypad: 0-9, *, #, A-D. A press that is told on several ways,
+// as telephone-event, as INFO, by its tones, is one Key.
 type Key struct {
 	Digit byte
 	At    time.Time
@@ -84,6 +84,8 @@ type Audio interface {
 // A ToneListener is an Audio that can tell keys by their tones in the sound (ITU-T Q.23), for telephones
 // that agreed on no telephone-event. It listens only while it is told to: speech could be taken for keys.
 type ToneListener interface {
+	// ListenForTones returns at once. The keys come by Keys, each when it has been heard for 30 ms.
+	// With telephone-event agreed it does nothing.
 	ListenForTones(on bool)
 }
 

@@ -33,9 +33,9 @@ const (
 // phone: tests fail on it; in production it is logged and counted and the call keeps its state.
 var moves = map[State][]State{
 	Ringing:  {Greeting, Ended},
-	Greeting: {Waiting, Ended},
+	Greeting: {Waiting, Talking, Ended}, // Talking: put through by a menu
 	Waiting:  {Talking, Ended},
-	Talking:  {Waiting, Ended}, // back to Waiting: the operator vanished
+	Talking:  {Waiting, Greeting, Ended}, // back to Waiting: the operator vanished; to Greeting: a survey
 }
 
 // May reports whether a call in state s may move to next.
@@ -56,10 +56,11 @@ const (
 	Interrupted Outcome = "interrupted" // the process died during the call
 	Stopped     Outcome = "stopped"     // a drain or stop ran out of its grace
 	CalledBack  Outcome = "callback"    // the caller left to be called back: no abandoned call
+	Served      Outcome = "served"      // a menu gave what was asked for: information, a status, a case
 )
 
 // Outcomes is the closed list, in the order of the documentation.
-var Outcomes = []Outcome{Completed, Abandoned, Refused, Closed, TimedOut, MediaLost, Failed, Interrupted, Stopped, CalledBack}
+var Outcomes = []Outcome{Completed, Abandoned, Refused, Closed, TimedOut, MediaLost, Failed, Interrupted, Stopped, CalledBack, Served}
 
 // A Party is who ended a call.
 type Party string

@@ -185,6 +185,13 @@ type Outside struct {
 	Operator  string // who caused it; empty: the server itself
 	Emergency bool   // has a channel of its own and is counted by no cap
 
+	// Caller, of an emergency, is who needs help: their number is From and P-Asserted-Identity
+	// (RFC 3325), and the line's stands in Diversion (RFC 5806). Hidden says that it was withheld: From
+	// is anonymous then, and the number goes along with "Privacy: id", for those who may see it. Empty,
+	// or no number: the line's number, as in every call.
+	Caller Number
+	Hidden bool
+
 	// Ringing is as in Dial.
 	Ringing func()
 

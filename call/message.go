@@ -36,3 +36,9 @@ const (
 
 // Matters is the closed list.
 var Matters = []Matter{MatterComplaint, MatterProposal, MatterApplication, MatterInformation, MatterMessage}
+
+// A Receipt is what whoever left a message is told.
+type Receipt struct {
+	Number string    // of the case, YYYY-NNNNNN
+	Due    time.Time // the day by which there is an answer; zero: not known
+}

@@ -38,8 +38,8 @@ var StandingStates = []StandingState{
 
 // What may come in the place of a Standing.
 var (
-	ErrNoApplication = errors.New("no such application")         // or the second secret does not fit: nobody learns which
-	ErrStatusAway    = errors.New("the status system is away")   // dead, slow, wrong, or resting after failures
+	ErrNoApplication = errors.New("no such application")                  // or the second secret does not fit: nobody learns which
+	ErrStatusAway    = errors.New("the status system is away")            // dead, slow, wrong, or resting after failures
 	ErrStatusTries   = errors.New("no more questions are answered today") // from this number
 )
 

@@ -46,9 +46,13 @@ func (f *File) check(d *decoder) {
 	c.queues()
 	c.house()
 	c.menus()
+	c.journey()
+	c.cases()
+	c.voices()
 	c.calendars()
 	c.lines()
 	c.directory()
+	c.emergency()
 	c.outgoing()
 	c.rest()
 }
@@ -259,25 +263,6 @@ func cutPort(s string) (host, port string, ok bool) {
 	return inner, port, true
 }
 
-func (c *checker) menus() {
-	var queues []string
-	for _, q := range c.file.Queues {
-		queues = append(queues, q.Name)
-	}
-	for _, key := range slices.Sorted(maps.Keys(c.file.Menus)) {
-		path := "menus." + clean(key)
-		if !name.MatchString(key) {
-			c.say(path, "use up to 63 letters, digits, - and _", "%s cannot be the name of a menu", quote(key))
-			continue
-		}
-		if to := c.file.Menus[key].Queue; to == "" {
-			c.say(path+".queue", "write {queue: NAME}", "the menu leads nowhere")
-		} else if !slices.Contains(queues, to) {
-			c.say(path+".queue", defined(to, queues, "queue", "queues"), "there is no queue %s", c.raw(path+".queue", to))
-		}
-	}
-}
-
 // defined says which names there are, for somebody who wrote one that is not.
 func defined(typed string, list []string, one, section string) string {
 	list = slices.DeleteFunc(slices.Clone(list), func(s string) bool { return !name.MatchString(s) && s != Always })
@@ -304,7 +289,7 @@ func (c *checker) calendars() {
 }
 
 // clipKey is what a prompt may be called.
-var clipKey = regexp.MustCompile(`^[a-z][A-Za-z0-9]*(\.[A-Za-z0-9_-]+)+$`)
+var clipKey = regexp.MustCompile(`^[a-z][A-Za-z0-9]*(\.[A-Za-z0-9_-]+)*$`)
 
 // clip checks the key of a prompt. Whether there is one, app.Check knows.
 func (c *checker) clip(path, key string) {
@@ -387,6 +372,13 @@ func (c *checker) lines() {
 		} else if !slices.Contains(menus, l.Start) {
 			c.say(path+".start", defined(l.Start, menus, "menu", "menus"), "there is no menu %s", c.raw(path+".start", l.Start))
 		}
+		switch {
+		case l.Closed == "":
+		case l.Hours == Always:
+			c.say(path+".closed", "name a calendar under hours, or take it out", "a line that is always open is never closed")
+		case !slices.Contains(menus, l.Closed):
+			c.say(path+".closed", defined(l.Closed, menus, "menu", "menus"), "there is no menu %s", c.raw(path+".closed", l.Closed))
+		}
 	}
 }
 
@@ -417,7 +409,7 @@ func (c *checker) rest() {
 	if c.file.Limits.Calls < 0 {
 		c.say("limits.calls", "write 0 for a quarter of media.ports, or more", "%d is negative", c.file.Limits.Calls)
 	}
-	if l := c.file.Limits; l.CallsPerSecond < 0 || l.PerNumber < 0 || l.Waiting < 0 {
+	if l := c.file.Limits; l.CallsPerSecond < 0 || l.PerNumber < 0 || l.PerNumberHour < 0 || l.Waiting < 0 {
 		c.say("limits", "write 0 or more", "a limit is negative")
 	}
 	if t := c.file.Trace; t.MemoryMB < 0 || t.MemoryMB > 4096 {

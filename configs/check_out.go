@@ -22,11 +22,8 @@ func (c *checker) account(path string, one Carrier) {
 	if p := one.Options.D(); p != 0 && p < 2*time.Second {
 		c.say(path+".options", "write 2s or more, such as 30s, or 0s for never", "%s is no time to answer in", p)
 	}
-	switch {
-	case one.Calls < 0:
+	if one.Calls < 0 {
 		c.say(path+".calls", "write 0 for no limit, or more", "%d is negative", one.Calls)
-	case one.Calls == 1 && len(one.To) > 0 && slices.ContainsFunc(c.file.Directory, func(e Entry) bool { return e.Emergency }):
-		c.say(path+".calls", "write 2 or more, or 0 for no limit", "the one channel would be kept for the emergency entries of the directory")
 	}
 	if one.Priority < 0 || one.Weight < 1 {
 		c.say(path+".weight", "write a priority of 0 or more and a weight of 1 or more", "such a carrier would never be taken")

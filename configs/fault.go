@@ -145,6 +145,10 @@ func (f *File) Fault(path, problem, want string) Fault {
 	return f.source.fault(at, path, problem, want)
 }
 
+// Nearest gives the word of a list that the typed one was probably meant to be, or "". Case, spaces, - and _
+// do not count.
+func Nearest(typed string, list []string) string { return nearest(typed, list) }
+
 // nearest gives the word of a list that the typed one was probably meant to be, or "".
 func nearest(typed string, list []string) string {
 	plain := func(s string) string {

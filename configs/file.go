@@ -20,25 +20,31 @@ type File struct {
 	// Languages is what callers may choose, in the order of the menu; the first is the default.
 	Languages []call.Language `yaml:"languages"`
 
-	SIP       SIP                 `yaml:"sip"`
-	Media     Media               `yaml:"media"`
-	HTTP      Web                 `yaml:"http"`
-	Metrics   Web                 `yaml:"metrics"`
-	Lines     []Line              `yaml:"lines"`
-	Calendars map[string]Calendar `yaml:"calendars"`
-	Menus     map[string]Menu     `yaml:"menus"`
-	Queues    []Queue             `yaml:"queues"`
-	Operators House               `yaml:"operators"`
-	Topics    map[string]Topic    `yaml:"topics"`
-	Directory []Entry             `yaml:"directory"`
-	Transfer  Transfer            `yaml:"transfer"`
-	Numbers   Numbers             `yaml:"numbers"`
-	Outgoing  Outgoing            `yaml:"outgoing"`
-	Prompts   Prompts             `yaml:"prompts"`
-	Limits    Limits              `yaml:"limits"`
-	Trace     Trace               `yaml:"trace"`
-	Stop      Stop                `yaml:"stop"`
-	Recording Recording           `yaml:"recording"`
+	SIP           SIP                     `yaml:"sip"`
+	Media         Media                   `yaml:"media"`
+	HTTP          Web                     `yaml:"http"`
+	Metrics       Web                     `yaml:"metrics"`
+	Lines         []Line                  `yaml:"lines"`
+	Calendars     map[string]Calendar     `yaml:"calendars"`
+	Menus         map[string]Menu         `yaml:"menus"`
+	Queues        []Queue                 `yaml:"queues"`
+	Surveys       map[string]Survey       `yaml:"surveys"`
+	Cases         Cases                   `yaml:"cases"`
+	Status        Status                  `yaml:"status"`
+	Operators     House                   `yaml:"operators"`
+	Topics        map[string]Topic        `yaml:"topics"`
+	Directory     []Entry                 `yaml:"directory"`
+	Transfer      Transfer                `yaml:"transfer"`
+	Emergency     Emergency               `yaml:"emergency"`
+	Numbers       Numbers                 `yaml:"numbers"`
+	Outgoing      Outgoing                `yaml:"outgoing"`
+	Prompts       Prompts                 `yaml:"prompts"`
+	Voices        map[call.Language]Voice `yaml:"voices"`
+	Announcements []Announcement          `yaml:"announcements"`
+	Limits        Limits                  `yaml:"limits"`
+	Trace         Trace                   `yaml:"trace"`
+	Stop          Stop                    `yaml:"stop"`
+	Recording     Recording               `yaml:"recording"`
 
 	source *source
 }
@@ -160,16 +166,12 @@ type Line struct {
 	Also   []string `yaml:"also"`   // other spellings carriers send
 	Hours  string   `yaml:"hours"`  // Always or the name of a calendar
 	Start  string   `yaml:"start"`  // the name of a menu
+	Closed string   `yaml:"closed"` // the menu outside the hours; empty: words, and the call ends
 	Trunks []string `yaml:"trunks"` // carriers of its calls out; empty: all that have To
 }
 
 // Always as the hours of a line means day and night.
 const Always = "always"
-
-// A Menu is one node of what a caller goes through. This release knows queues only.
-type Menu struct {
-	Queue string `yaml:"queue"`
-}
 
 // An Entry of the directory is somebody a call can be put through to.
 type Entry struct {
@@ -220,6 +222,7 @@ type Limits struct {
 	CallsPerSecond int `yaml:"calls_per_second"` // new ones; 0: what the machine was measured to carry
 	Waiting        int `yaml:"waiting"`          // callers who may wait at once; 0: no limit
 	PerNumber      int `yaml:"per_number"`       // at once from one caller's number; 0: a quarter of the calls, at least 20
+	PerNumberHour  int `yaml:"per_number_hour"`  // in an hour from one caller's number; 0: no limit
 }
 
 // Stop is how the server ends.
@@ -272,23 +275,29 @@ func Default() *File {
 			Trunks: Trunks{Listen: both(5060), Carriers: []Carrier{}},
 			Phones: Phones{Listen: both(5070), Realm: "hotline", DigestMD5: true},
 		},
-		Media:     Media{Listen: any4, Ports: Ports{First: 20000, Last: 29999}, Engine: EngineAuto},
-		HTTP:      Web{Listen: "127.0.0.1:8080"},
-		Metrics:   Web{Listen: "127.0.0.1:9919"},
-		Lines:     []Line{},
-		Calendars: map[string]Calendar{},
-		Menus:     map[string]Menu{},
-		Queues:    []Queue{},
-		Operators: defaultHouse(),
-		Topics:    map[string]Topic{},
-		Directory: []Entry{},
-		Transfer:  Transfer{Ring: Duration(20 * time.Second)},
-		Numbers:   Numbers{Country: "994", National: "0", International: "00"},
-		Outgoing:  Outgoing{Allow: []string{}, Hours: Always, Calls: 4, PerOperator: 2, PerNumberHour: 6, PerOperatorDay: 50, PerDay: 500},
-		Trace:     Trace{Keep: Duration(7 * 24 * time.Hour), MemoryMB: 64},
-		Prompts:   Prompts{Whisper: true},
-		Stop:      Stop{Grace: Duration(10 * time.Minute)},
-		Recording: Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12},
+		Media:         Media{Listen: any4, Ports: Ports{First: 20000, Last: 29999}, Engine: EngineAuto},
+		HTTP:          Web{Listen: "127.0.0.1:8080"},
+		Metrics:       Web{Listen: "127.0.0.1:9919"},
+		Lines:         []Line{},
+		Calendars:     map[string]Calendar{},
+		Menus:         map[string]Menu{},
+		Queues:        []Queue{},
+		Surveys:       map[string]Survey{},
+		Cases:         defaultCases(),
+		Status:        defaultStatus(),
+		Operators:     defaultHouse(),
+		Topics:        map[string]Topic{},
+		Directory:     []Entry{},
+		Transfer:      Transfer{Ring: Duration(20 * time.Second)},
+		Emergency:     Emergency{Key: '9', Reserve: 1},
+		Numbers:       Numbers{Country: "994", National: "0", International: "00"},
+		Outgoing:      Outgoing{Allow: []string{}, Hours: Always, Calls: 4, PerOperator: 2, PerNumberHour: 6, PerOperatorDay: 50, PerDay: 500},
+		Trace:         Trace{Keep: Duration(7 * 24 * time.Hour), MemoryMB: 64},
+		Prompts:       Prompts{Whisper: true},
+		Voices:        map[call.Language]Voice{},
+		Announcements: []Announcement{},
+		Stop:          Stop{Grace: Duration(10 * time.Minute)},
+		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12},
 	}
 }
 

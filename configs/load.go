@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -18,6 +19,14 @@ var sample []byte
 
 // Sample is the commented default file.
 func Sample() []byte { return bytes.Clone(sample) }
+
+// Journey is the menus of the sample, without their examples' signs: a whole journey, for a file with a
+// queue general. Its beginnings are main and night.
+func Journey() string {
+	_, text, _ := strings.Cut(string(sample), "\nmenus: {}\n")
+	text, _, _ = strings.Cut(text, "\n\n# ")
+	return "menus:\n" + regexp.MustCompile(`(?m)^#`).ReplaceAllString(text, "") + "\n"
+}
 
 // maxFile bounds a configuration file. The sample has 6 kB; the time of
 // the parser grows with the square of nested brackets.
@@ -82,7 +91,8 @@ func Parse(name string, data []byte) (*File, error) {
 // paths are the values that are relative to the folder of the file.
 func (f *File) paths() []*string {
 	trunks, phones := &f.SIP.Trunks, &f.SIP.Phones
-	list := []*string{&f.Data, &trunks.TLS.Certificate, &trunks.TLS.Key, &phones.TLS.Certificate, &phones.TLS.Key}
+	list := []*string{&f.Data, &trunks.TLS.Certificate, &trunks.TLS.Key, &phones.TLS.Certificate, &phones.TLS.Key,
+		&f.Status.CA, &f.Status.Certificate, &f.Status.Key}
 	for i := range trunks.Carriers {
 		tls := &trunks.Carriers[i].TLS
 		list = append(list, &tls.CA, &tls.Certificate, &tls.Key)

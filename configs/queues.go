@@ -28,6 +28,7 @@ type Queue struct {
 	Estimate  bool       `yaml:"estimate"`      // and how long it will take
 	Comfort   []string   `yaml:"comfort"`       // clips, in turn
 	Callback  Callback   `yaml:"callback"`
+	Survey    string     `yaml:"survey"` // after the talk; empty: none
 	Operators Operators  `yaml:"operators"`
 
 	// AutoAnswer asks operators' telephones to answer by themselves.

@@ -39,7 +39,15 @@ func TestSampleShowsEveryKey(t *testing.T) {
 	got := exampleFile(t)
 	var paths []string
 	walkKeys(reflect.TypeOf(*got), "", &paths)
+	_, menus, _ := strings.Cut(string(Sample()), "\nmenus:")
+	menus, _, _ = strings.Cut(menus, "\nqueues:")
 	for _, p := range paths {
+		if strings.HasPrefix(p, "menus.") { // a menu shows one kind; all kinds together show all keys
+			if last := p[strings.LastIndexByte(p, '.')+1:] + ":"; !strings.Contains(menus, last) {
+				t.Errorf("the sample's menus do not show %s", p)
+			}
+			continue
+		}
 		if _, ok := got.source.spots[p]; !ok {
 			t.Errorf("the sample does not show %s", p)
 		}
@@ -62,11 +70,13 @@ func walkKeys(typ reflect.Type, path string, out *[]string) {
 			walkKeys(ft, here, out)
 		case reflect.Slice:
 			if ft.Elem().Kind() == reflect.Struct && here != "sip.trunks.listen" && here != "sip.phones.listen" && ft.Elem() != reflect.TypeFor[Target]() &&
-				ft.Elem() != reflect.TypeFor[Step]() && ft.Elem() != reflect.TypeFor[Overflow]() { // which the sample's remarks show
+				ft.Elem() != reflect.TypeFor[Step]() && ft.Elem() != reflect.TypeFor[Unit]() && ft.Elem() != reflect.TypeFor[Overflow]() { // which the sample's remarks show
 				walkKeys(ft.Elem(), here+"[0]", out)
 			}
 		case reflect.Map:
-			if ft.Elem().Kind() == reflect.Struct {
+			if here == "menus" {
+				walkKeys(ft.Elem(), here, out)
+			} else if ft.Elem().Kind() == reflect.Struct {
 				walkKeys(ft.Elem(), here+"."+exampleKeys[here], out)
 			}
 		}
@@ -75,13 +85,13 @@ func walkKeys(typ reflect.Type, path string, out *[]string) {
 
 // exampleKeys are the keys that the sample's maps show, the fullest of each.
 var exampleKeys = map[string]string{
-	"calendars": "office", "calendars.office.movable": "2026", "calendars.office.dates": "2026-12-12", "menus": "main", "topics": "1",
+	"calendars": "office", "calendars.office.movable": "2026", "calendars.office.dates": "2026-12-12", "surveys": "service", "voices": "az", "topics": "1",
 }
 
 // exampleFile does what the sample says: take out the brackets and the signs #.
 func exampleFile(t *testing.T) *File {
 	t.Helper()
-	text := regexp.MustCompile(`(?m)^( *(?:carriers|lines|calendars|menus|queues|topics|directory):) (?:\[\]|\{\})$`).ReplaceAll(Sample(), []byte("$1"))
+	text := regexp.MustCompile(`(?m)^( *(?:carriers|lines|calendars|menus|queues|topics|directory|surveys|announcements|voices):) (?:\[\]|\{\})$`).ReplaceAll(Sample(), []byte("$1"))
 	text = regexp.MustCompile(`(?m)^( *)#(  .*)$`).ReplaceAll(text, []byte("$1$2"))
 	got, err := Parse(DefaultPath, text)
 	if err != nil {
@@ -114,7 +124,7 @@ func TestExamplesOfTheSampleServe(t *testing.T) {
 	if !reflect.DeepEqual(got.Directory[0], e) {
 		t.Errorf("entry: got %+v, want %+v", got.Directory[0], e)
 	}
-	if l := got.Lines[0]; l.Number != "919" || !slices.Equal(l.Also, []string{"012919", "+99412919"}) || l.Hours != Always || l.Start != "main" {
+	if l := got.Lines[0]; l.Number != "919" || !slices.Equal(l.Also, []string{"012919", "+99412919"}) || l.Hours != "office" || l.Start != "main" || l.Closed != "night" {
 		t.Errorf("line: got %+v", l)
 	}
 	saturday := time.Date(2026, 12, 5, 13, 59, 0, 0, got.Zone())

@@ -100,6 +100,8 @@ type Options struct {
 	Today      func(context.Context) (map[string]wire.Today, error) // by queue; nil where no server runs
 	Users      Users
 	Callbacks  Callbacks // nil where no server runs
+	Gate       Gate      // nil where no server runs
+	Cases      Cases     // nil where no server runs
 	Recordings Recordings
 	QueueLog   QueueLog
 	Server     Server
@@ -131,6 +133,17 @@ func New(o Options) *Desk {
 		"GET /api/v1/recordings/verify":             d.verify,
 		"GET /api/v1/queues":                        d.live(d.queues),
 		"GET /api/v1/board":                         d.live(d.board),
+		"GET /api/v1/cases":                         d.live(d.cases),
+		"GET /api/v1/cases/{number}":                d.live(d.showCase),
+		"POST /api/v1/cases/{number}":               d.live(d.changeCase),
+		"GET /api/v1/case-tasks":                    d.live(d.caseTasks),
+		"GET /api/v1/blocks":                        d.live(d.blocks),
+		"POST /api/v1/blocks":                       d.live(d.block),
+		"POST /api/v1/blocks/lift":                  d.live(d.unblock),
+		"GET /api/v1/switches":                      d.live(d.switches),
+		"POST /api/v1/switches/{name}":              d.live(d.switchOn),
+		"POST /api/v1/switches/{name}/off":          d.live(d.switchOff),
+		"GET /api/v1/surveys":                       d.live(d.surveys),
 		"GET /api/v1/trunks":                        d.live(d.trunks),
 		"GET /api/v1/operators":                     d.live(d.operators),
 		"POST /api/v1/operators/{name}/pause":       d.live(d.pause),

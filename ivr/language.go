@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hotline/call"
+	"hotline/prompts"
 )
 
 // Prompts finds clips; prompts.Library is one.
@@ -22,70 +23,71 @@ const (
 	languageListen = 5 * time.Second
 )
 
-// ChooseLanguage greets the caller and asks for a language: key 1 for the first of langs, 2
-// for the second and so on. A wrong key is told so and counts as a round. chosen is false when
-// the rounds ran out or the caller left; language is then the first of langs.
-func ChooseLanguage(ctx context.Context, a call.Audio, p Prompts, langs []call.Language) (lang call.Language, chosen bool) {
-	first := langs[0]
-	if len(langs) == 1 {
-		a.Play(ctx, p.Clip("open.greeting", first))
-		return first, false
+// A Door is what a caller meets first: a greeting, and a question for the language.
+type Door struct {
+	Languages []call.Language
+	Greeting  bool // it is greeted; not one who asks for another language later
+	Emergency byte // the key that needs no language; 0: there is none
+}
+
+// An Entry is how a caller has come through a Door.
+type Entry struct {
+	Language  call.Language
+	Chosen    bool // by a key
+	Emergency bool // the key of an emergency was pressed: nothing else was asked
+}
+
+// Enter greets the caller and asks for a language: key 1 for the first one, 2 for the second and so on. A
+// wrong key is told so and counts as a round. The language is not chosen when the rounds ran out or the
+// caller left; it is then the first one.
+func (d Door) Enter(ctx context.Context, a call.Audio, p Speech) Entry {
+	first := Entry{Language: d.Languages[0]}
+	var greeting []*call.Clip
+	if d.Greeting {
+		greeting = []*call.Clip{p.Clip("open.greeting", first.Language)}
 	}
-	lines := make([]*call.Clip, len(langs))
-	for i, l := range langs {
+	if len(d.Languages) == 1 {
+		key, ok, _ := AskFor(ctx, a, 0, func(digit byte) bool { return d.Emergency != 0 && digit == d.Emergency }, append(greeting, d.emergency(p)...)...)
+		first.Emergency = ok && key.Digit == d.Emergency
+		return first
+	}
+	lines := make([]*call.Clip, len(d.Languages))
+	for i, l := range d.Languages {
 		lines[i] = p.Clip("open.lang", l)
 	}
-	say := append([]*call.Clip{p.Clip("open.greeting", first)}, lines...)
+	lines = append(lines, d.emergency(p)...)
+	say := append(greeting, lines...)
 	for range languageRounds {
 		key, ok := Ask(ctx, a, languageListen, say...)
 		if ctx.Err() != nil {
-			return first, false
+			return first
 		}
 		say = lines
 		if !ok {
 			continue
 		}
-		if i := int(key.Digit - '1'); key.Digit >= '1' && i < len(langs) {
-			return langs[i], true
+		if d.Emergency != 0 && key.Digit == d.Emergency {
+			first.Emergency = true
+			return first
+		}
+		if i := int(key.Digit - '1'); key.Digit >= '1' && i < len(d.Languages) {
+			return Entry{Language: d.Languages[i], Chosen: true}
 		}
 		// Nobody knows yet which language the caller understands, so the first says it.
-		say = append([]*call.Clip{p.Clip("menu.invalid", first)}, lines...)
+		say = append([]*call.Clip{p.Clip("menu.invalid", first.Language)}, lines...)
 	}
-	return first, false
+	return first
 }
 
-// A Script is the sound of a caller who is not there: it hears all that is said before it presses
-// the next of its keys, and takes no time. `hotline simulate` has one.
-type Script interface {
-	Ask(clips ...*call.Clip) (key call.Key, ok bool)
-}
-
-// Ask plays the clips and listens for one key, during them and for listen after them. The key
-// cuts the clips short. ok is false when no key came or ctx ended.
-func Ask(ctx context.Context, a call.Audio, listen time.Duration, clips ...*call.Clip) (key call.Key, ok bool) {
-	if s, known := a.(Script); known {
-		return s.Ask(clips...)
+// emergency tells the key of an emergency, in every language.
+func (d Door) emergency(p Speech) (clips []*call.Clip) {
+	if d.Emergency == 0 {
+		return nil
 	}
-	playing, stop := context.WithCancel(ctx)
-	defer stop()
-	played := make(chan call.Played, 1)
-	go func() { played <- a.Play(playing, clips...) }()
-	select {
-	case key = <-a.Keys():
-		stop()
-		<-played // Play has let go of the leg before the next one begins
-		return key, true
-	case <-played:
+	for _, l := range d.Languages {
+		clips = append(clips, p.SayMenu([]prompts.Item{{Clip: "menu.item.emergency", Key: d.Emergency}}, l)...)
 	}
-	timer := time.NewTimer(listen)
-	defer timer.Stop()
-	select {
-	case key = <-a.Keys():
-		return key, true
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	return call.Key{}, false
+	return clips
 }
 
 // noticeKey is the clip that tells of the recording.

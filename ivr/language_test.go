@@ -10,6 +10,7 @@ import (
 
 	"hotline/call"
 	"hotline/call/calltest"
+	"hotline/prompts"
 )
 
 var three = []call.Language{"az", "en", "ru"}
@@ -25,6 +26,16 @@ func (c clips) Clip(key string, l call.Language) *call.Clip {
 		return nil
 	}
 	return &call.Clip{Key: key, Language: l, Version: "v" + string(l), PCM: make([]int16, int(length/time.Second)*call.ClockRate)}
+}
+
+// SayMenu tells each item by its clip alone.
+func (c clips) SayMenu(items []prompts.Item, l call.Language) (list []*call.Clip) {
+	for _, i := range items {
+		if clip := c.Clip(i.Clip, l); clip != nil {
+			list = append(list, clip)
+		}
+	}
+	return list
 }
 
 // caller is an answered leg in a bubble of virtual time.
@@ -59,7 +70,7 @@ func (p presses) on(l *calltest.Leg) {
 	}
 }
 
-func TestChooseLanguage(t *testing.T) {
+func TestDoor(t *testing.T) {
 	const lines = "open.lang/az open.lang/en open.lang/ru"
 	for _, c := range []struct {
 		name   string
@@ -101,7 +112,8 @@ func TestChooseLanguage(t *testing.T) {
 				}
 				c.keys.on(leg)
 				began := time.Now()
-				lang, chosen := ChooseLanguage(ctx, leg.Audio(), clips{}, c.langs)
+				in := Door{Languages: c.langs, Greeting: true}.Enter(ctx, leg.Audio(), clips{})
+				lang, chosen := in.Language, in.Chosen
 				if lang != c.lang || chosen != c.chosen {
 					t.Errorf("%q, chosen %v; want %q, %v", lang, chosen, c.lang, c.chosen)
 				}

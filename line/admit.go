@@ -16,10 +16,11 @@ func (l *Line) admit(v *visit) bool {
 	switch {
 	case info.Unfit != 0:
 		return l.refuse(v, info.Unfit, "the INVITE cannot be answered")
-	case v.line.Queue == "":
+	case !v.line.leads():
 		return l.refuse(v, 404, "the line was taken away by a reload")
 	case l.visits.count() > v.settings.Limit:
 		return l.refuse(v, 486, "limits.calls is reached")
+	case l.kept(v):
 	case v.settings.Policy == RefuseWithout && l.o.Recorder.Healthy() != nil:
 		return l.refuse(v, 503, "the disk cannot take a recording")
 	case l.Full() && l.away.Load() >= int64(max(1, v.settings.Limit/10)):
@@ -37,6 +38,14 @@ func (l *Line) admit(v *visit) bool {
 	l.record(v)
 	l.move(v, call.Greeting)
 	return true
+}
+
+// kept asks the gate about the caller. It is true for one who gets as far as the emergency key alone.
+func (l *Line) kept(v *visit) bool {
+	if l.o.Gate != nil && v.leg.Info().Role == call.RoleCaller {
+		v.bar = l.o.Gate.Barred(v.rec.From, v.rec.Withheld)
+	}
+	return v.bar != ""
 }
 
 // refuse turns the caller away with a SIP status.

@@ -18,6 +18,15 @@ import (
 type wishes struct {
 	numbers chan call.Number
 	granted chan error // holds one
+	help    chan struct{}
+}
+
+// cry tells the goroutine that owns the call that the caller is in need.
+func (w wishes) cry(ctx context.Context) {
+	select {
+	case w.help <- struct{}{}:
+	case <-ctx.Done():
+	}
 }
 
 func (w wishes) ask(ctx context.Context, n call.Number) (err error) {
@@ -86,6 +95,9 @@ func (l *Line) arrange(ctx context.Context, v *visit, ask func(call.Number) erro
 			number = ""
 		case key == keyBack, key == keyStar:
 			return false
+		case v.cries(key):
+			v.alarmed = true
+			return false
 		}
 		if ctx.Err() != nil {
 			return false
@@ -109,7 +121,7 @@ func (l *Line) confirm(ctx context.Context, v *visit, number call.Number) (key b
 func (l *Line) askNumber(ctx context.Context, v *visit) call.Number {
 	say := l.clips(v.rec.Language, "callback.enter")
 	for range callbackRounds {
-		digits, ok := ivr.Digits(ctx, v.leg.Audio(), callbackListen, keyEnd, keyStar, say...)
+		digits, ok := ivr.Digits(ctx, v.leg.Audio(), callbackListen, say...)
 		if !ok {
 			return ""
 		}
@@ -163,12 +175,17 @@ func (l *Line) turnAway(v *visit, clip string, offer bool) {
 	v.endedBy = call.ByUs
 	say := l.clips(v.rec.Language, clip)
 	if !offer || !l.callable(v) {
-		l.lastWords(v, say)
+		if v.alarmed, _ = l.words(v, say); !v.alarmed {
+			l.heardOut(v)
+		}
 		return
 	}
 	key, ok := ivr.Ask(v.ctx, v.leg.Audio(), callbackListen, append(say, l.offer(v)...)...)
 	if ok && key.Digit == v.settings.Queues[v.rec.Queue].CallbackKey &&
 		l.arrange(v.ctx, v, func(n call.Number) error { return l.promise(v, n) }) {
+		return
+	}
+	if v.alarmed = v.alarmed || ok && v.common(key.Digit) == toEmergency; v.alarmed {
 		return
 	}
 	l.lastWords(v, l.clips(v.rec.Language, "bye"))

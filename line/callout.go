@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -108,7 +109,20 @@ func (b *callback) guard(wg *sync.WaitGroup, f func()) {
 }
 
 // display is what the operator's telephone shows.
-func (b *callback) display() string { return "Callback " + display(b.ticket.Language) }
+func (b *callback) display() string {
+	if b.ticket.Case != "" {
+		return "Case " + b.ticket.Case + " " + display(b.ticket.Language)
+	}
+	return "Callback " + display(b.ticket.Language)
+}
+
+// hello is what says to whoever has answered who calls, and why.
+func (b *callback) hello() string {
+	if b.ticket.Case != "" {
+		return "callback.out.case"
+	}
+	return "callback.out.hello"
+}
 
 // answered tells the floor what became of the ringing of an operator. It is true when the operator has
 // the callback.
@@ -232,7 +246,7 @@ func (l *Line) waitWith(op party, done <-chan struct{}, cancel context.CancelFun
 // line is the one whose number is shown: the first that leads to the queue.
 func (b *callback) line(s *Settings) *Number {
 	for i := range s.Lines {
-		if s.Lines[i].Queue == b.ticket.Queue {
+		if slices.Contains(s.Lines[i].Queues, b.ticket.Queue) {
 			return &s.Lines[i]
 		}
 	}
@@ -316,7 +330,7 @@ func (b *callback) ask(ctx context.Context, v *visit) (outcome string) {
 			return tryNoNotice
 		}
 	}
-	say := append(l.clips(lang, "callback.out.hello"), l.o.Prompts.SayChoice("callback.out.item.ready", keyConfirm, lang)...)
+	say := append(l.clips(lang, b.hello()), l.o.Prompts.SayChoice("callback.out.item.ready", keyConfirm, lang)...)
 	say = append(say, l.o.Prompts.SayChoice("callback.out.item.decline", keyOther, lang)...)
 	for range 2 {
 		key, ok := ivr.Ask(ctx, sound, callbackListen, say...)

@@ -74,10 +74,14 @@ func (v *visit) verdict(c call.Cause) (call.Outcome, call.Party) {
 		by = call.ByUs
 	}
 	switch {
-	case v.rec.Operator != "":
+	case v.rec.Operator != "", v.helped:
 		return call.Completed, by
 	case by == call.ByUs: // given up by us with no reason that has an outcome of its own
 		return call.Failed, by
+	case v.served && v.state != call.Waiting:
+		return call.Served, by
+	case v.night:
+		return call.Closed, by
 	}
 	return call.Abandoned, by
 }

@@ -12,7 +12,28 @@ func (l *Line) closed(v *visit, c call.Closure) bool {
 	v.outcome, v.endedBy = call.Closed, call.ByUs
 	l.event(v, "call.closed", "why", string(c.Why))
 	next := v.line.Hours.Next(v.came)
-	return l.sendAway(v, func(lang call.Language) []*call.Clip { return l.closure(c, next, lang) })
+	var names []string
+	over := l.sendAway(v, func(lang call.Language) (say []*call.Clip) {
+		say, names = l.announced(v, lang, func(a Announcement) bool { return a.Closed })
+		return append(append(l.closure(c, next, lang), say...), l.emergencyKey(v, lang)...)
+	})
+	if v.ctx.Err() == nil {
+		l.informed(v, names)
+	}
+	return over
+}
+
+// nightWords tells a caller who comes outside the hours why nobody is there, before the menu of the night.
+func (l *Line) nightWords(v *visit) {
+	c, lang := v.line.Hours.Reason(v.came), v.rec.Language
+	l.event(v, "call.closed", "why", string(c.Why))
+	say := l.closure(c, v.line.Hours.Next(v.came), lang)
+	more, names := l.announced(v, lang, func(a Announcement) bool { return a.Closed })
+	emergency, whole := l.words(v, append(say, more...))
+	v.alarmed = emergency
+	if whole {
+		l.informed(v, names)
+	}
 }
 
 // closure is what is said of a closure in one language. A clip of the deployer's own that is not

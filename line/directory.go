@@ -101,6 +101,8 @@ type reaching struct {
 	// Of one outside; see call.Outside.
 	line, operator string
 	early          func(call.Leg)
+	caller         call.Number
+	hidden         bool
 }
 
 // reach rings an operator's telephone or one outside until ctx ends. An operator who was reached is
@@ -109,7 +111,7 @@ func (l *Line) reach(ctx context.Context, r reaching) (leg call.Leg, err error) 
 	if r.to.entry != nil {
 		return l.o.Dialer.DialOutside(ctx, call.Outside{
 			Call: r.dial.Call, To: r.to.entry.Number, Line: r.line, Operator: r.operator, Emergency: r.to.entry.Emergency,
-			Ringing: r.dial.Ringing, Early: r.early,
+			Caller: r.caller, Hidden: r.hidden, Ringing: r.dial.Ringing, Early: r.early,
 		})
 	}
 	if !l.o.Floor.Reserve(r.to.operator) {

@@ -12,49 +12,79 @@ import (
 )
 
 // greet asks for the language and says in it that the call is recorded. It returns false when
-// the caller has left.
+// the call is over.
 func (l *Line) greet(v *visit) bool {
-	langs := v.settings.Languages
-	if h := v.line.Hours; h != nil && !h.Open(v.came) {
-		return l.closed(v, h.Reason(v.came))
-	}
-	if v.full {
+	v.listenForTones(true)
+	closed := v.line.Hours != nil && !v.line.Hours.Open(v.came)
+	v.night = closed && v.line.Closed.Menu != ""
+	switch {
+	case v.bar != "":
+		return l.barred(v, v.bar)
+	case closed && !v.night:
+		return l.closed(v, v.line.Hours.Reason(v.came))
+	case v.full:
 		return l.busy(v)
-	}
-	lang, chosen := ivr.ChooseLanguage(v.ctx, v.leg.Audio(), l.o.Prompts, langs)
-	if v.ctx.Err() != nil {
+	case !l.challenge(v):
 		return false
 	}
-	v.rec.Language = lang
-	l.event(v, "call.language_chosen", "language", string(lang), "chosen", yesNo(chosen))
-	if v.sound != nil {
-		v.sound.SetLanguage(lang)
+	if !v.alarmed && l.language(v, true) {
+		return false
 	}
-	if v.settings.Policy != RecordOff {
-		in := []call.Language{lang}
-		if !chosen {
-			in = langs
-		}
-		l.notify(v, in)
+	if !v.alarmed && v.night {
+		l.nightWords(v)
+	}
+	if !v.alarmed && !v.line.Menus.Has(ivr.Incident) && l.incident(v) {
+		return false
+	}
+	if v.alarmed && l.emergency(v) {
+		return false
 	}
 	return v.ctx.Err() == nil
 }
 
-// notify gives the notice of the recording. Where it could not be given whole, nobody's voice
-// is recorded in this call.
+// language asks for the language and gives the notice in it. first is false where the caller asks for another
+// one later. It is true where the call is over.
+func (l *Line) language(v *visit, first bool) (over bool) {
+	langs := v.settings.Languages
+	in := ivr.Door{Languages: langs, Greeting: first, Emergency: v.settings.Emergency.Key}.Enter(v.ctx, v.leg.Audio(), l.o.Prompts)
+	switch {
+	case v.ctx.Err() != nil:
+		return true
+	case in.Emergency: // whatever language there was before stays; at first there is none
+		v.alarmed = true
+		return false
+	case !first && !in.Chosen:
+		return false // the one before stays
+	}
+	v.rec.Language, v.walk.Language = in.Language, in.Language
+	l.event(v, "call.language_chosen", "language", string(in.Language), "chosen", yesNo(in.Chosen))
+	if v.sound != nil {
+		v.sound.SetLanguage(in.Language)
+	}
+	if v.settings.Policy != RecordOff {
+		notice := []call.Language{in.Language}
+		if !in.Chosen {
+			notice = langs
+		}
+		l.notify(v, notice)
+	}
+	return v.ctx.Err() != nil
+}
+
+// notify gives the notice of the recording; the emergency key alone ends it. Where it could not be given
+// whole, nobody's voice is recorded in this call.
 func (l *Line) notify(v *visit, in []call.Language) {
-	n := ivr.Notice(v.ctx, v.leg.Audio(), l.o.Prompts, in...)
+	ctx, pressed := l.alarmable(v)
+	n := ivr.Notice(ctx, v.leg.Audio(), l.o.Prompts, in...)
+	v.alarmed = pressed()
 	if n == nil {
-		if !v.leaving() {
+		if !v.alarmed && !v.leaving() {
 			v.log.Error("the notice could not be played whole; voices will not be recorded",
 				zap.String("language", string(in[0])))
 		}
 		return
 	}
-	v.rec.Notice = n
-	if v.sound != nil {
-		v.sound.SetNotice(*n)
-	}
+	l.noticed(v, n)
 }
 
 // busy tells a caller for whom there is no room among those who wait so, and lets go: kinder
@@ -72,14 +102,25 @@ func (l *Line) sendAway(v *visit, say func(call.Language) []*call.Clip) bool {
 	for _, lang := range v.settings.Languages {
 		words = append(words, say(lang)...)
 	}
-	l.lastWords(v, words)
+	if emergency, _ := l.words(v, words); emergency {
+		l.help(v)
+		return false
+	}
+	l.heardOut(v)
 	return false
 }
 
 // lastWords says what there is to say to a caller for whom nobody will come. One who hangs up meanwhile
 // has ended the call, but abandoned nothing.
 func (l *Line) lastWords(v *visit, words []*call.Clip) {
-	if v.leg.Audio().Play(v.ctx, words...).Whole || !v.leaving() {
+	if !v.leg.Audio().Play(v.ctx, words...).Whole {
+		l.heardOut(v)
+	}
+}
+
+// heardOut says who ended a call that was over anyway: the caller, who has not heard the words out, or we.
+func (l *Line) heardOut(v *visit) {
+	if !v.leaving() {
 		return
 	}
 	var ended *endedError

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,6 +54,9 @@ type Places interface {
 	Place(id call.ID) queue.Place
 	Told(id call.ID, wait time.Duration)
 	Hold(id call.ID, on bool)
+
+	// Prioritise gives a caller who waits a head start.
+	Prioritise(id call.ID, headStart time.Duration) error
 }
 
 // Callbacks puts those in the line who prefer to be called. From then on each has an owner who serves
@@ -90,7 +94,7 @@ type Recorder interface {
 
 // Prompts finds clips; prompts.Library is one.
 type Prompts interface {
-	ivr.Prompts
+	ivr.Speech
 	Speech
 	Music() *call.Clip
 }
@@ -102,6 +106,7 @@ type Speech interface {
 	SayDigits(number string, lang call.Language) []*call.Clip
 	SayDay(t time.Time, lang call.Language) []*call.Clip
 	SayChoice(item string, key byte, lang call.Language) []*call.Clip
+	SayCase(number string, lang call.Language) []*call.Clip
 }
 
 // A Policy says what becomes of a call whose sound cannot be recorded.
@@ -118,8 +123,32 @@ const (
 type Number struct {
 	Number string
 	Also   []string   // other spellings carriers send
-	Queue  string     // where its start menu leads
+	Queue  string     // the nearest one from its start; empty: no menu leads to any
 	Hours  call.Hours // nil: always, and with music on every day
+
+	// Menus are those of the whole configuration. Without any the caller comes straight to Queue.
+	Menus  ivr.Menus
+	Open   Start
+	Closed Start    // outside the hours; its zero value: words, and the call ends
+	Queues []string // all that its menus lead to
+}
+
+// A Start is where callers begin, and where 0 leads them.
+type Start struct{ Menu, Person string }
+
+// leads reports whether there is anything behind a number.
+func (n *Number) leads() bool { return n.Open.Menu != "" }
+
+// direct is the menu of a number that has none.
+const direct = "queue"
+
+// complete gives a number without menus the one that it stands for.
+func (n *Number) complete() {
+	if n.Open.Menu != "" || n.Queue == "" {
+		return
+	}
+	n.Menus = ivr.Menus{direct: {Name: direct, Kind: ivr.Queue, Target: n.Queue}}
+	n.Open, n.Queues = Start{Menu: direct, Person: direct}, []string{n.Queue}
 }
 
 // A Queue is what callers who wait in it, and who serves it, live through.
@@ -134,6 +163,8 @@ type Queue struct {
 	CallbackAbove time.Duration // the estimate above which it is offered; 0: never
 	CallbackKey   byte
 	CallbackLast  bool // also to those whose longest wait is over
+
+	Survey string // that callers are asked after the talk; empty: none
 }
 
 // Settings are what a reload may change. Calls already inside keep those they began with.
@@ -151,6 +182,11 @@ type Settings struct {
 	Directory []Entry
 	Ring      time.Duration // how long somebody is rung before a transferred caller goes back; 0 takes 20 s
 
+	Surveys       map[string]Survey
+	Announcements []Announcement
+	Status        StatusBounds
+	Emergency     Emergency
+
 	// Spell writes a number in the one way in which numbers are compared; nil: as it is.
 	Spell func(number string) string
 }
@@ -164,14 +200,14 @@ func (s Settings) Check() error {
 		return fmt.Errorf("limits.calls: %d, must be above 0", s.Limit)
 	}
 	for i, n := range s.Lines {
-		if n.Number == "" || n.Queue == "" {
-			return fmt.Errorf("lines[%d]: has no number or leads to no queue", i)
+		if n.Number == "" || n.Queue == "" && n.Open.Menu == "" {
+			return fmt.Errorf("lines[%d]: has no number or leads nowhere", i)
 		}
 	}
 	return nil
 }
 
-// Options are what a Line is built from. All but Now and OnState are required.
+// Options are what a Line is built from. All but Now, OnState and what Desk has are required.
 type Options struct {
 	Settings  Settings
 	Floor     Floor
@@ -185,6 +221,13 @@ type Options struct {
 	Prompts   Prompts
 	Log       *zap.Logger
 	Metrics   prometheus.Registerer
+
+	// What menus need besides: nil where it is not to be had, which callers are told.
+	Cases    Cases
+	Messages Messages
+	Statuses Statuses
+	Opinions Opinions
+	Gate     Gate
 
 	// Last gives the operator a number talked to last, empty for none. It may take its time: the
 	// caller hears the greeting meanwhile. nil: nobody is remembered.
@@ -234,9 +277,16 @@ func (l *Line) Configure(s Settings) {
 	if s.Ring == 0 {
 		s.Ring = 20 * time.Second
 	}
+	s.Lines = slices.Clone(s.Lines)
+	for i := range s.Lines {
+		s.Lines[i].complete()
+	}
 	l.settings.Store(&s)
 	for _, n := range s.Lines {
-		l.metrics.preset(n.Number)
+		l.metrics.preset(n)
+	}
+	for _, a := range s.Announcements {
+		l.metrics.informed.WithLabelValues(a.Name)
 	}
 }
 

@@ -16,6 +16,12 @@ type metrics struct {
 	missing prometheus.Counter     // hotline_recording_missing_total, shared with recording
 
 	transfers *prometheus.CounterVec // hotline_line_transfers_total{kind,to,outcome}
+	menus     *prometheus.CounterVec // hotline_line_menu_entered_total{line,menu}
+	informed  *prometheus.CounterVec // hotline_line_announcements_total{announcement}
+	incidents prometheus.Counter     // hotline_line_incident_heard_total
+	barred    *prometheus.CounterVec // hotline_line_barred_total{why}
+
+	emergencies *prometheus.CounterVec // hotline_line_emergencies_total{result}
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -27,8 +33,23 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "hotline_line_calls_active", Help: "Calls that are here now, by line and state.",
 		}, []string{"line", "state"})),
 		transfers: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hotline_line_transfers_total", Help: "Transfers that operators asked for: blind or attended, to whom, and what became of them.",
+			Name: "hotline_line_transfers_total", Help: "Transfers that operators (blind, attended) or menus asked for, to whom, and what became of them.",
 		}, []string{"kind", "to", "outcome"})),
+		menus: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_line_menu_entered_total", Help: "Callers who came to a menu, again when they came back.",
+		}, []string{"line", "menu"})),
+		informed: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_line_announcements_total", Help: "Callers who heard an announcement whole.",
+		}, []string{"announcement"})),
+		incidents: shared(r, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_line_incident_heard_total", Help: "Callers who heard the announcement of an incident whole.",
+		})),
+		barred: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_line_barred_total", Help: "Callers who were let as far as the emergency key alone: blocked, too many calls, or a challenge not met.",
+		}, []string{"why"})),
+		emergencies: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_line_emergencies_total", Help: "Callers who pressed the emergency key, by what became of it: answered, failed (nobody was reached) or left (the caller hung up before).",
+		}, []string{"result"})),
 		panics: shared(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_panics_recovered_total", Help: "Panics caught at a door: each one is our fault and ended at most one call.",
 		})),
@@ -50,8 +71,18 @@ func shared[C prometheus.Collector](r prometheus.Registerer, c C) C {
 }
 
 // preset makes the series of a line visible from the start, at zero.
-func (m *metrics) preset(line string) {
-	for _, kind := range []string{"blind", "attended"} {
+func (m *metrics) preset(n Number) {
+	line := n.Number
+	for _, result := range []string{helpAnswered, helpFailed, helpLeft} {
+		m.emergencies.WithLabelValues(result)
+	}
+	for name := range n.Menus {
+		m.menus.WithLabelValues(line, name)
+	}
+	for _, why := range []Barring{Blocked, TooMany, Unchallenged} {
+		m.barred.WithLabelValues(string(why))
+	}
+	for _, kind := range []string{"blind", "attended", "menu"} {
 		for _, to := range []string{"operator", "queue", "directory", outsideName, "unknown"} {
 			for _, outcome := range []string{passDone, passRefused, passReturned, passAbandoned} {
 				m.transfers.WithLabelValues(kind, to, outcome)

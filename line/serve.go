@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/ivr"
 	"hotline/recording"
 )
 
@@ -53,6 +54,18 @@ type visit struct {
 	outcome  call.Outcome  // set where the way it ends is known before the leg does
 	last     <-chan string // brings the operator of last time
 
+	walk         *ivr.Walk // the way through the menus
+	bar          Barring   // why the caller gets as far as the emergency key alone
+	night        bool      // it is outside the hours, and there is a menu for that
+	served       bool      // the menus have given what was asked for
+	alarmed      bool      // the emergency key was pressed
+	helped       bool      // the emergency service has answered
+	urgent       bool      // it has not: the caller comes first
+	private      string    // why nothing of what is going on is recorded; empty: it is
+	incidentTold bool
+	informedOnce bool // announcements were heard while waiting
+	statusTries  int
+
 	ctx context.Context // ends with the caller's leg, the longest time or a stop; its cause says which
 	end context.CancelCauseFunc
 }
@@ -74,7 +87,7 @@ func (l *Line) Serve(ctx context.Context, caller call.Leg) {
 	if !l.greet(v) { // language and notice
 		return
 	}
-	l.attend(v) // wait for an operator and talk, and again if the operator vanishes
+	l.journey(v) // the menus, and through them an operator, a message, an answer
 }
 
 // visit gives the caller an id's worth of memory. Nothing here can panic: nobody would close it.
@@ -97,6 +110,7 @@ func (l *Line) newVisit(ctx context.Context, leg call.Leg, s *Settings, line *Nu
 	v.rec.Line, v.rec.Trunk, v.rec.Arrived = line.Number, leg.Info().Trunk, time.Now()
 	v.came = l.o.Now()
 	v.ctx, v.end = context.WithCancelCause(ctx)
+	v.walk = l.newWalk(v)
 	l.metrics.active(line.Number, v.state, 1)
 	return v
 }

@@ -17,6 +17,7 @@ import (
 
 	"hotline/call"
 	"hotline/call/calltest"
+	"hotline/prompts"
 	"hotline/queue"
 	"hotline/recording"
 )
@@ -725,6 +726,7 @@ type orders struct {
 	callbacks []queue.Ticket
 	full      bool // nobody may enter
 	tickets   []queue.Ticket
+	heads     []time.Duration // head starts
 }
 
 func (f *orders) Enter(t queue.Ticket) (<-chan queue.Order, error) {
@@ -828,6 +830,12 @@ func (f *orders) stand(p queue.Place) {
 	defer f.mu.Unlock()
 	f.place = p
 }
+func (f *orders) Prioritise(_ call.ID, head time.Duration) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.heads = append(f.heads, head)
+	return nil
+}
 func (f *orders) Told(_ call.ID, wait time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -896,13 +904,22 @@ type phones struct {
 	unable      map[call.Number]bool
 	fails       map[string]call.DialFailure
 	causes      map[string]error // why whoever is not wanted any more is not
+	outs        []call.Outside   // as they were asked for
+	shown       []string         // what telephones show, in order
 }
 
 // DialOutside answers by the name "outside" and the number.
 func (p *phones) DialOutside(ctx context.Context, o call.Outside) (call.Leg, error) {
 	user := "outside " + o.To.Raw()
+	p.mu.Lock()
+	p.outs = append(p.outs, o)
+	p.mu.Unlock()
 	if p.early[user] && o.Early != nil {
-		o.Early(calltest.NewLeg(call.Info{ID: "early"}))
+		early := calltest.NewLeg(call.Info{ID: "early"})
+		p.mu.Lock()
+		p.legs["early"] = early
+		p.mu.Unlock()
+		o.Early(early)
 	}
 	return p.Dial(ctx, call.Dial{Call: o.Call, User: user, Ringing: o.Ringing})
 }
@@ -910,15 +927,15 @@ func (p *phones) DialOutside(ctx context.Context, o call.Outside) (call.Leg, err
 // MayCall lets everybody be called but the fire brigade and those who are in unable.
 func (p *phones) MayCall(n call.Number) bool { return n != "101" && !p.unable[n] }
 
-func (p *phones) ask(user string) (never bool, fails call.DialFailure) {
+func (p *phones) ask(d call.Dial) (never bool, fails call.DialFailure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dialled = append(p.dialled, user)
-	return p.never[user], p.fails[user]
+	p.dialled, p.shown = append(p.dialled, d.User), append(p.shown, d.Display)
+	return p.never[d.User], p.fails[d.User]
 }
 
 func (p *phones) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
-	never, fails := p.ask(d.User)
+	never, fails := p.ask(d)
 	if p.panics[d.User] {
 		panic("planted")
 	}
@@ -968,6 +985,13 @@ func (p *phones) cause(user string) error {
 	return p.causes[user]
 }
 
+// asked are the calls out that were asked for.
+func (p *phones) asked() []call.Outside {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.outs)
+}
+
 func (p *phones) leg(user string) *calltest.Leg {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -1002,6 +1026,15 @@ func (c clips) SayDigits(number string, l call.Language) []*call.Clip {
 }
 func (c clips) SayChoice(item string, key byte, l call.Language) []*call.Clip {
 	return []*call.Clip{c.Clip(item+" "+string(key), l)}
+}
+func (c clips) SayCase(number string, l call.Language) []*call.Clip {
+	return []*call.Clip{c.Clip("case."+number, l)}
+}
+func (c clips) SayMenu(items []prompts.Item, l call.Language) (list []*call.Clip) {
+	for _, i := range items {
+		list = append(list, c.Clip(i.Clip+"="+string(rune(i.Key)), l))
+	}
+	return list
 }
 func (c clips) SayDay(t time.Time, l call.Language) []*call.Clip {
 	return []*call.Clip{c.Clip("day "+t.Format(time.DateOnly), l)}

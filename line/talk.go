@@ -151,6 +151,8 @@ func holder(p party, h holds) string {
 func (l *Line) voice(v *visit, on bool, reason string) {
 	switch {
 	case v.sound == nil:
+	case v.private != "":
+		v.sound.Voice(false, v.private)
 	case on && v.rec.Notice == nil:
 		v.sound.Voice(false, "no_notice")
 	default:

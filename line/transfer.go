@@ -99,7 +99,9 @@ func (l *Line) bring(ctx context.Context, v *visit, x *passing) (p party, err er
 	defer cancel()
 	dial := v.dial(x.to.operator)
 	dial.Ringing = func() { x.tell(180) }
-	leg, err := l.reach(ringing, reaching{to: x.to, dial: dial, line: v.line.Number, operator: x.from.name})
+	leg, err := l.reach(ringing, reaching{
+		to: x.to, dial: dial, line: v.line.Number, operator: x.from.name, caller: v.rec.From, hidden: v.rec.Withheld,
+	})
 	if err != nil {
 		return p, err
 	}

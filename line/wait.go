@@ -14,14 +14,22 @@ import (
 )
 
 // attend puts the caller in the queue and through to an operator; again if one vanishes.
-func (l *Line) attend(v *visit) {
+func (l *Line) attend(v *visit, to string) {
 	l.move(v, call.Waiting)
-	orders := l.enter(v, queue.Ticket{Queue: v.line.Queue})
-	if orders == nil {
-		return
+	for {
+		if orders := l.enter(v, queue.Ticket{Queue: to, Passed: v.urgent}); orders != nil {
+			l.through(v, orders, nil)
+		}
+		if !v.alarmed || l.help(v) {
+			break
+		}
+		to = v.rec.Queue // nobody was reached: the caller is back, at its head
 	}
-	l.through(v, orders, nil)
+	l.afterTalk(v)
 }
+
+// headStart brings a caller to the head of a queue, whoever waits.
+const headStart = 24 * time.Hour
 
 // through brings a caller of the queue to operators until the call is over. op is one who is there
 // already, nil for none.
@@ -40,6 +48,7 @@ func (l *Line) through(v *visit, orders <-chan queue.Order, op *party) {
 			}
 			op = &found
 		}
+		v.listenForTones(false)
 		next := l.talk(v, *op)
 		op = nil
 		switch {
@@ -47,6 +56,7 @@ func (l *Line) through(v *visit, orders <-chan queue.Order, op *party) {
 			return
 		case next.queue != "": // put through to another queue: the first arrival time counts there
 			l.move(v, call.Waiting)
+			v.listenForTones(true)
 			orders, first = l.enter(v, queue.Ticket{Queue: next.queue, Passed: true}), "queue.enter"
 			continue
 		default: // the operator vanished: the caller keeps the first arrival time
@@ -74,8 +84,13 @@ func (l *Line) enter(v *visit, t queue.Ticket) <-chan queue.Order {
 		v.log.Error("the floor does not take this call", zap.String("queue", t.Queue), zap.Error(err))
 		v.outcome, v.endedBy = call.Failed, call.ByUs
 	}
-	if err != nil {
+	if err != nil || orders == nil {
 		return nil
+	}
+	if v.urgent {
+		if err := l.o.Places.Prioritise(v.ticket, headStart); err != nil {
+			v.log.Error("a caller who has reached no help waits at the end", zap.Error(err))
+		}
 	}
 	return orders
 }
@@ -101,7 +116,7 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 		v.rec.Code, v.outcome = 480, cmp.Or(v.outcome, call.Refused)
 		return party{}, false
 	}
-	w := wishes{make(chan call.Number), make(chan error, 1)}
+	w := wishes{make(chan call.Number), make(chan error, 1), make(chan struct{})}
 	heard := make(chan struct{}) // closed when nothing more is said to the caller
 	l.guard(v, &wg, func() { defer close(heard); l.comfort(waiting, v, first, w) })
 
@@ -130,6 +145,11 @@ func (l *Line) wait(v *visit, orders <-chan queue.Order, first string) (party, b
 				stop[o.Operator] = cancel
 				l.guard(v, &wg, func() { l.ring(ring, v.dial(o.Operator), o.Deadline, answers) })
 			}
+		case <-w.help:
+			over()
+			<-heard
+			v.alarmed = true
+			return party{}, false
 		case number := <-w.numbers:
 			err := l.promise(v, number)
 			w.granted <- err
@@ -274,44 +294,82 @@ func result(err error) queue.Result {
 const look = time.Second
 
 // comfort is what a waiting caller hears: a first word, then music, and a voice now and then. Where
-// a callback was offered, its key leads to the conversation about it, which may come to a wish.
+// a callback was offered, its key leads to the conversation about it, which may come to a wish; the
+// emergency key is one at any moment.
 func (l *Line) comfort(ctx context.Context, v *visit, first string, w wishes) {
 	sound := v.leg.Audio()
 	q := v.settings.Queues[v.rec.Queue]
-	sound.Play(ctx, l.o.Prompts.Clip(first, v.rec.Language))
-	n := newNews(q, time.Now())
+	_, pressed := l.attentive(ctx, v, l.o.Prompts.Clip(first, v.rec.Language))
+	began := time.Now()
+	n := newNews(q, began)
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
+		if n := len(pressed); n > 0 && v.cries(pressed[n-1]) {
+			w.cry(ctx)
+			return
+		}
 		sound.Loop(l.music(*v.line))
 		for told := false; !told; {
-			select {
-			case <-ctx.Done():
-				return
-			case key := <-sound.Keys():
-				switch {
-				case n.offered == 0 || key.Digit != q.CallbackKey:
-				case !l.callable(v): // the hours are over since it was offered
-					l.tell(ctx, v, []word{{clip: "callback.closed"}})
-					told = true
-				case l.arrange(ctx, v, func(n call.Number) error { return w.ask(ctx, n) }):
+			var key byte
+			if len(pressed) > 0 {
+				key, pressed = pressed[0], pressed[1:]
+			} else {
+				select {
+				case <-ctx.Done():
 					return
-				default:
-					told = true
+				case k := <-sound.Keys():
+					key = k.Digit
+				case <-ticker.C:
+					p := l.o.Places.Place(v.ticket)
+					if now := time.Now(); !v.informedOnce && now.Sub(began) >= announceAfter {
+						v.informedOnce = true
+						pressed, told = l.announce(ctx, v)
+					} else if n.due(p, now) {
+						pressed, told = l.tell(ctx, v, n.next(p, l.callable(v), now)), true
+					}
+					continue
 				}
-			case <-ticker.C:
-				p := l.o.Places.Place(v.ticket)
-				if now := time.Now(); n.due(p, now) {
-					l.tell(ctx, v, n.next(p, l.callable(v), now))
-					told = true
-				}
+			}
+			switch {
+			case v.cries(key):
+				w.cry(ctx)
+				return
+			case n.offered == 0 || key != q.CallbackKey:
+			case !l.callable(v): // the hours are over since it was offered
+				pressed, told = l.tell(ctx, v, []word{{clip: "callback.closed"}}), true
+			case l.arrange(ctx, v, func(n call.Number) error { return w.ask(ctx, n) }):
+				return
+			case v.alarmed:
+				w.cry(ctx)
+				return
+			default:
+				told = true
 			}
 		}
 	}
 }
 
-// tell says words to a waiting caller. A key that is pressed meanwhile stays for whoever listens.
-func (l *Line) tell(ctx context.Context, v *visit, words []word) {
+// announceAfter is how long a caller has waited before announcements are heard: who is served at once needs
+// none.
+const announceAfter = 12 * time.Second
+
+// announce plays what is announced now to a waiting caller. told is true where there was something; keys as
+// of tell.
+func (l *Line) announce(ctx context.Context, v *visit) (pressed []byte, told bool) {
+	clips, names := l.announced(v, v.rec.Language, func(a Announcement) bool { return a.Queue })
+	if len(clips) == 0 {
+		return nil, false
+	}
+	played, pressed := l.attentive(ctx, v, clips...)
+	if played.Whole {
+		l.informed(v, names)
+	}
+	return pressed, true
+}
+
+// tell says words to a waiting caller. Keys that are pressed meanwhile are for whoever listens.
+func (l *Line) tell(ctx context.Context, v *visit, words []word) (pressed []byte) {
 	var clips []*call.Clip
 	var told time.Duration // how long it will take
 	lang := v.rec.Language
@@ -328,9 +386,14 @@ func (l *Line) tell(ctx context.Context, v *visit, words []word) {
 			clips = append(clips, l.clips(lang, w.clip)...)
 		}
 	}
-	if len(clips) > 0 && v.leg.Audio().Play(ctx, clips...).Whole && told > 0 {
+	if len(clips) == 0 {
+		return nil
+	}
+	played, pressed := l.attentive(ctx, v, clips...)
+	if played.Whole && told > 0 {
 		l.o.Places.Told(v.ticket, told)
 	}
+	return pressed
 }
 
 // dial is how an operator's telephone is rung for the caller.

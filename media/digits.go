@@ -7,9 +7,20 @@ import (
 	"hotline/call"
 )
 
-// mergeTime is how far apart the two reports of one press may be, one as telephone-event and one
-// as INFO.
+// mergeTime is how far apart two reports of one press may be that come on different ways.
 const mergeTime = 500 * millisecond
+
+// A way is how a press was told.
+type way uint8
+
+const (
+	byEvent way = 1 << iota // telephone-event
+	byInfo                  // SIP INFO
+	byTone                  // two tones in the sound
+)
+
+// longestEvent is from what duration on a press may go on in another event: 1 s before it must.
+const longestEvent = 0xFFFF - call.ClockRate
 
 // digits are the events 0 to 15 of RFC 4733 §3.2.
 const digits = "0123456789*#ABCD"
@@ -29,10 +40,11 @@ func parseKey(b []byte) (k keyEvent, ok bool) {
 	return keyEvent{digits[b[0]], b[1]&0x80 != 0, binary.BigEndian.Uint16(b[2:])}, true
 }
 
-// presses tells one press from its many packets and from its other report.
+// presses tells one press from its many packets and from its reports on other ways.
 type presses struct {
 	any    bool
 	ssrc   uint32
+	seq    uint16 // the highest of its packets
 	begin  uint32 // timestamp of the event that is going on or was the last
 	latest keyEvent
 	recent [8]press
@@ -41,10 +53,9 @@ type presses struct {
 
 // A press is one that was delivered lately.
 type press struct {
-	digit  byte
-	byInfo bool
-	seen   int64 // when it began, or its last packet came
-	paired bool  // its other report has come
+	digit byte
+	told  way   // all ways on which it was told
+	seen  int64 // when it was first told, or its last packet came
 }
 
 // takeKey is the way of a telephone-event packet: one Key for each press, at its first packet
@@ -58,27 +69,47 @@ func (l *Leg) takeKey(b []byte, p packet) {
 	if l.peer != nil {
 		l.peer.forwardKey(b, p)
 	}
-	s, now := &l.presses, l.loop().now
+	s := &l.presses
 	if s.any && s.ssrc == p.ssrc {
-		since := int32(p.ts - s.begin)
-		// A press longer than 16 bits of samples goes on in a new event that begins where the
-		// old one ended (RFC 4733 §2.5.1.3).
-		goesOn := since > 0 && !s.latest.end && k.digit == s.latest.digit &&
-			s.latest.duration >= 0xF000 && uint32(since) <= uint32(s.latest.duration)+frameLength
-		if since == 0 || goesOn {
-			s.begin, s.latest = p.ts, keyEvent{k.digit, k.end || s.latest.end && since == 0, max(k.duration, s.latest.duration)}
-			if goesOn {
-				s.latest.duration = k.duration
-			}
-			s.stillDown(k.digit, now)
-			return
+		after := int16(p.seq - s.seq)
+		newer := after > 0 || after < -misorder
+		if newer {
+			s.seq = p.seq
 		}
-		if since < 0 {
+		switch {
+		case s.goesOn(k, p.ts, newer):
+			s.stillDown(k.digit, byEvent, l.loop().now)
+			return
+		case !newer && int32(p.ts-s.begin) < 0:
 			return // a repeated end of an earlier press, overtaken by this one
 		}
 	}
-	s.any, s.ssrc, s.begin, s.latest = true, p.ssrc, p.ts, k
-	l.pressed(k.digit, false)
+	// An earlier time under a later number: the sender has set its clock back.
+	s.any, s.ssrc, s.seq, s.begin, s.latest = true, p.ssrc, p.seq, p.ts, k
+	l.pressed(k.digit, byEvent)
+}
+
+// goesOn says that the packet is of the press that is known, and notes it. A newer packet was sent
+// after all that came before.
+func (s *presses) goesOn(k keyEvent, ts uint32, newer bool) bool {
+	was, since := s.latest, ts-s.begin // far more than any press where the clock was set back
+	switch {
+	case k.digit != was.digit:
+		return since == 0 && !newer
+	case since == 0:
+		k.end, k.duration = k.end || was.end, max(k.duration, was.duration)
+	case !was.end && was.duration >= longestEvent && since <= 0xFFFF+frameLength:
+		// A press longer than 16 bits of samples goes on in a new event that begins where the old
+		// one ended (RFC 4733 §2.5.1.3).
+	case !was.end && k.duration > was.duration && since == uint32(k.duration-was.duration):
+		// Quirk: Sonus gateways move the timestamp on with the duration.
+	case was.end && k.end && k.duration == was.duration && since <= 3*frameLength:
+		// Quirk: and so do some with the end, which they repeat.
+	default:
+		return false
+	}
+	s.begin, s.latest = ts, k
+	return true
 }
 
 // Press is a key that came by INFO. 0-9, *, # and A-D; anything else is nothing.
@@ -91,19 +122,19 @@ func (l *Leg) Press(digit byte) {
 	}
 	l.do(func() {
 		if !l.ended {
-			l.pressed(digit, true)
+			l.pressed(digit, byInfo)
 		}
 	})
 }
 
-// pressed delivers a press, unless it is the other report of one that has been.
-func (l *Leg) pressed(digit byte, byInfo bool) {
+// pressed delivers a press, unless it has been told on another way.
+func (l *Leg) pressed(digit byte, by way) {
 	now := l.loop().now
-	if l.presses.pair(digit, byInfo, now) {
+	if l.presses.pair(digit, by, now) {
 		return
 	}
 	s := &l.presses
-	s.recent[s.next] = press{digit: digit, byInfo: byInfo, seen: now}
+	s.recent[s.next] = press{digit: digit, told: by, seen: now}
 	s.next = (s.next + 1) % len(s.recent)
 	select {
 	case l.keys <- call.Key{Digit: digit, At: l.e.at(now)}:
@@ -112,24 +143,24 @@ func (l *Leg) pressed(digit byte, byInfo bool) {
 	}
 }
 
-// pair finds the oldest press that this may be the other report of.
-func (s *presses) pair(digit byte, byInfo bool, now int64) bool {
+// pair finds the oldest press that this may be another report of.
+func (s *presses) pair(digit byte, by way, now int64) bool {
 	for i := range s.recent {
 		r := &s.recent[(s.next+i)%len(s.recent)]
-		if r.digit == digit && r.byInfo != byInfo && !r.paired && now-r.seen < mergeTime {
-			r.paired = true
+		if r.digit == digit && r.told&by == 0 && now-r.seen < mergeTime {
+			r.told |= by
 			return true
 		}
 	}
 	return false
 }
 
-// stillDown moves the time of a press on while its packets come, since INFO is sent by some
+// stillDown moves the time of a press on while it is heard to go on, since INFO is sent by some
 // telephones when the key is let go.
-func (s *presses) stillDown(digit byte, now int64) {
+func (s *presses) stillDown(digit byte, by way, now int64) {
 	for i := range s.recent {
 		r := &s.recent[(s.next+len(s.recent)-1-i)%len(s.recent)]
-		if r.digit == digit && !r.byInfo {
+		if r.digit == digit && r.told&by != 0 {
 			r.seen = now
 			return
 		}

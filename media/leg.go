@@ -65,6 +65,7 @@ type Leg struct {
 	relay     relayRun
 	in        incoming
 	presses   presses
+	listener  *listener // nil until it was first told to listen for tones
 	control   control
 	tap       call.Sink
 	slow      timer

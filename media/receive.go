@@ -128,6 +128,9 @@ func (l *Leg) takeRTP(b []byte, from netip.AddrPort, stamp int64) {
 		l.takeSound(b, p, stamp)
 	case p.pt == comfortNoise:
 		// Silence, said in few words. What we send in its place is silence too.
+		if l.listens() {
+			l.listen(p, nil)
+		}
 		l.leaveOut(p)
 	default:
 		m.dropped[dropCodec].Inc()
@@ -156,6 +159,9 @@ func (l *Leg) takeSound(b []byte, p packet, stamp int64) {
 			At:        l.e.at(lp.now),
 			Payload:   b[p.from:p.to],
 		})
+	}
+	if l.listens() {
+		l.listen(p, b[p.from:p.to])
 	}
 	if l.peer == nil {
 		return
@@ -207,6 +213,7 @@ func (l *Leg) everySlowTick() {
 	l.unpinIfQuiet()
 	l.countLosses()
 	l.watchQuiet()
+	l.forget()
 	if l.control.ticks--; l.control.ticks <= 0 {
 		l.control.ticks = reportTicks
 		l.sendReport()

@@ -13,7 +13,7 @@ type KeyOptions struct {
 	NoEnd   bool // the packets that end the event are lost
 	EndOnly bool // only the packets that end it arrive
 	Twice   bool // the network doubles every packet of it
-	InBand  bool // two tones in the sound instead of events (ITU-T Q.23)
+	InBand  bool // two tones in the sound instead of events, see PressTone
 }
 
 // A press is one key on its way out.
@@ -37,7 +37,7 @@ func (m *Media) PressKey(ctx context.Context, digit byte, long time.Duration, o 
 		return fmt.Errorf("phone: no such key: %q", digit)
 	}
 	if o.InBand {
-		return m.pressInBand(ctx, event, long)
+		return m.PressTone(ctx, digit, long, ToneOptions{})
 	}
 	// The duration field has 16 bits: 8 s.
 	p := &press{event: byte(event), samples: min(int(long*clockHz/time.Second), 0xFFFF), o: o, done: make(chan struct{})}
@@ -112,25 +112,6 @@ func (m *Media) pressTick(p *press, ts uint32) {
 	}
 	m.presses = m.presses[1:]
 	close(p.done)
-}
-
-// The two tones of each key, in the order of its event code (ITU-T Q.23).
-var (
-	rows    = [4]float64{697, 770, 852, 941}
-	columns = [4]float64{1209, 1336, 1477, 1633}
-	place   = [16][2]int{{3, 1}, {0, 0}, {0, 1}, {0, 2}, {1, 0}, {1, 1}, {1, 2}, {2, 0}, {2, 1}, {2, 2}, {3, 0}, {3, 2}, {0, 3}, {1, 3}, {2, 3}, {3, 3}}
-)
-
-func (m *Media) pressInBand(ctx context.Context, event int, long time.Duration) error {
-	pcm := make([]int16, int(long*clockHz/time.Second))
-	at := place[event]
-	newTones(0.5, []float64{rows[at[0]], columns[at[1]]}).fill(pcm)
-	select {
-	case <-m.SayClip(pcm):
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("phone: press key: %w", ctx.Err())
-	}
 }
 
 // Keys delivers the keys that the peer presses as telephone-events, each once; after 64 that

@@ -49,7 +49,11 @@ func TestCommittedClips(t *testing.T) {
 			tail := float64(len(s.Samples)-to) / call.ClockRate * 1000
 			levels = append(levels, level)
 			t.Logf("%-28s %5.2f s  %6.2f dBov  peak %6.2f dBFS  head %3.0f ms  tail %3.0f ms", name, s.Seconds(), level, peak, head, tail)
-			if s.Seconds() < 0.35 || s.Seconds() > 12 {
+			longest := 12.0
+			if strings.HasPrefix(path.Base(file), "docs.") {
+				longest = 28 // paragraphs of the law
+			}
+			if s.Seconds() < 0.35 || s.Seconds() > longest {
 				t.Errorf("%s lasts %.2f s", name, s.Seconds())
 			}
 			if math.Abs(level+22) > 1.5 {
@@ -115,7 +119,7 @@ func bandLevel(s sound.Sound, from, to float64) float64 {
 }
 
 func TestTones(t *testing.T) {
-	for _, key := range []string{ToneOK, ToneError} {
+	for _, key := range tones() {
 		s := clip(t, key+".wav")
 		if l := sound.ActiveLevel(s); math.Abs(l+22) > 2 || s.Seconds() > 1 {
 			t.Errorf("%s: %.1f dBov, %.1f s", key, l, s.Seconds())
@@ -170,7 +174,7 @@ func TestClipsAreThoseOfTheCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]bool{MusicFile: true, "tone.ok.wav": true, "tone.error.wav": true}
+	want := map[string]bool{MusicFile: true, "tone.ok.wav": true, "tone.error.wav": true, "tone.beep.wav": true}
 	for _, e := range entries {
 		if _, piece := pieces[e.Key]; len(e.Texts) != len(Shipped()) && !piece {
 			t.Errorf("%s has %d texts", e.Key, len(e.Texts))
@@ -199,7 +203,7 @@ func TestClipsAreThoseOfTheCatalogue(t *testing.T) {
 	for name := range want {
 		t.Errorf("%s is missing: run make prompts", name)
 	}
-	if bytes > 14<<20 {
+	if bytes > 24<<20 {
 		t.Errorf("the clips have %d bytes", bytes)
 	}
 }

@@ -32,7 +32,10 @@ const MusicFile = "music.wav"
 const (
 	ToneOK    = "tone.ok"    // what was asked has been done
 	ToneError = "tone.error" // it has not
+	ToneBeep  = "tone.beep"  // speak now: from here on it is recorded
 )
+
+func tones() []string { return []string{ToneOK, ToneError, ToneBeep} }
 
 // langLine is asked for without its place; places gives the catalogue's key for each.
 const langLine = "open.lang"
@@ -79,7 +82,7 @@ func Load(dir string, languages []call.Language, log *zap.Logger) (*Library, err
 			}
 		}
 	}
-	for _, key := range []string{ToneOK, ToneError} {
+	for _, key := range tones() {
 		if err := l.ship(key, "", key+".wav"); err != nil {
 			return nil, err
 		}

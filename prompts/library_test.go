@@ -56,7 +56,7 @@ func TestEveryClipOfTheJourneyIsThere(t *testing.T) {
 			}
 			versions[c.Version] = string(lang) + "/" + key
 		}
-		for _, key := range []string{ToneOK, ToneError} {
+		for _, key := range tones() {
 			if c := l.Clip(key, lang); c == nil || !l.Has(key, lang) {
 				t.Errorf("no %s", key)
 			}

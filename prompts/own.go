@@ -32,7 +32,7 @@ const (
 )
 
 // wantWAV is what Check says of sound that cannot be read.
-const wantWAV = "make it a WAV of 16-bit PCM, A-law or μ-law, mono or stereo, at 8, 16, 44.1 or 48 kHz"
+const wantWAV = "make it a WAV of PCM, A-law or μ-law, mono or stereo, at 8 to 96 kHz"
 
 // loadOwn lays the deployer's clips over the built-in ones.
 func (l *Library) loadOwn(dir string, entries []Entry) {
@@ -88,7 +88,7 @@ const ownKey = "own."
 // that would otherwise stay unheard.
 func (l *Library) own(path string, lang call.Language, entries []Entry) {
 	key, isWAV := strings.CutSuffix(filepath.Base(path), ".wav")
-	known := []string{ToneOK, ToneError}
+	known := tones()
 	if lang != "" {
 		known = append(known[:0], langLine)
 		for _, e := range entries {

@@ -54,8 +54,13 @@ func (l *Library) SayWait(d time.Duration, lang call.Language) []*call.Clip {
 // SayDigits says a telephone number or another row of digits, digit by digit in groups with a
 // pause between (see spoken.Groups). What is no number is silence.
 func (l *Library) SayDigits(number string, lang call.Language) []*call.Clip {
+	return l.sayGroups(spoken.Groups(number), lang)
+}
+
+// sayGroups says digits in groups with a pause between.
+func (l *Library) sayGroups(groups []string, lang call.Language) []*call.Clip {
 	var keys []string
-	for i, group := range spoken.Groups(number) {
+	for i, group := range groups {
 		if i > 0 {
 			keys = append(keys, pause)
 		}

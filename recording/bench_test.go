@@ -35,7 +35,7 @@ func BenchmarkRecord500(b *testing.B) {
 			b.Fatal(err)
 		}
 		g.Voice(true, "")
-		g.shut[call.Said] = nil
+		g.silent[call.Said] = nil
 		r.serve(g) // makes the files
 		calls = append(calls, g)
 	}

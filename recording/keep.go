@@ -15,21 +15,17 @@ import (
 // Keep puts a message and its sound, at 8 kHz, on the disk. What it returns is the message as the
 // next start would read it, with its Path and Length. When it returns no error, the message
 // survives the process and a power cut; when it returns an error, nothing is kept. The exception
-// is a ctx that ended first: the work goes on, MessagesOptions.Late is told if it succeeds, and
-// until then pcm must not be changed. Other errors are the disk's, ErrClosed, too many who wait
-// for a disk that hangs, and a message without an id, a time or sound, or that is there already.
+// is a ctx that ended first: a disk that takes longer may still take the message, and then the
+// next start finds it; until then pcm must not be changed. Other errors are the disk's,
+// ErrClosed, too many who wait for a disk that hangs, and a message without an id, a time or
+// sound, or that is there already.
 func (s *Messages) Keep(ctx context.Context, m call.Message, pcm []int16) (call.Message, error) {
 	var kept call.Message
 	err := s.run(ctx, func() (err error) {
 		kept, err = s.keep(m, pcm)
 		return err
-	}, func() {
-		if s.o.Late != nil {
-			s.o.Late(kept)
-		}
 	})
 	if err != nil {
-		s.metrics.refused.Inc()
 		return m, fmt.Errorf("keep message %s: %w", m.ID, err)
 	}
 	return kept, nil
@@ -37,7 +33,7 @@ func (s *Messages) Keep(ctx context.Context, m call.Message, pcm []int16) (call.
 
 // keep is Keep, on a goroutine that may hang.
 func (s *Messages) keep(m call.Message, pcm []int16) (call.Message, error) {
-	n, sound, err := slipOf(m, pcm, s.o.Zone)
+	n, sound, err := slipOf(m, pcm, s.zone)
 	if err != nil {
 		return m, err
 	}
@@ -46,10 +42,8 @@ func (s *Messages) keep(m call.Message, pcm []int16) (call.Message, error) {
 	}
 	defer s.release(n.ID)
 	if err := s.put(n, sound); err != nil {
-		return m, errors.Join(err, s.undo(n))
+		return m, errors.Join(err, s.undo(n.ID, n.Path))
 	}
-	s.metrics.kept.Inc()
-	s.metrics.untold.Inc()
 	return n.message(), nil
 }
 
@@ -157,18 +151,44 @@ func (s *Messages) write(name string, b []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// undo takes away what there is of a message that is not kept: the slip that has its name first,
-// so that no death in between leaves a message without sound.
-func (s *Messages) undo(n slip) error {
-	names := []string{slipPath(n.ID)}
-	if stem, err := soundStem(n.Path); err == nil {
-		names = append(names, stem+soundExt)
+// undo takes away what there is of a message: the slip's name first, so that nobody finds it any
+// more, then the sound, and last what a start would find the sound by.
+func (s *Messages) undo(id call.ID, told string) error {
+	stem, err := soundStem(told)
+	if err != nil {
+		return err
 	}
+	name := slipPath(id)
 	var errs []error
-	for _, name := range append(names, slipPath(n.ID)+tempExt) {
-		if err := s.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, n := range []string{name, stem + soundExt, name + tempExt, name + goneExt} {
+		if err := s.root.Remove(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// goneExt marks the slip of a message that is being taken back.
+const goneExt = ".gone"
+
+// Discard takes back a message that its caller does not want to have left: nothing of it stays.
+// Of what a case was made, everything stays, and the error is fs.ErrNotExist. Other errors are
+// the disk's, and ctx's: then it may be gone or not.
+func (s *Messages) Discard(ctx context.Context, m call.Message) error {
+	err := s.run(ctx, func() error {
+		if _, err := stemOf(m); err != nil {
+			return err
+		}
+		if err := s.disk.rename(s.root, slipPath(m.ID), slipPath(m.ID)+goneExt); err != nil {
+			return err
+		}
+		if err := s.disk.folder(s.root, newFolder); err != nil {
+			return err
+		}
+		return s.undo(m.ID, m.Path)
+	})
+	if err != nil {
+		return fmt.Errorf("take message %s back: %w", m.ID, err)
+	}
+	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -18,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"hotline/call"
@@ -31,18 +29,17 @@ const (
 	keeperDies = "HOTLINE_TEST_KEEP_DIES"
 )
 
-// keepUntilKilled keeps messages and tells of every second one. It prints what it is about to do,
+// keepUntilKilled keeps messages, and of three tells one and takes one back. It prints what it is about to do,
 // and what it has done.
 func keepUntilKilled(dir string) {
 	dies, _ := strconv.Atoi(os.Getenv(keeperDies)) // nothing: 0
-	s, err := newMessages(MessagesOptions{Dir: dir, Zone: time.UTC, Log: zap.NewNop(), Metrics: prometheus.NewRegistry()},
-		counted(func(n int) error {
-			if n == dies {
-				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // cannot fail
-				select {}
-			}
-			return nil
-		}))
+	s, err := openMessages(dir, time.UTC, zap.NewNop(), counted(func(n int) error {
+		if n == dies {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // cannot fail
+			select {}
+		}
+		return nil
+	}))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -55,14 +52,16 @@ func keepUntilKilled(dir string) {
 			os.Exit(1)
 		}
 		fmt.Println("kept", m.ID, i)
-		if i%2 == 0 {
-			fmt.Println("tell", m.ID, i)
-			if err := s.Told(context.Background(), m.ID); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-			fmt.Println("told", m.ID, i)
+		what, do := [...]string{"tell", "drop", ""}[i%3], [...]func(context.Context, call.Message) error{s.Told, s.Discard, nil}[i%3]
+		if do == nil {
+			continue
 		}
+		fmt.Println(what, m.ID, i)
+		if err := do(context.Background(), m); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println(map[string]string{"tell": "told", "drop": "dropped"}[what], m.ID, i)
 	}
 }
 
@@ -88,7 +87,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			}
 		})
 	}
-	for dies := 1; dies <= opsOfOpen+opsOfKeep+3+8+8+3+1; dies++ { // two that are told and one that is not
+	for dies := 1; dies <= opsOfOpen+opsOfKeep+3+8+2+8+1; dies++ { // one is told, one taken back, one left
 		next <- dies
 	}
 	close(next)
@@ -113,7 +112,7 @@ func TestKilledWhileKeeping(t *testing.T) {
 func killKeeper(t *testing.T, dies int, life time.Duration) {
 	data := t.TempDir()
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), keeperDir+"="+filepath.Join(data, messageFolder), keeperDies+"="+strconv.Itoa(dies))
+	child.Env = append(os.Environ(), keeperDir+"="+data, keeperDies+"="+strconv.Itoa(dies))
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
 	if err != nil {
@@ -124,7 +123,7 @@ func killKeeper(t *testing.T, dies int, life time.Duration) {
 		t.Error(err)
 		return
 	}
-	did := map[string]map[call.ID]int{"keep": {}, "kept": {}, "tell": {}, "told": {}}
+	did := map[string]map[call.ID]int{"keep": {}, "kept": {}, "tell": {}, "told": {}, "drop": {}, "dropped": {}}
 	for s := bufio.NewScanner(out); s.Scan(); {
 		if w := strings.Fields(s.Text()); len(w) == 3 {
 			i, _ := strconv.Atoi(w[2]) // printed as a number
@@ -146,14 +145,12 @@ func judgeKeeper(t *testing.T, what, data string, did map[string]map[call.ID]int
 	var s *Messages
 	for range 2 { // the second start finds what the first left
 		var err error
-		s, err = NewMessages(MessagesOptions{
-			Dir: filepath.Join(data, messageFolder), Zone: time.UTC, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
-		})
+		s, err = OpenMessages(data, time.UTC, zap.NewNop())
 		if err != nil {
 			t.Errorf("%s: %v", what, err)
 			return
 		}
-		defer s.Close()
+		defer s.Close() // only read
 	}
 	all, err := s.Untold(t.Context())
 	if err != nil {
@@ -170,42 +167,40 @@ func judgeKeeper(t *testing.T, what, data string, did map[string]map[call.ID]int
 	lost, again := 0, 0
 	for id := range did["kept"] {
 		_, telling := did["tell"][id]
-		if !telling && !untold[id] {
+		_, dropping := did["drop"][id]
+		if !telling && !dropping && !untold[id] {
 			lost++
 		}
 	}
-	for id := range did["told"] {
-		if untold[id] {
-			again++
+	for _, over := range []string{"told", "dropped"} {
+		for id := range did[over] {
+			if untold[id] {
+				again++
+			}
 		}
 	}
 	if lost > 0 || again > 0 {
-		t.Errorf("%s: of %d kept %d are lost, of %d told %d are told again", what, len(did["kept"]), lost, len(did["told"]), again)
+		t.Errorf("%s: of %d kept %d are lost, of %d told or taken back %d are told again", what, len(did["kept"]), lost, len(did["told"])+len(did["dropped"]), again)
 	}
 	names := files(t, data)
 	for _, n := range names {
-		if filepath.Ext(n) == tempExt {
+		if ext := filepath.Ext(n); ext != soundExt && ext != manifestExt {
 			t.Errorf("%s: %s is left", what, n)
 		}
 	}
 	sounds := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return filepath.Ext(n) != soundExt })
-	if len(names) != 2*len(sounds) || len(sounds) < len(did["kept"]) || len(sounds) > len(did["keep"]) {
+	if len(names) != 2*len(sounds) || len(sounds) < len(did["kept"])-len(did["drop"]) || len(sounds) > len(did["keep"])-len(did["dropped"]) {
 		t.Errorf("%s: %d were kept, and there are %v", what, len(did["kept"]), names)
 	}
 	if faults, err := VerifyMessages(filepath.Join(data, messageFolder), nil); err != nil || len(faults) > 0 {
 		t.Errorf("%s: verify finds %v, %v", what, faults, err)
 	}
-	t.Logf("%s: %d begun, %d kept, %d told; %d untold, %d on disk", what, len(did["keep"]), len(did["kept"]), len(did["told"]), len(untold), len(sounds))
+	t.Logf("%s: %d begun, %d kept, %d told, %d taken back; %d untold, %d on disk", what, len(did["keep"]), len(did["kept"]), len(did["told"]), len(did["dropped"]), len(untold), len(sounds))
 }
 
 // soundIs reads a message's sound as a stranger would.
 func soundIs(s *Messages, m call.Message, pcm []int16) bool {
-	f, err := s.Open(m.Path)
-	if err != nil {
-		return false
-	}
-	defer f.Close() // only read
-	b, err := io.ReadAll(f)
+	b, err := s.Sound(m.Path)
 	if err != nil || len(b) != 44+2*len(pcm) {
 		return false
 	}

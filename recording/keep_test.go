@@ -9,14 +9,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -29,25 +26,21 @@ type drawer struct {
 	t    *testing.T
 	data string
 	logs *observer.ObservedLogs
-
-	mu   sync.Mutex
-	late []call.Message
 }
 
 func newDrawer(t *testing.T, data string, d disk) *drawer {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
-	w := &drawer{t: t, data: data, logs: logs}
-	s, err := newMessages(MessagesOptions{
-		Dir: filepath.Join(data, messageFolder), Zone: baku, Log: zap.New(core), Metrics: prometheus.NewRegistry(),
-		Late: func(m call.Message) { w.mu.Lock(); w.late = append(w.late, m); w.mu.Unlock() },
-	}, d)
+	s, err := openMessages(data, baku, zap.New(core), d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Messages = s
-	t.Cleanup(s.Close)
-	return w
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &drawer{s, t, data, logs}
 }
 
 // untold are the messages that a restart would tell.
@@ -120,16 +113,8 @@ func TestAMessageIsKept(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, st.Mode(), err)
 		}
 	}
-	f, err := w.Open(kept.Path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if st, err := f.Stat(); err != nil || st.Size() != 44+32000 {
-		t.Errorf("the sound has %d bytes, %v", st.Size(), err)
-	}
-	if n := testutil.ToFloat64(w.metrics.kept); n != 1 || testutil.ToFloat64(again.metrics.untold) != 1 {
-		t.Errorf("%v messages are counted as kept, %v as untold", n, testutil.ToFloat64(again.metrics.untold))
+	if b, err := w.Sound(kept.Path); err != nil || len(b) != 44+32000 {
+		t.Errorf("the sound has %d bytes, %v", len(b), err)
 	}
 }
 
@@ -151,7 +136,7 @@ func TestWhatHasBeenToldIsNotLookedAt(t *testing.T) {
 		t.Errorf("the untold are %v, not the oldest first", got)
 	}
 	for range 2 { // the second time is nothing new
-		if err := w.Told(t.Context(), all[1].ID); err != nil {
+		if err := w.Told(t.Context(), all[1]); err != nil {
 			t.Error(err)
 		}
 	}
@@ -163,14 +148,40 @@ func TestWhatHasBeenToldIsNotLookedAt(t *testing.T) {
 	if again.logs.Len() != 0 {
 		t.Errorf("old messages are read: %v", again.logs.All())
 	}
-	if n := testutil.ToFloat64(w.metrics.untold); n != 2 || testutil.ToFloat64(again.metrics.untold) != 2 {
-		t.Errorf("%v and %v messages are counted as untold", n, testutil.ToFloat64(again.metrics.untold))
-	}
-	if err := w.Told(t.Context(), "../x"); err == nil {
-		t.Error("a path is taken for the id of a message")
+	other := all[0]
+	other.Path = all[2].Path
+	if err := w.Told(t.Context(), other); err == nil {
+		t.Error("one message is told with another's sound")
 	}
 	if _, err := w.Keep(t.Context(), all[1], make([]int16, 80)); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a message that has been told is kept once more: %v", err)
+	}
+}
+
+// TestAMessageIsTakenBack: nothing of it stays. Of what a case was made, everything stays.
+func TestAMessageIsTakenBack(t *testing.T) {
+	w := newDrawer(t, t.TempDir(), realDisk())
+	var all []call.Message
+	for range 2 {
+		kept, err := w.Keep(t.Context(), complaint(), make([]int16, 800))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, kept)
+	}
+	if err := w.Discard(t.Context(), all[0]); err != nil || len(files(t, w.data)) != 2 {
+		t.Errorf("taken back: %v; there are %v", err, files(t, w.data))
+	}
+	if err := w.Told(t.Context(), all[1]); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		if err := w.Discard(t.Context(), m); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("what is no longer new is taken back: %v", err)
+		}
+	}
+	if _, err := w.Sound(all[1].Path); err != nil || len(files(t, w.data)) != 2 {
+		t.Errorf("the sound of a case: %v; there are %v", err, files(t, w.data))
 	}
 }
 
@@ -222,9 +233,8 @@ func TestASlipPointsNowhereElse(t *testing.T) {
 		"messages/2026/03/02/" + id + ".wav", "messages/2026/03/02/" + id + ".json", "messages/2026/03/32/" + id + ".wav",
 		"messages/new/" + id + ".json", "recordings/2026/03/02/" + id + ".wav", "messages/2026/03/02/x.wav", "messages//2026/03/02/" + id + ".wav",
 	} {
-		if f, err := w.Open(p); err == nil {
-			t.Errorf("%q opens %s", p, f.Name())
-			f.Close()
+		if b, err := w.Sound(p); err == nil {
+			t.Errorf("%q is read: %q", p, b)
 		}
 	}
 }
@@ -251,15 +261,14 @@ func TestKeepRefuses(t *testing.T) {
 	if _, err := w.Keep(t.Context(), m, pcm); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("one message is kept twice: %v", err)
 	}
-	w.Close()
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
 	if _, err := w.Keep(t.Context(), complaint(), pcm); !errors.Is(err, ErrClosed) {
 		t.Errorf("after the end: %v", err)
 	}
 	if got := files(t, w.data); len(got) != 2 {
 		t.Errorf("the files are %v", got)
-	}
-	if err := (MessagesOptions{}).Check(); err == nil || !strings.Contains(err.Error(), "timezone") || !strings.Contains(err.Error(), "data") {
-		t.Errorf("the complaint about no options is %v", err)
 	}
 }
 
@@ -312,9 +321,6 @@ func TestADiskThatRefusesKeepsNothing(t *testing.T) {
 		if left := files(t, w.data); len(left) != 0 || len(w.untold()) != 0 {
 			t.Errorf("operation %d is refused, and left are %v", fails, left)
 		}
-		if n := testutil.ToFloat64(w.metrics.refused); n != 1 {
-			t.Errorf("%v messages are counted as refused", n)
-		}
 		kept, err := w.Keep(t.Context(), m, make([]int16, 8000))
 		if err != nil || !slices.Equal(w.untold(), []call.Message{kept}) {
 			t.Errorf("after operation %d was refused: %v", fails, err)
@@ -344,9 +350,11 @@ func TestADiskThatHangsHoldsNobody(t *testing.T) {
 			t.Errorf("operation %d hangs, and the message is kept by another: %v", hangs, err)
 		}
 		h.end()
-		soon(t, "what was kept in the end is told", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.late) == 1 })
-		if !slices.Equal(w.untold(), w.late) {
-			t.Errorf("operation %d hung: told is %v, untold %v", hangs, w.late, w.untold())
+		if err := w.Close(); err != nil { // waits for it
+			t.Error(err)
+		}
+		if got := newDrawer(t, w.data, realDisk()).untold(); len(got) != 1 || got[0].ID != m.ID {
+			t.Errorf("operation %d hung: the next start finds %v", hangs, got)
 		}
 	}
 }
@@ -372,7 +380,10 @@ func TestTooManyWaitForADiskThatHangs(t *testing.T) {
 		t.Errorf("one too many: %v", err)
 	}
 	h.end()
-	soon(t, "all are kept", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.late) == keepsAtOnce })
+	soon(t, "all are kept", func() bool { return len(w.places) == 0 })
+	if got := len(w.untold()); got != keepsAtOnce {
+		t.Errorf("%d messages were kept in the end, not %d", got, keepsAtOnce)
+	}
 }
 
 // TestABugCostsOneMessage.
@@ -383,14 +394,16 @@ func TestABugCostsOneMessage(t *testing.T) {
 		}
 		return nil
 	}))
-	if _, err := w.Keep(t.Context(), complaint(), make([]int16, 80)); err == nil || testutil.ToFloat64(w.metrics.panics) != 1 {
+	if _, err := w.Keep(t.Context(), complaint(), make([]int16, 80)); err == nil || w.logs.FilterMessageSnippet("a panic").Len() != 1 {
 		t.Errorf("a bug gives %v", err)
 	}
 	kept, err := w.Keep(t.Context(), complaint(), make([]int16, 80))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Close()
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
 	again := newDrawer(t, w.data, realDisk())
 	if got := again.untold(); !slices.Equal(got, []call.Message{kept}) || len(files(t, w.data)) != 2 {
 		t.Errorf("after a bug the untold are %v, the files %v", got, files(t, w.data))
@@ -407,7 +420,7 @@ func TestVerifyMessages(t *testing.T) {
 			t.Fatal(err)
 		}
 		if all = append(all, kept); i%2 == 0 {
-			if err := w.Told(t.Context(), kept.ID); err != nil {
+			if err := w.Told(t.Context(), kept); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -29,7 +29,7 @@ func withoutKey(pcm []int16) []int16 {
 	look := func(at int) []int16 { return pcm[at : at+blockSamples] }
 	at := len(pcm) - blockSamples
 	for first, edge := max(0, at-int(timeSamples(keyAfter))), 0; at >= first && !isKey(look(at)); at -= keyStep {
-		if levelOfPCM(look(at)) >= faint {
+		if levelOf(look(at)) >= faint {
 			continue
 		}
 		if edge++; edge > 2 { // more than the tone's last samples: something was said
@@ -46,18 +46,9 @@ func withoutKey(pcm []int16) []int16 {
 	return pcm[:max(0, at)] // the look before it may hold the tone's first samples
 }
 
-// levelOfPCM is the level of a stretch of samples.
-func levelOfPCM(pcm []int16) uint8 {
-	var sum int64
-	for _, s := range pcm {
-		sum += int64(s) * int64(s)
-	}
-	return loudness(sum, len(pcm))
-}
-
 // isKey says whether a block of sound is the tone of a key.
 func isKey(pcm []int16) bool {
-	if levelOfPCM(pcm) >= faint {
+	if levelOf(pcm) >= faint {
 		return false
 	}
 	var all float64

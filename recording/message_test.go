@@ -25,10 +25,13 @@ type tape struct {
 }
 
 func newTape(c call.Codec, longest time.Duration) *tape {
-	p := &tape{now: answered, ts: 0xFFFFFE00, codec: c}
-	p.Message = newMessage(c, longest, func() time.Time { return p.now })
+	p := &tape{Message: NewMessage(longest), ts: 0xFFFFFE00, codec: c}
+	p.now = p.begin
 	return p
 }
+
+// quiet is how long it is quiet by the tape's own time.
+func (p *tape) quiet() time.Duration { return p.Quiet(p.now) }
 
 // say feeds pcm in packets of 20 ms, except those that lost names.
 func (p *tape) say(pcm []int16, lost func(packet int) bool) {
@@ -140,8 +143,7 @@ func TestAnyNetworkMakesASheetOfPaper(t *testing.T) {
 		longest := time.Duration(rapid.IntRange(0, 3000).Draw(t, "longest")) * time.Millisecond
 		p := newTape(call.PCMA, longest)
 		base := rapid.Uint32().Draw(t, "base")
-		sheet := make([]byte, timeSamples(longest))
-		fillByte(sheet, media.Silence(call.PCMA))
+		sheet := make([]byte, timeSamples(longest)) // as differences from silence
 		end := 0
 		type sent struct {
 			i, late int
@@ -163,16 +165,13 @@ func TestAnyNetworkMakesASheetOfPaper(t *testing.T) {
 		way[0].late = 0 // the first is believed
 		slices.SortStableFunc(way, func(a, b sent) int { return a.i + a.late - b.i - b.late })
 		for _, s := range way {
-			if s.i*160+160 <= way[0].i*160 { // the one that came first is the mark
-				continue
-			}
-			payload := bytes.Repeat([]byte{s.b}, 160)
+			payload := bytes.Repeat([]byte{s.b ^ media.Silence(call.PCMA)}, 160)
 			p.Take(call.Frame{
 				Codec: call.PCMA, Timestamp: base + uint32(s.i*160), Payload: payload,
-				At: answered.Add(time.Duration(s.i+s.late-way[0].late) * 20 * time.Millisecond),
+				At: p.begin.Add(time.Duration(s.i+s.late) * 20 * time.Millisecond),
 			})
 			if from := s.i * 160; from < len(sheet) {
-				copy(sheet[from:], payload)
+				copy(sheet[from:], bytes.Repeat([]byte{s.b}, 160))
 			}
 			end = min(max(end, s.i*160+160), len(sheet))
 		}
@@ -183,7 +182,8 @@ func TestAnyNetworkMakesASheetOfPaper(t *testing.T) {
 			t.Fatalf("a sample is not in its place")
 		}
 		for i, l := range p.levels {
-			if from, to := i*160, min(i*160+160, len(sheet)); l != nothingCame && l != levelOf(sheet[from:to], call.PCMA) {
+			var pcm [160]int16
+			if n := p.decode(pcm[:], int64(i*160)); l != nothingCame && l != levelOf(pcm[:n]) {
 				t.Fatalf("block %d is heard at another level than it has", i)
 			}
 		}
@@ -198,12 +198,12 @@ func FuzzMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, at, then int64, ts, later uint32, kind uint8, payload []byte) {
 		p := newTape(call.PCMU, time.Second)
 		for range 20 {
-			p.now = answered.Add(time.Duration(at))
+			p.now = p.begin.Add(time.Duration(at))
 			p.Take(call.Frame{Channel: call.Channel(kind >> 7), Codec: call.Codec(kind & 0x7F), Timestamp: ts, At: p.now, Payload: payload})
 			at, ts = at+then, ts+later
 		}
-		if n := p.Length(); n < 0 || n > time.Second || p.Spoken() > time.Second || p.Quiet() < 0 || len(p.PCM()) > 8000 {
-			t.Fatalf("the message lasts %v, with %v of speech and %v of quiet, and has %d samples", n, p.Spoken(), p.Quiet(), len(p.PCM()))
+		if n := p.Length(); n < 0 || n > time.Second || p.Spoken() > time.Second || p.quiet() < 0 || len(p.PCM()) > 8000 {
+			t.Fatalf("the message lasts %v, with %v of speech and %v of quiet, and has %d samples", n, p.Spoken(), p.quiet(), len(p.PCM()))
 		}
 	})
 }
@@ -226,7 +226,7 @@ func TestAMessageEndsAtItsLongest(t *testing.T) {
 
 // TestAMessageAllocatesNothing while it is taken.
 func TestAMessageAllocatesNothing(t *testing.T) {
-	m := NewMessage(call.PCMA, 10*time.Second)
+	m := NewMessage(10 * time.Second)
 	f := call.Frame{Channel: call.Said, Codec: call.PCMU, Payload: make([]byte, 160)}
 	begin := time.Now()
 	if n := testing.AllocsPerRun(1000, func() {
@@ -271,13 +271,13 @@ func TestWhoSpeaksIsHeard(t *testing.T) {
 			voice = mix(voice, c.under)
 		}
 		p.say(voice, c.lost)
-		during := p.Quiet()
+		during := p.quiet()
 		if c.behind == nil {
 			p.nothing(silent)
 		} else {
 			p.say(c.behind, c.lost)
 		}
-		spoken, since := p.Spoken(), p.Quiet()
+		spoken, since := p.Spoken(), p.quiet()
 		t.Logf("%s: of %v of a prompt %v is speech; quiet %v, then %v", c.name, whole, spoken, during, since)
 		if spoken < whole/2 || spoken > whole {
 			t.Errorf("%s: of %v of a prompt %v is speech", c.name, whole, spoken)
@@ -312,15 +312,15 @@ func TestWhoSaysNothingIsNotHeard(t *testing.T) {
 		for _, loss := range []int{1 << 30, 7} {
 			p := newTape(call.PCMU, time.Minute)
 			p.say(pcm, func(i int) bool { return i%loss == loss-1 })
-			if p.Spoken() != 0 || p.Quiet() != 10*time.Second {
-				t.Errorf("%s: %v is speech, quiet for %v", name, p.Spoken(), p.Quiet())
+			if p.Spoken() != 0 || p.quiet() != 10*time.Second {
+				t.Errorf("%s: %v is speech, quiet for %v", name, p.Spoken(), p.quiet())
 			}
 		}
 	}
 	p := newTape(call.PCMU, time.Minute)
 	p.nothing(7 * time.Second)
-	if p.Quiet() != 7*time.Second || p.Length() != 0 {
-		t.Errorf("a caller who sends nothing at all is quiet for %v in a message of %v", p.Quiet(), p.Length())
+	if p.quiet() != 7*time.Second || p.Length() != 0 {
+		t.Errorf("a caller who sends nothing at all is quiet for %v in a message of %v", p.quiet(), p.Length())
 	}
 }
 
@@ -330,7 +330,7 @@ func TestANoiseThatBeginsIsQuietSoon(t *testing.T) {
 	p := newTape(call.PCMA, time.Minute)
 	p.say(noise(4*time.Second, -65), nil)
 	p.say(noise(10*time.Second, -38), nil)
-	if got := p.Quiet(); got < 6*time.Second {
+	if got := p.quiet(); got < 6*time.Second {
 		t.Errorf("ten seconds of a fan are quiet for %v", got)
 	}
 }
@@ -342,7 +342,7 @@ func TestListeningOftenHearsTheSame(t *testing.T) {
 	once.say(speech, nil)
 	for i := 0; i < len(speech); i += 800 {
 		often.say(speech[i:min(i+800, len(speech))], nil)
-		often.Quiet()
+		often.quiet()
 		often.Spoken()
 	}
 	if once.Spoken() != often.Spoken() || once.listen().last != often.listen().last {
@@ -391,6 +391,28 @@ func TestSpeechIsNoKey(t *testing.T) {
 	}
 }
 
+// TestSilenceAtTheEndIsCut, down to a second; no voice is, however soft, and no noise that could
+// hide one.
+func TestSilenceAtTheEndIsCut(t *testing.T) {
+	speech := clip(t, "az/bye")
+	for name, c := range map[string]struct {
+		behind []int16
+		left   time.Duration
+	}{
+		"silence": {make([]int16, 80000), time.Second}, "noise of -60": {noise(10*time.Second, -60), time.Second},
+		"noise of -40": {noise(10*time.Second, -40), 10 * time.Second}, "half a second": {make([]int16, 4000), 500 * time.Millisecond},
+		"a murmur": {slices.Concat(make([]int16, 40000), at(sine(20*time.Millisecond, 300), -44), make([]int16, 40000)), 6 * time.Second},
+	} {
+		p := newTape(call.PCMA, time.Minute)
+		p.say(speech, nil)
+		p.say(c.behind, nil)
+		got := samplesTime(int64(len(p.PCM()) - len(speech)))
+		if got > c.left+40*time.Millisecond || got < c.left-300*time.Millisecond { // the clip itself ends softly
+			t.Errorf("%s: behind the speech %v are left, not %v", name, got, c.left)
+		}
+	}
+}
+
 // TestTee: both hear each frame; who is not there is not asked.
 func TestTee(t *testing.T) {
 	r := quietRecorder(t)
@@ -400,7 +422,7 @@ func TestTee(t *testing.T) {
 	}
 	g.Voice(true, "")
 	p, none := newTape(call.PCMA, time.Second), (*Recording)(nil)
-	f := call.Frame{Channel: call.Said, Codec: call.PCMA, At: answered, Payload: tone(500, 0, call.PCMA)}
+	f := call.Frame{Channel: call.Said, Codec: call.PCMA, At: p.begin, Payload: tone(500, 0, call.PCMA)}
 	sink := Tee(none, g, nil, p)
 	sink.Take(f)
 	if g.ring.head == nil || p.Length() != 20*time.Millisecond {

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"hotline/call"
@@ -26,23 +25,22 @@ const (
 // memory until it is kept.
 const keepsAtOnce = 32
 
-// Messages keeps what callers leave after the tone.
+// Messages keeps what callers leave after the tone, in a folder of the data folder:
 //
-//	YYYY/MM/DD/ID.wav   the sound, in the folder of its day
-//	new/ID.json         its slip, until somebody has been told of it
+//	YYYY/MM/DD/ID.wav   the sound, in the folder of its day: 16-bit PCM, mono, 8 kHz
+//	new/ID.json         its slip, until a case has been made of it
 //	YYYY/MM/DD/ID.json  its slip from then on
 //
 // A message is kept when its slip has its name, and not before. The slip is written first, under
 // the name new/ID.json.tmp, then the sound, and then the slip gets its name. So whoever dies
 // leaves either nothing, or a temporary slip with which the next start finds the sound: it
-// finishes the message if the sound is whole, and removes both if it is not. What nobody has been
-// told of is found in one small folder, however many messages there are.
+// finishes the message if the sound is whole, and removes both if it is not. What has no case yet
+// is found in one small folder, however many messages there are.
 type Messages struct {
-	o       MessagesOptions
-	root    *os.Root
-	log     *zap.Logger
-	metrics *messageMetrics
-	disk    disk
+	root *os.Root
+	zone *time.Location
+	log  *zap.Logger
+	disk disk
 
 	mu      sync.Mutex
 	closed  bool
@@ -54,89 +52,53 @@ type Messages struct {
 	working sync.WaitGroup
 }
 
-// MessagesOptions are what Messages is made of.
-type MessagesOptions struct {
-	Dir     string         // DATA/messages; made if it is not there
-	Zone    *time.Location // of the day a message is filed under
-	Log     *zap.Logger
-	Metrics prometheus.Registerer
-
-	// Late is told of a message that was kept after the context given to Keep had ended, and
-	// only of such a one. It may be nil: the next start's Untold has it too.
-	Late func(call.Message)
+// OpenMessages opens the folder below a data folder, and makes it where it is not there. zone
+// decides the day a message is filed under. What an earlier process died over is finished, or
+// taken away; only what has no case yet is read.
+func OpenMessages(data string, zone *time.Location, log *zap.Logger) (*Messages, error) {
+	return openMessages(data, zone, log, realDisk())
 }
 
-// Check reports every option that cannot be, naming the path in the configuration file.
-func (o MessagesOptions) Check() error {
-	var errs []error
-	if o.Dir == "" {
-		errs = append(errs, errors.New("data: the folder of the messages is not named"))
-	}
-	if o.Zone == nil {
-		errs = append(errs, errors.New("timezone: not given"))
-	}
-	if o.Log == nil || o.Metrics == nil {
-		errs = append(errs, errors.New("messages: no log or no metrics given"))
-	}
-	return errors.Join(errs...)
-}
-
-// NewMessages opens the folder of messages and finishes, or takes away, what an earlier process
-// died over. It reads only what nobody has been told of.
-func NewMessages(o MessagesOptions) (*Messages, error) { return newMessages(o, realDisk()) }
-
-func newMessages(o MessagesOptions, d disk) (*Messages, error) {
-	if err := o.Check(); err != nil {
-		return nil, err
-	}
-	m, err := newMessageMetrics(o.Metrics)
-	if err != nil {
+func openMessages(data string, zone *time.Location, log *zap.Logger, d disk) (*Messages, error) {
+	dir := filepath.Join(data, messageFolder)
+	if err := os.MkdirAll(filepath.Join(dir, newFolder), messageFolderMode); err != nil {
 		return nil, fmt.Errorf("messages: %w", err)
 	}
-	if err := os.MkdirAll(o.Dir, messageFolderMode); err != nil {
-		return nil, fmt.Errorf("messages: %w", err)
-	}
-	root, err := os.OpenRoot(o.Dir)
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("messages: %w", err)
 	}
 	s := &Messages{
-		o: o, root: root, log: o.Log.Named("messages"), metrics: m, disk: d,
+		root: root, zone: zone, log: log.Named("messages"), disk: d,
 		busy: map[call.ID]bool{}, days: map[string]bool{}, damaged: map[string]bool{},
 		places: make(chan struct{}, keepsAtOnce),
 	}
-	if err := s.begin(); err != nil {
+	if err := errors.Join(d.folder(root, "."), syncPath(data)); err != nil { // all may be new
+		return nil, errors.Join(fmt.Errorf("messages: %w", err), root.Close())
+	}
+	if err := s.mend(); err != nil {
 		return nil, errors.Join(fmt.Errorf("messages: %w", err), root.Close())
 	}
 	return s, nil
 }
 
-// begin makes the folder of what is new and looks through it.
-func (s *Messages) begin() error {
-	if err := s.root.MkdirAll(newFolder, messageFolderMode); err != nil {
-		return err
-	}
-	if err := s.disk.folder(s.root, "."); err != nil {
-		return err
-	}
-	data, err := os.Open(filepath.Dir(s.o.Dir))
+// syncPath makes the entries of a folder survive a power cut.
+func syncPath(dir string) error {
+	f, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(data.Sync(), data.Close()); err != nil { // the folder itself may be new
-		return err
-	}
-	return s.mend()
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // Close waits up to five seconds for what is being kept. Afterwards nothing is kept any more.
-func (s *Messages) Close() {
+func (s *Messages) Close() error {
 	s.mu.Lock()
 	was := s.closed
 	s.closed = true
 	s.mu.Unlock()
 	if was {
-		return
+		return nil
 	}
 	done := make(chan struct{})
 	go func() { s.working.Wait(); close(done) }()
@@ -144,49 +106,29 @@ func (s *Messages) Close() {
 	defer bound.Stop()
 	select {
 	case <-done:
-	case <-bound.C:
-		s.log.Error("the disk does not take messages that are waiting; the next start finishes what it has of them")
-		return // the folder is still theirs
-	}
-	if err := s.root.Close(); err != nil {
-		s.log.Warn("closing the folder of messages", zap.Error(err))
+		return s.root.Close()
+	case <-bound.C: // the folder is still theirs
+		return errors.New("messages: the disk does not take what waits for it; the next start finishes what it has of it")
 	}
 }
 
 // run does work that may hang in the disk, on a goroutine of its own, and waits for it as long as
-// ctx lasts. Where it outlasts ctx and succeeds, late is called.
-func (s *Messages) run(ctx context.Context, work func() error, late func()) error {
+// ctx lasts. The work goes on all the same.
+func (s *Messages) run(ctx context.Context, work func() error) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	var mu sync.Mutex
-	var err error
-	var left, settled bool
-	done := make(chan struct{})
+	done := make(chan error, 1)
 	go func() {
 		defer s.leave()
-		worked := s.guard(work)
-		mu.Lock()
-		err, settled = worked, true
-		was := left
-		mu.Unlock()
-		close(done)
-		if was && worked == nil {
-			late()
-		}
+		done <- s.guard(work)
 	}()
 	select {
-	case <-done:
+	case err := <-done:
 		return err
 	case <-ctx.Done():
+		return fmt.Errorf("the disk takes too long: %w", ctx.Err())
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if settled {
-		return err
-	}
-	left = true
-	return fmt.Errorf("the disk has not answered: %w", ctx.Err())
 }
 
 // enter takes a place at the disk.
@@ -214,7 +156,6 @@ func (s *Messages) leave() {
 func (s *Messages) guard(work func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.metrics.panics.Inc()
 			s.log.Error("a panic while keeping messages", zap.Any("panic", p), zap.StackSkip("stack", 2))
 			err = fmt.Errorf("a panic: %v", p)
 		}

@@ -45,7 +45,9 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "hotline_recording_seal_seconds", Help: "From the end of a call to the sealed recording.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		})),
-		panics: register(r, &errs, panicsRecovered()),
+		panics: register(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_panics_recovered_total", Help: "Panics caught at a door: each one is our fault and ended at most one call.",
+		})),
 		free: register(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hotline_disk_free_bytes", Help: "Room left where the recordings are, as it was at the last look, at most seconds ago.",
 		})),
@@ -72,34 +74,4 @@ func register[C prometheus.Collector](r prometheus.Registerer, errs *[]error, c 
 		*errs = append(*errs, err)
 	}
 	return c
-}
-
-// messageMetrics are the series of Messages.
-type messageMetrics struct {
-	kept, refused prometheus.Counter
-	untold        prometheus.Gauge
-	panics        prometheus.Counter // shared with line, sip and others
-}
-
-func newMessageMetrics(r prometheus.Registerer) (*messageMetrics, error) {
-	var errs []error
-	all := register(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "hotline_recording_messages_total",
-		Help: "Messages that callers left after the tone, by result: kept on the disk, or refused by it or not kept in time.",
-	}, []string{"result"}))
-	m := &messageMetrics{
-		kept: all.WithLabelValues("kept"), refused: all.WithLabelValues("refused"),
-		untold: register(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "hotline_recording_untold_messages", Help: "Messages on the disk that have not become cases yet.",
-		})),
-		panics: register(r, &errs, panicsRecovered()),
-	}
-	return m, errors.Join(errs...)
-}
-
-// panicsRecovered is the series of every door.
-func panicsRecovered() prometheus.Counter {
-	return prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "hotline_panics_recovered_total", Help: "Panics caught at a door: each one is our fault and ended at most one call.",
-	})
 }

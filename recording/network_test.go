@@ -29,7 +29,7 @@ func TestBothChannelsStandWhereTheyWereSaid(t *testing.T) {
 	}
 	g.Voice(true, "")
 	g.mu.Lock()
-	g.shut[call.Said] = nil // from the answer on
+	g.silent[call.Said] = nil // from the answer on
 	g.mu.Unlock()
 	sent := [2][]packet{networks.Example(seed), networks.Example(seed + 1)}
 	var said [2][]int64 // by number: when

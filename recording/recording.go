@@ -21,14 +21,14 @@ type Recording struct {
 
 	mu      sync.Mutex // held for a few instructions only: the media thread takes it per frame
 	ring    ring
-	open    [2]bool // by channel: what comes is written
-	shut    [2]hushed
-	closing bool     // nothing is taken any more
-	later   bool     // Seal has given up waiting
-	settled bool     // the result stands
-	about   manifest // what is known so far; its gaps are those the disk caused
-	changed bool     // since the draft was written
-	fault   error    // the first
+	writes  [2]bool     // by channel: what comes in is written
+	closing bool        // nothing is taken any more
+	later   bool        // Seal has given up waiting
+	settled bool        // the result stands
+	silent  [2]silences // by channel: the stretches in which it was not
+	about   manifest    // what is known so far; its gaps are those the disk caused
+	changed bool        // since the draft was written
+	fault   error       // the first
 
 	file    atomic.Pointer[os.File] // set by the writer, nil until the disk gave one
 	dirty   atomic.Bool             // written to since the last sync
@@ -50,22 +50,21 @@ func newRecording(r *Recorder, m Meta, stem string) *Recording {
 		Codec: f.codec, Rate: call.ClockRate, Opened: stamp(m.Answered),
 		Gaps: []gapLine{}, Parties: []partyLine{},
 	}
-	g.open[call.Heard] = true
-	g.shut[call.Said].off(0, beforeNotice)
+	g.writes[call.Heard] = true
+	g.silent[call.Said].off(0, beforeNotice)
 	g.writer.window = newWindow(f, g.gaveUp, r.wrote)
 	return g
 }
 
-// Take copies a frame for the writer. It allocates nothing and waits for nobody. What the caller
-// says is left out while Voice is off, what the caller is sent while Heard is, and everything
-// after Seal.
+// Take copies a frame for the writer. It allocates nothing and waits for nobody. Frames of a channel
+// are left out while Voice or Heard is off, and everything after Seal.
 func (g *Recording) Take(f call.Frame) {
 	if len(f.Payload) == 0 || len(f.Payload) > maxPayload {
 		return
 	}
 	at := f.At.Sub(g.meta.Answered)
 	g.mu.Lock()
-	if !g.closing && g.open[f.Channel&1] {
+	if !g.closing && g.writes[f.Channel&1] {
 		g.ring.add(f, at, g.r.pool)
 	}
 	g.mu.Unlock()
@@ -99,24 +98,23 @@ func (g *Recording) SetNotice(n call.Notice) {
 // Voice writes what the caller says from now on, or stops writing it. At first it is off. While
 // it is off the left channel is silence, and the stretch is a gap in the manifest with the
 // reason; being turned off again with another reason begins another gap.
-func (g *Recording) Voice(on bool, reason string) { g.turn(call.Said, on, reason) }
+func (g *Recording) Voice(on bool, reason string) { g.write(call.Said, on, reason) }
 
-// Heard writes what the caller is sent from now on, or stops writing it: digits that are read
-// back are nobody else's business, nor is a call to the emergency service. At first it is on.
-// While it is off the right channel is silence, and the stretch is a gap in the manifest with
-// the reason; being turned off again with another reason begins another gap.
-func (g *Recording) Heard(on bool, reason string) { g.turn(call.Heard, on, reason) }
+// Heard does the same for what the caller is sent, on the right channel. At first it is on. It is turned
+// off while something is told that must be in no file: a number that was keyed, a talk with 112. While it
+// is off the file goes on with silence, even if nothing comes on the left either.
+func (g *Recording) Heard(on bool, reason string) { g.write(call.Heard, on, reason) }
 
-// turn turns the writing of a channel on or off. What was taken before is still written, up to
-// this moment of the call; a frame that is taken afterwards is not even held in memory.
-func (g *Recording) turn(ch call.Channel, on bool, reason string) {
+// write turns the writing of a channel on or off. What was taken before is still written, up to this moment of
+// the call; a frame that is taken afterwards is not even held in memory.
+func (g *Recording) write(ch call.Channel, on bool, reason string) {
 	at := g.since(g.r.now())
 	g.note(func() {
-		g.open[ch] = on
+		g.writes[ch] = on
 		if on {
-			g.shut[ch].on(at)
+			g.silent[ch].on(at)
 		} else {
-			g.shut[ch].off(at, reason)
+			g.silent[ch].off(at, reason)
 		}
 	})
 }
@@ -171,16 +169,16 @@ func (g *Recording) since(t time.Time) time.Duration {
 // when is the time of day of a moment of the recording.
 func (g *Recording) when(d time.Duration) stamp { return stamp(g.meta.Answered.Add(d)) }
 
-// manifest is all that is known, with what was left out among the other gaps. The lock is held.
+// manifest is all that is known, with the silences among the other gaps. The lock is held.
 func (g *Recording) manifest() manifest {
 	m := g.about
-	m.Gaps = append(make([]gapLine, 0, len(g.about.Gaps)+len(g.shut[0])+len(g.shut[1])), g.about.Gaps...)
-	for ch, shut := range g.shut {
-		for _, s := range shut {
+	m.Gaps = append(make([]gapLine, 0, len(g.about.Gaps)+len(g.silent[call.Said])+len(g.silent[call.Heard])), g.about.Gaps...)
+	for _, ch := range []call.Channel{call.Said, call.Heard} {
+		for _, s := range g.silent[ch] {
 			if s.to == s.from {
 				continue
 			}
-			line := gapLine{Channel: call.Channel(ch).String(), From: g.when(s.from), Reason: s.reason}
+			line := gapLine{Channel: ch.String(), From: g.when(s.from), Reason: s.reason}
 			if s.to != forever {
 				line.To = g.when(s.to)
 			}
@@ -190,4 +188,40 @@ func (g *Recording) manifest() manifest {
 	m.Parties = append(make([]partyLine, 0, len(g.about.Parties)), g.about.Parties...)
 	m.Faults = append([]string(nil), g.about.Faults...)
 	return m
+}
+
+// silences are the stretches of a call in which a channel is not written.
+type silences []silence
+
+type silence struct {
+	from, to time.Duration // forever: still
+	reason   string
+}
+
+func (s *silences) off(at time.Duration, reason string) {
+	if n := len(*s); n > 0 && (*s)[n-1].to == forever {
+		if (*s)[n-1].reason == reason {
+			return
+		}
+		(*s)[n-1].to = max(at, (*s)[n-1].from)
+	}
+	*s = append(*s, silence{at, forever, reason})
+}
+
+func (s *silences) on(at time.Duration) {
+	if n := len(*s); n > 0 && (*s)[n-1].to == forever {
+		(*s)[n-1].to = max(at, (*s)[n-1].from)
+	}
+}
+
+// stretches appends them in samples to dst.
+func (s silences) stretches(dst []stretch) []stretch {
+	for _, gap := range s {
+		to := int64(forever)
+		if gap.to != forever {
+			to = timeSamples(gap.to)
+		}
+		dst = append(dst, stretch{timeSamples(gap.from), to})
+	}
+	return dst
 }

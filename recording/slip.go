@@ -130,5 +130,14 @@ func soundStem(told string) (string, error) {
 	return stem, nil
 }
 
+// stemOf is that of a message, if its sound is its own.
+func stemOf(m call.Message) (string, error) {
+	stem, err := soundStem(m.Path)
+	if err == nil && path.Base(stem) != string(m.ID) {
+		err = fmt.Errorf("the sound at %q is not that of message %s", m.Path, m.ID)
+	}
+	return stem, err
+}
+
 // slipPath is where the slip of a message lies until somebody has been told of it.
 func slipPath(id call.ID) string { return path.Join(newFolder, string(id)+manifestExt) }

@@ -4,17 +4,14 @@ import (
 	"math"
 	"math/bits"
 	"time"
-
-	"hotline/call"
-	"hotline/media"
 )
 
 // blockSamples is what is judged at a time: 20 ms.
 const blockSamples = 160
 
-// Levels are dB below overload, as in RFC 6464: 0 is the loudest, 127 silence.
+// Levels are dB below overload, as in RFC 6464: 0 is the loudest, 127 nothing at all.
 const (
-	silence     = 127
+	quietest    = 127
 	nothingCame = 255 // no frame: lost, or the telephone sends none while nobody speaks
 
 	// faint is the level below which nothing is speech. A voice has about -26 dBov while it
@@ -42,24 +39,17 @@ const (
 	breath = 75
 )
 
-// levelOf is the level of a stretch of sound.
-func levelOf(law []byte, c call.Codec) uint8 {
-	var pcm [blockSamples]int16
-	n := media.Decode(pcm[:], law, c)
+// levelOf is the level of a stretch of samples.
+func levelOf(pcm []int16) uint8 {
 	var sum int64
-	for _, s := range pcm[:n] {
+	for _, s := range pcm {
 		sum += int64(s) * int64(s)
 	}
-	return loudness(sum, n)
-}
-
-// loudness is the level of n samples whose squares have that sum.
-func loudness(sum int64, n int) uint8 {
 	if sum == 0 {
-		return silence
+		return quietest
 	}
-	db := -10 * math.Log10(float64(sum)/float64(n)/(1<<30))
-	return uint8(min(max(math.Round(db), 0), silence))
+	db := -10 * math.Log10(float64(sum)/float64(len(pcm))/(1<<30))
+	return uint8(min(max(math.Round(db), 0), quietest))
 }
 
 // An ear tells speech from the noise of a line by its energy. It hears one block after another.

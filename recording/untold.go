@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -16,7 +17,7 @@ import (
 	"hotline/call"
 )
 
-// Untold are the messages that nobody has been told of, oldest first: after a restart each is to
+// Untold are the messages of which there is no case yet, oldest first: after a restart each is to
 // be told again, and whoever is told knows by the ID whether he has been. A slip that cannot be
 // read is logged once and passed over. How many messages have been told makes no difference.
 func (s *Messages) Untold(ctx context.Context) ([]call.Message, error) {
@@ -27,7 +28,7 @@ func (s *Messages) Untold(ctx context.Context) ([]call.Message, error) {
 			found = append(found, n.message())
 		}
 		return err
-	}, func() {})
+	})
 	if err != nil {
 		return nil, fmt.Errorf("messages nobody has been told of: %w", err)
 	}
@@ -66,7 +67,7 @@ func (s *Messages) read(name string) (slip, error) {
 	if err != nil {
 		return slip{}, err
 	}
-	return unpackSlip(b, strings.TrimSuffix(name, tempExt))
+	return unpackSlip(b, name)
 }
 
 // complain logs a slip that cannot be read, once.
@@ -80,102 +81,106 @@ func (s *Messages) complain(name string, err error) {
 	}
 }
 
-// Told notes that a message is known where it belongs, for good: Untold does not have it any more.
-// A message that is not among the untold ones is left as it is. The errors are the disk's, those
-// of a slip that cannot be read, and ctx's: then the message may be told once more.
-func (s *Messages) Told(ctx context.Context, id call.ID) error {
-	err := s.run(ctx, func() error { return s.told(id) }, func() {})
-	if err != nil {
-		return fmt.Errorf("message %s has been told: %w", id, err)
+// Told notes that there is a case of a message: Untold does not have it any more. Telling it twice
+// is no error. The errors are the disk's and ctx's: then the message may be told once more.
+func (s *Messages) Told(ctx context.Context, m call.Message) error {
+	if err := s.run(ctx, func() error { return s.told(m) }); err != nil {
+		return fmt.Errorf("message %s has been told: %w", m.ID, err)
 	}
 	return nil
 }
 
-func (s *Messages) told(id call.ID) error {
-	if !isID(string(id)) {
-		return fmt.Errorf("%q is not the id of a message", string(id))
-	}
-	n, err := s.read(slipPath(id))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	stem, err := soundStem(n.Path)
+func (s *Messages) told(m call.Message) error {
+	stem, err := stemOf(m)
 	if err != nil {
 		return err
 	}
-	if err := s.disk.rename(s.root, slipPath(id), stem+manifestExt); err != nil {
+	switch err := s.disk.rename(s.root, slipPath(m.ID), stem+manifestExt); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
 		return err
 	}
-	s.metrics.untold.Dec()
 	return errors.Join(s.disk.folder(s.root, path.Dir(stem)), s.disk.folder(s.root, newFolder))
 }
 
-// Open opens the sound of a message by its Path: a WAV, mono, 16 bits, 8 kHz. It opens nothing
-// else: any other path is an error.
-func (s *Messages) Open(p string) (*os.File, error) {
-	stem, err := soundStem(p)
+// Sound is the file of a message's sound, by its Path. It reads nothing else: any other path is an
+// error.
+func (s *Messages) Sound(p string) ([]byte, error) {
+	f, err := s.open(p)
 	if err != nil {
-		return nil, fmt.Errorf("open message: %w", err)
+		return nil, fmt.Errorf("sound of a message: %w", err)
 	}
-	f, err := s.root.Open(stem + soundExt)
-	if err != nil {
-		return nil, fmt.Errorf("open message: %w", err)
+	b, err := io.ReadAll(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("sound of a message: %w", err)
 	}
-	return f, nil
+	return b, nil
 }
 
-// mend goes through what an earlier process died over, and counts what nobody has been told of.
+func (s *Messages) open(p string) (*os.File, error) {
+	stem, err := soundStem(p)
+	if err != nil {
+		return nil, err
+	}
+	return s.root.Open(stem + soundExt)
+}
+
+// mend goes through what an earlier process died over.
 func (s *Messages) mend() error {
 	entries, err := fs.ReadDir(s.root.FS(), newFolder)
 	if err != nil {
 		return err
 	}
-	untold := 0
 	for _, e := range entries {
 		name := path.Join(newFolder, e.Name())
-		if path.Ext(name) == manifestExt {
-			untold++
+		var err error
+		switch path.Ext(name) {
+		case tempExt:
+			err = s.finish(name)
+		case goneExt:
+			err = s.finishDiscard(name)
 		}
-		if path.Ext(name) != tempExt {
-			continue
-		}
-		whole, err := s.mendOne(strings.TrimSuffix(name, tempExt))
 		if err != nil {
 			return err
 		}
-		if whole {
-			untold++
-		}
 	}
-	s.metrics.untold.Set(float64(untold))
 	return nil
 }
 
-// mendOne finishes a message whose sound is whole, and takes away what there is of any other.
-func (s *Messages) mendOne(name string) (whole bool, err error) {
-	n, err := s.read(name + tempExt)
+// finish finishes a message whose sound is whole, and takes away what there is of any other.
+func (s *Messages) finish(temp string) error {
+	n, err := s.read(temp)
 	if err != nil { // then its sound was never begun
-		return false, s.root.Remove(name + tempExt)
+		return s.root.Remove(temp)
 	}
 	if !s.sounds(n) {
-		s.log.Warn("a message was lost: the process died while it was written", zap.String("file", name))
-		return false, s.undo(n)
+		s.log.Warn("a message was lost: the process died while it was written", zap.String("file", temp))
+		return s.undo(n.ID, n.Path)
 	}
 	stem, err := soundStem(n.Path)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if err := s.syncDay(path.Dir(stem)); err != nil {
-		return false, err
+		return err
 	}
-	return true, s.name(name)
+	return s.name(slipPath(n.ID))
+}
+
+// finishDiscard takes away the rest of a message that was being taken back.
+func (s *Messages) finishDiscard(gone string) error {
+	n, err := s.read(gone)
+	if err != nil {
+		s.log.Error("the sound of a message that was taken back is not found by its damaged slip", zap.String("file", gone), zap.Error(err))
+		return s.root.Remove(gone)
+	}
+	return s.undo(n.ID, n.Path)
 }
 
 // sounds says whether the sound of a message is there, as its slip says.
 func (s *Messages) sounds(n slip) bool {
-	f, err := s.Open(n.Path)
+	f, err := s.open(n.Path)
 	if err != nil {
 		return false
 	}

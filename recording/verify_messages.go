@@ -60,10 +60,10 @@ func examineMessage(root *os.Root, id call.ID, told string) string {
 	stem := strings.TrimSuffix(strings.TrimPrefix(told, messageFolder+"/"), soundExt)
 	var b []byte
 	err := error(fs.ErrNotExist)
-	for _, name := range []string{stem + manifestExt, slipPath(id), slipPath(id) + tempExt, stem + manifestExt} { // the first again: it may be moved there meanwhile
-		if b, err = root.ReadFile(name); err == nil {
-			if path.Ext(name) == tempExt {
-				return "" // being kept, or the next start's to mend
+	for _, name := range []string{stem + manifestExt, slipPath(id), slipPath(id) + tempExt, slipPath(id) + goneExt, stem + manifestExt} {
+		if b, err = root.ReadFile(name); err == nil { // the first again: it may have moved there meanwhile
+			if path.Ext(name) != manifestExt {
+				return "" // being kept or taken back, or the next start's to mend
 			}
 			break
 		}

@@ -211,10 +211,10 @@ func (g *Recording) collect() (in ring, news *manifest, closing bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	w := &g.writer
-	for ch := range g.shut {
-		w.closed[ch] = g.shut[ch].stretches(w.closed[ch][:0])
+	for ch := range w.closed {
+		w.closed[ch] = g.silent[ch].stretches(w.closed[ch][:0])
 	}
-	w.mute = !g.open[call.Heard]
+	w.mute = !g.writes[call.Heard]
 	if g.changed && !g.closing && !g.r.now().Before(w.retry) {
 		m := g.manifest()
 		news, g.changed = &m, false

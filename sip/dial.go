@@ -14,6 +14,7 @@ type dialing struct {
 	s      *Server
 	forks  []*fork
 	auto   bool // the telephones are asked to answer by themselves
+	help   bool // an emergency: a trunk that keeps it waiting is given up early
 	over   bool // decided: an answer that comes now is ended
 	result chan rang
 
@@ -92,7 +93,7 @@ func (s *Server) prepare(d call.Dial) (forks []*fork) {
 		l := s.newLeg(call.Info{
 			Call: d.Call, Role: call.RoleOperator, User: d.User, SIPCallID: newToken(), Remote: b.Source,
 		}, f, newToken())
-		if _, err := s.soundLeg(l, nil); err != nil {
+		if _, err := s.soundLeg(l, nil, s.reserve(false)); err != nil {
 			continue
 		}
 		l.localURI = s.shown(d, f)
@@ -132,12 +133,15 @@ func (g *dialing) begin(forks []*fork) {
 		k.dial = g
 		k.leg.sent = offerSDP(k.leg.local)
 		k.invite("")
-		k.patience = g.s.after(g.s.times.Provisional, func() {
-			if !k.done {
-				k.refused(408) // first: a contact that is cancelled is no longer waited for
-				k.cancel("")
-			}
-		})
+		k.patience = g.s.after(g.patience(), k.giveUp)
+	}
+}
+
+// giveUp ends a contact that has let us wait for too long.
+func (k *fork) giveUp() {
+	if !k.done {
+		k.refused(408) // first: a contact that is cancelled is no longer waited for
+		k.cancel("")
 	}
 }
 

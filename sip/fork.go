@@ -27,8 +27,9 @@ type fork struct {
 	ring  *alarm            // timer C
 
 	// Of a fork that goes to a carrier.
-	trunk      *trunk // nil: it goes to a phone
-	authorized bool   // a challenge was answered
+	trunk      *trunk   // nil: it goes to a phone
+	authorized bool     // a challenge was answered
+	identity   []string // header lines that say on whose behalf
 }
 
 // invite sends the INVITE of one contact.
@@ -44,7 +45,7 @@ func (k *fork) invite(authorization string) {
 	if k.trunk == nil {
 		o.extra = append(o.extra, "X-Hotline-Call: "+string(l.info.Call)) // inside the house only
 	} else {
-		o.extra = append(o.extra, "P-Asserted-Identity: "+l.localURI) // RFC 3325: the carrier trusts us
+		o.extra = append(o.extra, k.identity...)
 	}
 	if authorization != "" {
 		o.extra = append(o.extra, authorization)
@@ -69,6 +70,7 @@ func (k *fork) answered(r *response) {
 		k.heard = true
 		if r.StatusCode > 100 || len(k.leg.routes) == 0 {
 			k.patience.stop() // a 100 of the proxy before a telephone says nothing of the telephone
+			k.hurry(r.StatusCode)
 		}
 		if k.unwanted {
 			k.unwanted = false
@@ -105,12 +107,7 @@ func (k *fork) ringing(code int) {
 		k.leg.jobs.add(g.ringing)
 		g.ringing = nil
 	}
-	k.ring = k.dial.s.after(k.dial.s.times.Ringing, func() {
-		if !k.done {
-			k.refused(408)
-			k.cancel("")
-		}
-	})
+	k.ring = k.dial.s.after(k.dial.s.times.Ringing, k.giveUp)
 }
 
 // accepted is a 2xx: the first of the dial makes the leg; a repeat gets its ACK again; any other

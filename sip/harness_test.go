@@ -122,7 +122,7 @@ func fastTimes(x *timing) {
 	d := defaultTiming()
 	for _, p := range []struct{ to, from *time.Duration }{
 		{&x.T1, &d.T1}, {&x.T2, &d.T2}, {&x.T4, &d.T4}, {&x.Life, &d.Life},
-		{&x.Provisional, &d.Provisional}, {&x.Probe, &d.Probe}, {&x.Pinhole, &d.Pinhole},
+		{&x.Provisional, &d.Provisional}, {&x.Help, &d.Help}, {&x.HelpTrying, &d.HelpTrying}, {&x.Probe, &d.Probe}, {&x.Pinhole, &d.Pinhole},
 		{&x.FirstMessage, &d.FirstMessage}, {&x.Unfinished, &d.Unfinished}, {&x.StrangerIdle, &d.StrangerIdle},
 		{&x.Ping, &d.Ping},
 	} {

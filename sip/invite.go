@@ -196,7 +196,7 @@ func (s *Server) fit(l *leg, offer []byte, networks []netip.Prefix) int {
 			return sdpStatus(err)
 		}
 	}
-	sound, err := s.soundLeg(l, networks)
+	sound, err := s.soundLeg(l, networks, s.reserve(false))
 	if err != nil {
 		if !errors.Is(err, media.ErrNoPorts) {
 			s.log.Error("open sound", zap.String("call", string(l.info.Call)), zap.Error(err))

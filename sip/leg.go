@@ -247,11 +247,18 @@ func (l *leg) remember() {
 
 // soundLeg opens the media of a leg. Where the sound of the peer may come from: the carrier's
 // networks, or for a phone the address its signalling comes from.
-func (s *Server) soundLeg(l *leg, networks []netip.Prefix) (*media.Leg, error) {
+func (s *Server) soundLeg(l *leg, networks []netip.Prefix, reserve int) (*media.Leg, error) {
 	host := s.hosts[l.flow.side()]
 	o := media.LegOptions{
 		Call: l.info.Call, Role: l.info.Role, Networks: networks, Signalling: l.flow.peer.Addr(), Local: host.soundLocal(l.flow),
 		OnQuiet: func() { s.locked("quiet", l.quiet) },
+	}
+	s.sounding.Add(1)
+	defer s.sounding.Add(-1)
+	if reserve > 0 { // those that are on their way may count twice: rather too little for others than too little for help
+		if used, resting, free := s.o.Media.Ports(); resting+free < reserve+int(s.sounding.Load()) {
+			return nil, fmt.Errorf("open the sound of leg %s: %w but those for emergencies (%d are in use)", l.info.ID, media.ErrNoPorts, used)
+		}
 	}
 	sound, err := s.o.Media.NewLeg(o)
 	if err != nil {

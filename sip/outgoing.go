@@ -19,6 +19,10 @@ type Outgoing struct {
 	Open      func(time.Time) bool // nil: always
 	Zone      *time.Location       // whose midnight begins a day; nil: that of the machine
 
+	// Reserve is how many channels of each carrier that takes calls, and of our own sound, are left free
+	// for emergencies, where there is anybody in Emergency.
+	Reserve int
+
 	Calls          int // at once
 	PerOperator    int // at once of one operator
 	PerNumberHour  int
@@ -26,11 +30,14 @@ type Outgoing struct {
 	PerDay         int
 }
 
-// hasEmergency says that there is somebody whom no cap holds up.
-func (d *doorway) hasEmergency() bool {
+// reserve is how many channels are left free for emergencies: none where nobody can be called for help.
+func (d *doorway) reserve() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.rules.Emergency) > 0
+	if len(d.rules.Emergency) == 0 {
+		return 0
+	}
+	return d.rules.Reserve
 }
 
 // A refusalWhy is why a call may not leave. The list is closed: it is a label of a metric.

@@ -36,7 +36,7 @@ func (d *doorTest) wants(o call.Outside, want refusalWhy) (leave func()) {
 func roomy() Outgoing {
 	return Outgoing{
 		Allow: []string{"+99412", "103"}, Directory: []string{"0555550101", "112"}, Emergency: []string{"112"},
-		Own: []string{"919", "012919", "+994125559190"}, Calls: 100, PerOperator: 100, PerNumberHour: 100, PerOperatorDay: 100, PerDay: 1000,
+		Own: []string{"919", "012919", "+994125559190"}, Calls: 100, PerOperator: 100, PerNumberHour: 100, PerOperatorDay: 100, PerDay: 1000, Reserve: 1,
 	}
 }
 

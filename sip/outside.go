@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"slices"
 
 	"go.uber.org/zap"
 
@@ -13,8 +12,9 @@ import (
 
 // DialOutside rings one telephone by a trunk of the line: the best one that lives and has room, and
 // the next where that one cannot take the call (408, 5xx, no word within four seconds, no
-// connection). What the other side refuses is refused. The caller id is the line's number. The
-// error is a *call.DialError as of Dial, and Forbidden where the rules let nothing out.
+// connection). What the other side refuses is refused. The caller id is the line's number. An
+// emergency takes every way out there is before it fails; see dialHelp. The error is a
+// *call.DialError as of Dial, and Forbidden where the rules let nothing out.
 func (s *Server) DialOutside(ctx context.Context, o call.Outside) (call.Leg, error) {
 	number, leave, why := s.doorway.admit(o)
 	if why != "" {
@@ -24,7 +24,11 @@ func (s *Server) DialOutside(ctx context.Context, o call.Outside) (call.Leg, err
 		return nil, &call.DialError{Failure: call.Forbidden, Code: 403}
 	}
 	o.Emergency = o.Emergency && s.doorway.helps(number) // what is for help is said by the configuration alone
-	leg, err := s.dialRoutes(ctx, o, number)
+	try := s.dialRoutes
+	if o.Emergency {
+		try = s.dialHelp
+	}
+	leg, err := try(ctx, o, number)
 	if err != nil {
 		leave()
 		return nil, err
@@ -36,12 +40,7 @@ func (s *Server) DialOutside(ctx context.Context, o call.Outside) (call.Leg, err
 // dialRoutes tries one way out after the other.
 func (s *Server) dialRoutes(ctx context.Context, o call.Outside, number string) (*leg, error) {
 	var ways []route
-	s.locked("routes", func() {
-		ways = s.routes(s.trunksOf(o.Line), s.reserve(o.Emergency))
-		if o.Emergency {
-			ways = append(ways, s.otherRoutes(ways)...) // help is called by whatever trunk there is
-		}
-	})
+	s.locked("routes", func() { ways = s.routes(s.trunksOf(o.Line), s.reserve(false)) })
 	last := &call.DialError{Failure: call.Unreachable, Code: 503}
 	for _, w := range ways {
 		leg, err := s.dialRoute(ctx, o, w, number)
@@ -51,11 +50,16 @@ func (s *Server) dialRoutes(ctx context.Context, o call.Outside, number string) 
 		if !errors.As(err, &last) || ctx.Err() != nil || last.Failure != call.Unreachable || nobodys(last.Code) {
 			return nil, err
 		}
-		s.locked("doubt", w.trunk.doubt)
-		s.log.Warn("a trunk did not take a call; the next is tried", zap.String("call", string(o.Call)),
-			zap.String("trunk", w.trunk.carrier.Name), zap.Int("code", last.Code))
+		s.notTaken(o, w, last.Code)
 	}
 	return nil, last
+}
+
+// notTaken doubts a trunk that did not take a call.
+func (s *Server) notTaken(o call.Outside, w route, code int) {
+	s.locked("doubt", w.trunk.doubt)
+	s.log.Warn("a trunk did not take a call; the next is tried", zap.String("call", string(o.Call)),
+		zap.String("trunk", w.trunk.carrier.Name), zap.Int("code", code))
 }
 
 // trunksOf are the carriers of a line's calls out; none: all.
@@ -66,19 +70,9 @@ func (s *Server) trunksOf(line string) []string {
 	return s.o.TrunksOf(line)
 }
 
-// otherRoutes are the ways out that are not among these. The lock is held.
-func (s *Server) otherRoutes(known []route) (out []route) {
-	for _, r := range s.routes(nil, s.reserve(true)) {
-		if !slices.Contains(known, r) {
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
 // dialRoute rings by one address of one trunk.
 func (s *Server) dialRoute(ctx context.Context, o call.Outside, w route, number string) (*leg, error) {
-	g := &dialing{s: s, result: make(chan rang, 1), early: o.Early, ringing: o.Ringing}
+	g := &dialing{s: s, result: make(chan rang, 1), early: o.Early, ringing: o.Ringing, help: o.Emergency}
 	var f flow
 	err := errNoFlow
 	s.locked("route", func() { f, err = s.reach(w.end.target) })
@@ -88,14 +82,14 @@ func (s *Server) dialRoute(ctx context.Context, o call.Outside, w route, number 
 	l := s.newLeg(call.Info{
 		Call: o.Call, Role: call.RoleThird, Trunk: w.trunk.carrier.Name, SIPCallID: newToken(), Remote: w.end.at,
 	}, f, newToken())
-	if _, err := s.soundLeg(l, soundNetworks(w.trunk.carrier, w.end.at.Addr())); err != nil {
+	if _, err := s.soundLeg(l, soundNetworks(w.trunk.carrier, w.end.at.Addr()), s.reserve(o.Emergency)); err != nil {
 		return nil, &call.DialError{Failure: call.Unreachable, Code: 503}
 	}
-	s.addressOutside(l, o, w, number)
-	k := &fork{leg: l, acks: make(map[string][]byte), trunk: w.trunk}
+	identity := s.addressOutside(l, o, w, number)
+	k := &fork{leg: l, acks: make(map[string][]byte), trunk: w.trunk, identity: identity}
 	room := false
 	s.locked("dial", func() {
-		if room = w.trunk.room(s.reserve(o.Emergency)); room { // others may have taken it meanwhile
+		if room = o.Emergency || w.trunk.room(s.reserve(false)); room { // others may have taken it meanwhile
 			l.countedIn(&w.trunk.calls.out)
 			g.begin([]*fork{k})
 		}
@@ -112,8 +106,9 @@ func (s *Server) dialRoute(ctx context.Context, o call.Outside, w route, number 
 	return leg, nil
 }
 
-// addressOutside writes who calls whom. Of the inside of the house nothing goes to a carrier.
-func (s *Server) addressOutside(l *leg, o call.Outside, w route, number string) {
+// addressOutside writes who calls whom, and returns the headers that vouch for it. Of the inside of the
+// house nothing goes to a carrier.
+func (s *Server) addressOutside(l *leg, o call.Outside, w route, number string) (identity []string) {
 	plan := s.doorway.plan()
 	c := w.trunk.carrier
 	to := plan.write(number, c.Numbers)
@@ -126,6 +121,12 @@ func (s *Server) addressOutside(l *leg, o call.Outside, w route, number string) 
 	if l.flow.tcp != nil {
 		l.target += ";transport=" + l.flow.transport()
 	}
+	line := l.localURI
+	if caller := plan.written(o.Caller, c.Numbers); o.Emergency && caller != "" {
+		l.localURI, identity = s.inNeed(l, caller, o.Hidden)
+		return append(identity, "Diversion: "+line+";reason=unconditional")
+	}
+	return []string{"P-Asserted-Identity: " + line} // RFC 3325: the carrier trusts us
 }
 
 // soundNetworks are where a trunk's sound may come from besides the address in its description.

@@ -36,6 +36,7 @@ type Server struct {
 	carriers  atomic.Pointer[[]Carrier]
 	hostsOf   atomic.Pointer[map[netip.Addr]string] // the carriers' hosts that requests go to
 	doorway   *doorway
+	sounding  atomic.Int64 // legs whose sound is being opened
 	draining  atomic.Bool
 	strangers *strangers
 	hosts     [2]*advertiser // by side

@@ -7,6 +7,8 @@ type timing struct {
 	T1, T2, T4  time.Duration // round trip, longest interval between repeats, life of a message in the network
 	Life        time.Duration // 64·T1: timers B, F, H, J, L, M, and the wait for an ACK
 	Provisional time.Duration // a phone that has said nothing by then is unreachable
+	Help        time.Duration // a carrier that has said nothing to an emergency by then is passed over
+	HelpTrying  time.Duration // and one that has said 100 and nothing since
 	Probe       time.Duration // the wait for an answer to one OPTIONS after silence of sound
 	Pinhole     time.Duration // between two packets that keep a phone's NAT open; RFC 5626 §4.4.1 asks for less than 30 s
 	Housekeep   time.Duration // between two looks at registrations and tables
@@ -30,6 +32,8 @@ func defaultTiming() timing {
 		T1: 500 * time.Millisecond, T2: 4 * time.Second, T4: 5 * time.Second,
 		Life:        32 * time.Second,
 		Provisional: 4 * time.Second,
+		Help:        3 * time.Second,
+		HelpTrying:  10 * time.Second,
 		Probe:       2 * time.Second,
 		Pinhole:     20 * time.Second,
 		Housekeep:   time.Second,

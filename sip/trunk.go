@@ -62,7 +62,7 @@ func (t *trunk) up() bool {
 // probed says that the trunk's health is looked at.
 func (t *trunk) probed() bool { return t.carrier.Options > 0 && len(t.carrier.To) > 0 }
 
-// room says whether one more call may be had with the carrier.
+// room says whether one more call may be had with the carrier, and so many after it.
 func (t *trunk) room(reserve int) bool {
 	if len(t.carrier.To) == 0 {
 		reserve = 0 // help is never called by it
@@ -263,13 +263,12 @@ func (s *Server) leaveTrunks() {
 	}
 }
 
-// reserve is how many channels of a carrier are left free: one for help, if there is anybody to be
-// called for it.
+// reserve is how many channels a call must leave free, of a carrier and of our sound: an emergency none.
 func (s *Server) reserve(emergency bool) int {
-	if emergency || !s.doorway.hasEmergency() {
+	if emergency {
 		return 0
 	}
-	return 1
+	return s.doorway.reserve()
 }
 
 // A route is one way out: an address of a trunk.
@@ -282,30 +281,40 @@ type route struct {
 // equals, and of each the addresses that live. Where none lives, all of them are tried: perhaps
 // only our question was not answered. A trunk without a channel beyond the reserve is none. The lock
 // is held.
-func (s *Server) routes(names []string, reserve int) (out []route) {
-	var able []*trunk
+func (s *Server) routes(names []string, reserve int) []route {
+	able := s.inOrder(func(t *trunk) bool {
+		return t.room(reserve) && (len(names) == 0 || slices.Contains(names, t.carrier.Name))
+	})
+	if living := waysOf(able, true); len(living) > 0 {
+		return living
+	}
+	return waysOf(able, false)
+}
+
+// inOrder are the trunks that are wanted of those that calls can leave by, in the order to be tried. The
+// lock is held.
+func (s *Server) inOrder(wanted func(*trunk) bool) (out []*trunk) {
 	for _, t := range s.trunks {
-		if len(t.ends) > 0 && t.room(reserve) && (len(names) == 0 || slices.Contains(names, t.carrier.Name)) {
-			able = append(able, t)
+		if len(t.ends) > 0 && wanted(t) {
+			out = append(out, t)
 		}
 	}
-	slices.SortFunc(able, func(a, b *trunk) int {
+	slices.SortFunc(out, func(a, b *trunk) int {
 		return cmp.Or(a.carrier.Priority-b.carrier.Priority, cmp.Compare(a.carrier.Name, b.carrier.Name))
 	})
-	able = shuffle(able)
-	for _, living := range []bool{true, false} {
-		for _, t := range able {
-			for _, e := range t.ends {
-				if !e.down == living {
-					out = append(out, route{t, e})
-				}
+	return shuffle(out)
+}
+
+// waysOf are the addresses of trunks that live, or those that do not.
+func waysOf(trunks []*trunk, living bool) (out []route) {
+	for _, t := range trunks {
+		for _, e := range t.ends {
+			if e.down != living {
+				out = append(out, route{t, e})
 			}
 		}
-		if len(out) > 0 {
-			return out
-		}
 	}
-	return nil
+	return out
 }
 
 // shuffle puts trunks of the same priority in an order by chance and weight.

@@ -24,6 +24,7 @@ const (
 	kindBinding   = "binding"
 	kindUnbinding = "unbinding"
 	kindDecision  = "decision"
+	kindOpinion   = "opinion"
 )
 
 // sealedEntry is the body of kindSealed.
@@ -154,6 +155,8 @@ func (s *Store) apply(ctx context.Context, tx *sql.Tx, e entry) error {
 		})
 	case kindDecision:
 		return applyAs(e, func(d call.Decision) error { return insertDecision(ctx, tx, e.seq, d) })
+	case kindOpinion:
+		return applyAs(e, func(o call.Opinion) error { return insertOpinion(ctx, tx, o) })
 	case kindUnbinding:
 		return applyAs(e, func(k bindingKey) error {
 			_, err := tx.ExecContext(ctx, `DELETE FROM bindings WHERE user = ? AND contact = ?`, k.User, k.Contact)

@@ -23,13 +23,14 @@ type Audio struct {
 	connected chan struct{}
 	gone      chan struct{}
 
-	mu      sync.Mutex
-	once    sync.Once
-	goneOne sync.Once
-	sent    []Sent
-	peer    *Audio
-	tap     call.Sink
-	cut     chan struct{} // closed by whatever replaces the running Play
+	mu        sync.Mutex
+	once      sync.Once
+	goneOne   sync.Once
+	sent      []Sent
+	peer      *Audio
+	tap       call.Sink
+	listening bool
+	cut       chan struct{} // closed by whatever replaces the running Play
 }
 
 // NewAudio makes the sound of a leg that is not answered yet.
@@ -131,6 +132,19 @@ func (a *Audio) Press(digit byte) {
 	}
 }
 
+// ListenForTones implements call.ToneListener.
+func (a *Audio) ListenForTones(on bool) { a.mu.Lock(); a.listening = on; a.mu.Unlock() }
+
+// Listening says whether it is listened to for keys in the sound.
+func (a *Audio) Listening() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.listening }
+
+// PressTone is a peer that agreed on no telephone-event pressing a key: nothing where nobody listens.
+func (a *Audio) PressTone(digit byte) {
+	if a.Listening() {
+		a.Press(digit)
+	}
+}
+
 // Join implements call.Audio.
 func (a *Audio) Join(peer call.Audio) error {
 	p, ok := peer.(*Audio)
@@ -156,4 +170,14 @@ func (a *Audio) Sent() []Sent {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return append([]Sent(nil), a.sent...)
+}
+
+// Say is the peer saying something: the frame goes to whoever taps the sound.
+func (a *Audio) Say(f call.Frame) {
+	a.mu.Lock()
+	tap := a.tap
+	a.mu.Unlock()
+	if tap != nil {
+		tap.Take(f)
+	}
 }

@@ -36,12 +36,19 @@ type cli struct {
 	Check     checkCmd     `cmd:"" help:"Check the configuration file and all it names."`
 	Config    configCmd    `cmd:"" help:"Show the configuration."`
 	Simulate  simulateCmd  `cmd:"" help:"Tell what a caller would hear at any time, without a call."`
+	Menu      menuCmd      `cmd:"" help:"See and draw where callers come."`
 	User      userCmd      `cmd:"" help:"Who works here."`
 	Operator  operatorCmd  `cmd:"" help:"See, pause and resume operators."`
 	Queue     queueCmd     `cmd:"" help:"See the queues."`
 	Trunk     trunkCmd     `cmd:"" help:"See the carriers."`
 	Call      callCmd      `cmd:"" help:"See calls."`
 	Callback  callbackCmd  `cmd:"" help:"Whom to call back."`
+	Case      caseCmd      `cmd:"" help:"What citizens have left: complaints, proposals, applications, messages."`
+	Incident  incidentCmd  `cmd:"" help:"Tell every caller of an incident."`
+	Prompts   promptsCmd   `cmd:"" help:"What callers hear: list, check, import, render."`
+	Block     blockCmd     `cmd:"" help:"Numbers that are kept out."`
+	Challenge challengeCmd `cmd:"" help:"A key that every caller presses first."`
+	Survey    surveyCmd    `cmd:"" help:"What callers think."`
 	Directory directoryCmd `cmd:"" help:"See whom calls can be put through to."`
 	Recording recordingCmd `cmd:"" help:"List and verify recordings."`
 	Reload    reloadCmd    `cmd:"" help:"Read the configuration file again."`

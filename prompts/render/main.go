@@ -49,6 +49,7 @@ func render(ctx context.Context, out string) error {
 		prompts.MusicFile: wav(music()),
 		"tone.ok.wav":     wav(toneOK()),
 		"tone.error.wav":  wav(toneError()),
+		"tone.beep.wav":   wav(toneBeep()),
 	}
 	for _, lang := range prompts.Shipped() {
 		if err := renderLanguage(ctx, lang, entries, table, files); err != nil {
@@ -75,7 +76,7 @@ func renderLanguage(ctx context.Context, lang call.Language, entries []prompts.E
 		paths = append(paths, string(lang)+"/"+e.Key+".wav")
 	}
 	seconds := 0.0
-	for i, s := range shape(raw) {
+	for i, s := range sound.Telephone(raw...) {
 		files[paths[i]] = sound.WriteALaw(s.Rate, s.PCM())
 		seconds += s.Seconds()
 	}

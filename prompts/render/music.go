@@ -105,9 +105,14 @@ func bell(hz float64) func(t, length float64) float64 {
 func toneOK() sound.Sound    { return notes(660, 880) }
 func toneError() sound.Sound { return notes(392, 294) }
 
+// toneBeep asks for a message: after it the caller is recorded.
+func toneBeep() sound.Sound { return tones(0.25, 1000) }
+
 // notes plays tones of 140 ms one after another.
-func notes(hz ...float64) sound.Sound {
-	const each = 0.14
+func notes(hz ...float64) sound.Sound { return tones(0.14, hz...) }
+
+// tones plays tones of so many seconds one after another.
+func tones(each float64, hz ...float64) sound.Sound {
 	s := sound.Sound{Rate: call.ClockRate}
 	for _, f := range hz {
 		for i := range int(each * call.ClockRate) {
@@ -116,6 +121,6 @@ func notes(hz ...float64) sound.Sound {
 			s.Samples = append(s.Samples, edge*(math.Sin(2*math.Pi*f*t)+0.2*math.Sin(4*math.Pi*f*t)))
 		}
 	}
-	s = sound.Gain(s, targetDBov-sound.Level(s.Samples))
-	return sound.Trim(sound.Limit(s, peakDBFS), floorDBov, headSeconds, tailSeconds)
+	s = sound.Gain(s, sound.TargetDBov-sound.Level(s.Samples))
+	return sound.Trim(sound.Limit(s, sound.PeakDBFS), sound.FloorDBov, sound.HeadSeconds, sound.TailSeconds)
 }

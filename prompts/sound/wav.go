@@ -20,11 +20,12 @@ type Sound struct {
 func (s Sound) Seconds() float64 { return float64(len(s.Samples)) / float64(s.Rate) }
 
 // rates are the sampling rates that are read, in Hz.
-var rates = []int{8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000}
+var rates = []int{8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000}
 
 // The codings of a WAV file that are read (RFC 2361 and the format tags of Windows).
 const (
 	tagPCM        = 1
+	tagFloat      = 3
 	tagALaw       = 6
 	tagMuLaw      = 7
 	tagExtensible = 0xfffe // the true tag stands in the first two bytes of the GUID
@@ -36,8 +37,8 @@ type format struct {
 	rate                int
 }
 
-// ReadWAV reads a WAV file of 16-bit PCM, A-law or μ-law, mono or stereo (which is mixed down),
-// at a rate between 8 and 48 kHz. A data chunk whose size was never filled in, as by a program
+// ReadWAV reads a WAV file of PCM (8, 16, 24, 32 bits, or floats), A-law or μ-law, mono or stereo (which is
+// mixed down), at a rate between 8 and 96 kHz. A data chunk whose size was never filled in, as by a program
 // that wrote into a pipe, reaches to the end.
 func ReadWAV(file []byte) (Sound, error) {
 	if len(file) < 12 || string(file[:4]) != "RIFF" || string(file[8:12]) != "WAVE" {
@@ -79,9 +80,10 @@ func readFormat(b []byte) (format, error) {
 		f.tag = u16(24)
 	}
 	switch {
-	case f.tag == tagPCM && f.bits == 16, f.tag == tagALaw && f.bits == 8, f.tag == tagMuLaw && f.bits == 8:
-	case f.tag == tagPCM:
-		return format{}, fmt.Errorf("the WAV file has %d bits a sample, not 16", f.bits)
+	case f.tag == tagPCM && (f.bits == 8 || f.bits == 16 || f.bits == 24 || f.bits == 32), f.tag == tagALaw && f.bits == 8,
+		f.tag == tagMuLaw && f.bits == 8, f.tag == tagFloat && (f.bits == 32 || f.bits == 64):
+	case f.tag == tagPCM, f.tag == tagFloat:
+		return format{}, fmt.Errorf("the WAV file has %d bits a sample, not 8, 16, 24 or 32", f.bits)
 	default:
 		return format{}, fmt.Errorf("the WAV file has coding %d, not PCM, A-law or μ-law", f.tag)
 	}
@@ -104,23 +106,40 @@ func (f *format) decode(data []byte) (Sound, error) {
 	}
 	out := Sound{Rate: f.rate, Samples: make([]float64, n)}
 	for i := range out.Samples {
-		sum := 0
+		sum := 0.0
 		for c := range f.channels {
-			sum += int(f.sample(data[(i*f.channels+c)*width:]))
+			sum += f.sample(data[(i*f.channels+c)*width:])
 		}
-		out.Samples[i] = float64(sum) / float64(f.channels) / fullScale
+		out.Samples[i] = sum / float64(f.channels) / fullScale
 	}
 	return out, nil
 }
 
-func (f *format) sample(b []byte) int16 {
-	switch f.tag {
-	case tagALaw:
-		return media.DecodeALaw(b[0])
-	case tagMuLaw:
-		return media.DecodeMuLaw(b[0])
+// sample is one, as 16 bits would count it. What is no number, as a file of floats may hold, is silence.
+func (f *format) sample(b []byte) float64 {
+	le := binary.LittleEndian
+	switch {
+	case f.tag == tagALaw:
+		return float64(media.DecodeALaw(b[0]))
+	case f.tag == tagMuLaw:
+		return float64(media.DecodeMuLaw(b[0]))
+	case f.tag == tagFloat:
+		v := float64(math.Float32frombits(le.Uint32(b)))
+		if f.bits == 64 {
+			v = math.Float64frombits(le.Uint64(b))
+		}
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return 0
+		}
+		return max(-1, min(1, v)) * fullScale
+	case f.bits == 8: // without sign
+		return (float64(b[0]) - 128) * 256
+	case f.bits == 24:
+		return float64(int32(uint32(b[0])<<8|uint32(b[1])<<16|uint32(b[2])<<24)) / 65536
+	case f.bits == 32:
+		return float64(int32(le.Uint32(b))) / 65536
 	}
-	return int16(binary.LittleEndian.Uint16(b))
+	return float64(int16(le.Uint16(b)))
 }
 
 const fullScale = 32768

@@ -1,0 +1,185 @@
+package cases
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail"
+
+	"hotline/call"
+)
+
+// A Mail carries letters by e-mail (RFC 5321).
+type Mail struct {
+	Options func() MailOptions // as configured now
+
+	// Sound reads the recording of a message; nil: none is attached.
+	Sound func(path string) ([]byte, error)
+
+	Roots *x509.CertPool // that the server's certificate comes from; nil: the system's
+}
+
+// MailOptions are how e-mail leaves.
+type MailOptions struct {
+	Server         string // host:port
+	From           string
+	User, Password string
+	TLS            string // starttls, tls or none
+	Zone           *time.Location
+}
+
+// mostAttached bounds a recording in a letter: five minutes.
+const mostAttached = 5 << 20
+
+// Carry implements Carrier. The Message-ID is made of the letter's key, so a mailbox that gets it twice
+// can tell.
+func (m *Mail) Carry(ctx context.Context, to Receiver, l Letter, c Case) error {
+	o := m.Options()
+	if to.Email == "" || o.Server == "" {
+		return errNobody
+	}
+	msg, err := m.write(o, to, l, c)
+	if err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	client, err := m.client(o)
+	if err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
+		var refused *mail.SendError
+		if errors.As(err, &refused) && refused.ErrorCode() >= 400 {
+			return &Refused{refused.ErrorCode()}
+		}
+		return fmt.Errorf("mail: %w", err)
+	}
+	return nil
+}
+
+func (m *Mail) client(o MailOptions) (*mail.Client, error) {
+	host, port, err := net.SplitHostPort(o.Server)
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, err
+	}
+	options := []mail.Option{mail.WithPort(n), mail.WithTimeout(carryTime), mail.WithTLSConfig(&tls.Config{ServerName: host, RootCAs: m.Roots, MinVersion: tls.VersionTLS12})}
+	switch o.TLS {
+	case "tls":
+		options = append(options, mail.WithSSL())
+	case "none":
+		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
+	default:
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
+	}
+	if o.User != "" {
+		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(o.User), mail.WithPassword(o.Password))
+	}
+	return mail.NewClient(host, options...)
+}
+
+// write makes the letter. It is in Azerbaijani, the language of the state.
+func (m *Mail) write(o MailOptions, to Receiver, l Letter, c Case) (*mail.Msg, error) {
+	msg := mail.NewMsg()
+	if err := msg.From(o.From); err != nil {
+		return nil, err
+	}
+	if err := msg.To(to.Email); err != nil {
+		return nil, err
+	}
+	_, domain, _ := strings.Cut(o.From, "@")
+	msg.SetMessageIDWithValue(strings.ReplaceAll(l.Key, "/", ".") + "@" + strings.Trim(domain, "> "))
+	msg.SetDateWithValue(l.Made)
+	msg.SetGenHeader("X-Hotline-Key", l.Key)
+	msg.Subject(subject(l, c))
+	sound, about := m.sound(l, c)
+	msg.SetBodyString(mail.TypeTextPlain, text(l, c, o.Zone, about))
+	if sound != nil {
+		if err := msg.AttachReader(c.Number+".wav", bytes.NewReader(sound)); err != nil {
+			return nil, err
+		}
+	}
+	return msg, nil
+}
+
+// sound is the recording that goes with a letter, and what is said of it. One that is too large, or that
+// cannot be read any more, holds up no letter.
+func (m *Mail) sound(l Letter, c Case) (sound []byte, about string) {
+	if l.Kind != "forward" || m.Sound == nil || c.Message == "" {
+		return nil, ""
+	}
+	sound, err := m.Sound(c.Message)
+	switch {
+	case err != nil:
+		return nil, "Mesajın səs yazısı oxunmadı və əlavə edilməyib."
+	case len(sound) > mostAttached:
+		return nil, "Mesajın səs yazısı 5 MB-dan böyükdür və əlavə edilməyib."
+	}
+	return sound, "Mesajın səs yazısı əlavə olunur."
+}
+
+// subject tells nothing of a confidential case.
+func subject(l Letter, c Case) string {
+	what := "Müraciət"
+	switch l.Kind {
+	case "forward":
+	case "unreached":
+		what = "Zəngə cavab verilmədi: müraciət"
+	default:
+		what = "Xatırlatma (" + l.Kind + " %): müraciət"
+	}
+	if c.Confidential {
+		return what + " " + c.Number + " (məxfi)"
+	}
+	return what + " " + c.Number + ": " + matters[c.Matter]
+}
+
+// matters are what a case is in law.
+var matters = map[call.Matter]string{
+	call.MatterComplaint: "şikayət", call.MatterProposal: "təklif", call.MatterApplication: "ərizə",
+	call.MatterInformation: "məlumat sorğusu", call.MatterMessage: "səsli mesaj",
+}
+
+// languages are what a citizen speaks.
+var languages = map[call.Language]string{"az": "Azərbaycan", "en": "ingilis", "ru": "rus"}
+
+// text is the letter's, with times of the clock of a zone.
+func text(l Letter, c Case, zone *time.Location, about string) string {
+	var b strings.Builder
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%s: %s\r\n", name, value)
+		}
+	}
+	switch l.Kind {
+	case "forward":
+	case "unreached":
+		b.WriteString("Vətəndaşa iki iş günü ərzində üç dəfə zəng edildi, ona çatmaq mümkün olmadı.\r\nCavabı ona yazılı göndərin.\r\n\r\n")
+	default:
+		fmt.Fprintf(&b, "Baxılma müddətinin %s faizi keçib.\r\n\r\n", l.Kind)
+	}
+	row("Qeydiyyat nömrəsi", c.Number)
+	row("Növü", matters[c.Matter])
+	row("Mövzu", c.Topic)
+	row("Dil", languages[c.Language])
+	row("Qeydə alınıb", c.Opened.In(zone).Format("02.01.2006 15:04"))
+	row("Cavab müddəti", c.Due.In(zone).Format("02.01.2006 15:04"))
+	if c.From != "" {
+		row("Zəng edənin nömrəsi", c.From.Raw())
+	}
+	row("Mesajın uzunluğu", c.Length.Round(time.Second).String())
+	if about != "" {
+		b.WriteString("\r\n" + about + "\r\n")
+	}
+	return b.String()
+}
