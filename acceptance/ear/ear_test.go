@@ -3,6 +3,7 @@ package ear
 import (
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +26,11 @@ func TestEveryClipIsHeardAsItself(t *testing.T) {
 	for _, name := range []string{"A-law", "there and back"} {
 		t.Run(name, func(t *testing.T) {
 			p := newTape(t, seed())
-			for _, i := range p.dice.Perm(len(p.ear.originals)) {
+			order := p.dice.Perm(len(p.ear.originals))
+			if os.Getenv("HOTLINE_NIGHTLY") == "" { // each run an eighth of them
+				order = order[:len(order)/8]
+			}
+			for _, i := range order {
 				p.play(p.ear.originals[i])
 			}
 			p.coded(paths[name]...)
