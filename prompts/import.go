@@ -76,6 +76,9 @@ func open(from string) (files fs.FS, closing func(), err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s is neither a folder nor a .zip archive: %w", from, err)
 	}
+	for _, f := range z.File { // Quirk: programs of Windows part folders with \ (APPNOTE §4.4.17.1 wants /)
+		f.Name = strings.ReplaceAll(f.Name, `\`, "/")
+	}
 	return z, func() { z.Close() }, nil //nolint:errcheck // only read
 }
 
