@@ -79,7 +79,7 @@ func checkData(f *configs.File) (faults configs.Faults) {
 		at("data", f.Data+" is not a folder", "name a folder, or a path where one can be made")
 		return faults
 	}
-	clips, err := prompts.Load(filepath.Join(f.Data, "prompts"), f.Languages, NewLog(errorLevel))
+	clips, err := prompts.Load(ownPrompts(f), f.Languages, NewLog(errorLevel))
 	if err != nil {
 		at("data", err.Error(), "mend or remove the clips in its folder prompts")
 		return faults
