@@ -39,7 +39,7 @@ const (
 func TestEachLetterArrivesWhateverHappens(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	for run := range uint64(30) {
+	for run := range uint64(12) {
 		synctest.Test(t, func(t *testing.T) { anyOrder(t, rand.New(rand.NewPCG(seed, run))) })
 	}
 }

@@ -376,19 +376,23 @@ func TestAMailServerInTrouble(t *testing.T) {
 				defer cancel()
 				return by(o, sound, nil).Carry(ctx, Receiver{Email: "a@example.org"}, l, of)
 			}
+			within := carryTime // a busy machine must not look like a server that hangs
+			if c.class == "slow" {
+				within = 300 * time.Millisecond
+			}
 			began := time.Now()
-			err := try(o, time.Second)
+			err := try(o, within)
 			if (c.class == "") != (err == nil) || err != nil && class(err) != c.class {
 				t.Errorf("class %q of %v, want %q", class(err), err, c.class)
 			}
-			if took := time.Since(began); took > 5*time.Second {
+			if took := time.Since(began); c.class == "slow" && took > carryTime/2 {
 				t.Errorf("it took %s", took)
 			}
 			if n := len(server.got()); n != c.arrived {
 				t.Errorf("%d letters arrived", n)
 			}
 			server.goWrong("")
-			if err := try(MailOptions{Server: server.l.Addr().String(), From: o.From, TLS: "none"}, 10*time.Second); err != nil || len(server.got()) != c.arrived+1 {
+			if err := try(MailOptions{Server: server.l.Addr().String(), From: o.From, TLS: "none"}, carryTime); err != nil || len(server.got()) != c.arrived+1 {
 				t.Errorf("back again: %v, %d letters", err, len(server.got()))
 			}
 		})

@@ -122,7 +122,11 @@ func TestAWebhookInTrouble(t *testing.T) {
 		"http://127.0.0.1:1/":     "unreachable",
 		"http://127.0.0.1:port/x": "unreachable",
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		within := carryTime // a busy machine must not look like a receiver that hangs
+		if want == "slow" || strings.HasSuffix(url, "/drips") {
+			within = 2 * time.Second
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), within)
 		l, of := aLetter()
 		began := time.Now()
 		err := NewWebhook(time.Now).Carry(ctx, Receiver{Webhook: url, Secret: "s"}, l, of)
@@ -130,7 +134,7 @@ func TestAWebhookInTrouble(t *testing.T) {
 		if (want == "") != (err == nil) || err != nil && class(err) != want {
 			t.Errorf("%s: class %q of %v, want %q", url, class(err), err, want)
 		}
-		if took := time.Since(began); took > 5*time.Second {
+		if took := time.Since(began); took > carryTime/2 {
 			t.Errorf("%s took %s", url, took)
 		}
 	}
