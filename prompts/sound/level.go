@@ -23,13 +23,17 @@ func ActiveLevel(s Sound) float64 {
 	for j := range since {
 		since[j] = hang
 	}
+	var levels [thresholds]float64
+	for j := range levels {
+		levels[j] = threshold(j)
+	}
 	p, q, energy := 0.0, 0.0, 0.0
 	for _, x := range s.Samples {
 		energy += x * x
 		p = g*p + (1-g)*math.Abs(x)
 		q = g*q + (1-g)*p
 		for j := range thresholds {
-			if q >= threshold(j) {
+			if q >= levels[j] {
 				since[j] = 0
 			} else if since[j] < hang {
 				since[j]++
