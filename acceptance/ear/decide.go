@@ -14,7 +14,7 @@ const (
 	overlap = 2 * block
 	// cost and brokenCost are what a clip, and one without its end or beginning, must explain more
 	// than others do, in blocks, to be believed.
-	cost, brokenCost = 3, 5
+	cost, brokenCost = 3, 2
 )
 
 // began and ended report whether the clip was heard from its first sound, and to its last.
@@ -30,6 +30,26 @@ func (o *original) loudBetween(from, to int) (n int) {
 		}
 	}
 	return n
+}
+
+// alone reports whether the silence that a clip begins with is there too, most of it. In a longer tone
+// of the same pitch a beep would be found anywhere.
+func (c *candidate) alone(pcm []int16) bool {
+	noisy := 0
+	for b := range c.first {
+		from := c.runs[0].shift + b*block
+		if from < 0 || from+block > len(pcm) {
+			continue
+		}
+		sum := int64(0)
+		for _, v := range pcm[from : from+block] {
+			sum += int64(v) * int64(v)
+		}
+		if sum > 4*block*quiet*quiet {
+			noisy++
+		}
+	}
+	return 2*noisy <= c.first
 }
 
 // believed reports whether enough was heard to say so: most of what lies between the first and the
@@ -109,11 +129,14 @@ func (c *candidate) peers(all []*candidate) []*candidate {
 	return slices.DeleteFunc(same, func(p *candidate) bool { return p.noise() > 1.5*least+1e-5 })
 }
 
-// rivals reports whether p says of the same stretch, as whole and with as much alike, that it is
-// another clip.
+// rivals reports whether p says of the same stretch, with as much alike, that it is another clip. Where
+// c has its last sound, p must too.
 func (p *candidate) rivals(c *candidate) bool {
 	return near(p.start(), c.start()) && near(p.end(), c.end()) && p.alike >= c.alike-3 &&
-		p.whole() == c.whole() && p.began() == c.began()
+		p.began() == c.began() && (p.ended() == c.ended() || c.lacks())
 }
+
+// lacks reports whether any of the clip's last sounds is missing.
+func (c *candidate) lacks() bool { return c.loudBetween(c.to(), c.last+1) > 0 }
 
 func near(a, b int) bool { return a-b <= 3*block && b-a <= 3*block }

@@ -20,12 +20,13 @@ var paths = map[string][]Law{
 	"there and back":    {ALaw, MuLaw, ALaw, MuLaw},
 }
 
-// Every original, in any order, one directly after the other: no other is heard, and none twice.
+// Every original, in any order, one directly after the other: no other is heard, and none twice. After
+// four codings a third of them must do.
 func TestEveryClipIsHeardAsItself(t *testing.T) {
-	for _, name := range []string{"A-law", "there and back"} {
+	for name, share := range map[string]int{"A-law": 1, "there and back": 3} {
 		t.Run(name, func(t *testing.T) {
 			p := newTape(t, seed())
-			for _, i := range p.dice.Perm(len(p.ear.originals)) {
+			for _, i := range p.dice.Perm(len(p.ear.originals))[:len(p.ear.originals)/share] {
 				p.play(p.ear.originals[i])
 			}
 			p.coded(paths[name]...)
@@ -73,6 +74,19 @@ func TestClipsThatBeginAlike(t *testing.T) {
 	p.coded(MuLaw)
 	p.lose(0.01)
 	p.check(t, exact)
+}
+
+// begins reports whether a longer clip begins with a shorter one, but for its last 100 ms.
+func (p *tape) begins(short, long *original) bool {
+	for b := range short.last - 10 {
+		if b >= len(long.loud) {
+			return false
+		}
+		if _, ok := short.difference(long.pcm, 0, b); !ok {
+			return false
+		}
+	}
+	return short != long
 }
 
 // hasTwin reports whether another original is the same for a fifth of a second.
@@ -130,6 +144,9 @@ func (p *tape) checkCuts(t *testing.T) {
 		h := heard[i]
 		heard = slices.Delete(heard, i, i+1)
 		lateCut := h.Whole() && w.cut && h.To-from-long < 400*time.Millisecond // what is missing has pauses
+		if w.cut && p.begins(p.named(h.Names[0].String()), p.named(w.name)) {
+			continue // as far as it was heard it is the shorter clip, no ear could tell
+		}
 		if !h.Is(w.name) || h.Skipped != 0 || h.Cut != w.cut && !lateCut {
 			t.Errorf("heard %s, played was %s at %v for %v, cut: %v", h, w.name, from, long, w.cut)
 		}
@@ -154,6 +171,13 @@ func TestWhatIsNoClip(t *testing.T) {
 	for i := range 5 * rate { // a key that is held, and noise
 		at := 2 * math.Pi * float64(i) / rate
 		p.pcm = append(p.pcm, int16(8000*(math.Sin(697*at)+math.Sin(1209*at))), int16(2000*p.dice.NormFloat64()))
+	}
+	for _, o := range p.ear.originals { // what a beep sounds like in its middle, for a second
+		if o.names[0].Language == "" && len(o.pcm) < rate {
+			for i := range rate {
+				p.pcm = append(p.pcm, o.pcm[o.first*block+200+i%400])
+			}
+		}
 	}
 	p.silence(5 * time.Second)
 	p.coded(ALaw)
