@@ -32,24 +32,32 @@ func (o *original) loudBetween(from, to int) (n int) {
 	return n
 }
 
-// alone reports whether the silence that a clip begins with is there too, most of it. In a longer tone
-// of the same pitch a beep would be found anywhere.
+// alone reports whether the silence at the ends of a short clip is there too, some of it. A beep would
+// be found anywhere in a longer tone of the same pitch; a second of speech is not found by chance.
 func (c *candidate) alone(pcm []int16) bool {
-	noisy := 0
-	for b := range c.first {
-		from := c.runs[0].shift + b*block
-		if from < 0 || from+block > len(pcm) {
-			continue
-		}
+	if c.alike >= rate/block {
+		return true
+	}
+	head, tail := c.runs[0].shift, c.runs[len(c.runs)-1].shift
+	return (!c.began() || anyQuiet(pcm, head, head+c.first*block)) &&
+		(!c.ended() || anyQuiet(pcm, c.end(), tail+len(c.loud)*block))
+}
+
+// anyQuiet reports whether any block of a stretch is quiet, or there is none.
+func anyQuiet(pcm []int16, from, to int) bool {
+	if from < 0 || to > len(pcm) || to-from < block {
+		return true
+	}
+	for ; from+block <= to; from += block {
 		sum := int64(0)
 		for _, v := range pcm[from : from+block] {
 			sum += int64(v) * int64(v)
 		}
-		if sum > 4*block*quiet*quiet {
-			noisy++
+		if sum < 4*block*quiet*quiet {
+			return true
 		}
 	}
-	return 2*noisy <= c.first
+	return false
 }
 
 // believed reports whether enough was heard to say so: most of what lies between the first and the
@@ -132,7 +140,7 @@ func (c *candidate) peers(all []*candidate) []*candidate {
 // rivals reports whether p says of the same stretch, with as much alike, that it is another clip. Where
 // c has its last sound, p must too.
 func (p *candidate) rivals(c *candidate) bool {
-	return near(p.start(), c.start()) && near(p.end(), c.end()) && p.alike >= c.alike-3 &&
+	return near(p.start(), c.start()) && near(p.end(), c.end()) && p.alike >= c.alike-1 &&
 		p.began() == c.began() && (p.ended() == c.ended() || c.lacks())
 }
 

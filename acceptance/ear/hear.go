@@ -61,7 +61,7 @@ func (e *Ear) Hear(pcm []int16) []Heard {
 	var all, chosen []*candidate
 	for before := -1; before < len(s.runs); { // until there are no more
 		before = len(s.runs)
-		all = slices.DeleteFunc(e.candidates(s.runs), func(c *candidate) bool { return c.began() && !c.alone(pcm) })
+		all = slices.DeleteFunc(e.candidates(s.runs), func(c *candidate) bool { return !c.alone(pcm) })
 		chosen = decide(all)
 		for _, c := range chosen {
 			for _, p := range c.peers(all) {
