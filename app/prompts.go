@@ -16,7 +16,6 @@ import (
 	"hotline/call"
 	"hotline/configs"
 	"hotline/prompts"
-	"hotline/prompts/sound"
 )
 
 // A Language is one of callers.
@@ -24,6 +23,12 @@ type Language = call.Language
 
 // A PromptRow is one prompt in one language.
 type PromptRow = prompts.Row
+
+// Where a prompt comes from.
+const (
+	MissingPrompt = prompts.Missing
+	BuiltInPrompt = prompts.BuiltIn
+)
 
 // An ImportedPrompt is one recording that was imported, or why it was not.
 type ImportedPrompt = prompts.Imported
@@ -56,7 +61,7 @@ func ImportPrompts(f *configs.File, from string, dry bool, tell func(ImportedPro
 // A Text is what a voice is to say.
 type Text struct {
 	Key      string
-	Language call.Language
+	Language string
 	Text     string
 }
 
@@ -71,9 +76,14 @@ func Texts(f *configs.File) (list []Text, err error) {
 		return nil, fmt.Errorf("%s: %w", textsFile, err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(texts)) {
+		for lang := range texts[key] {
+			if !slices.Contains(prompts.Shipped(), lang) {
+				return nil, fmt.Errorf("%s: %s: there is no language %q, write az, en or ru", textsFile, key, lang)
+			}
+		}
 		for _, lang := range f.Languages {
 			if text := texts[key][lang]; text != "" {
-				list = append(list, Text{key, lang, text})
+				list = append(list, Text{key, string(lang), text})
 			}
 		}
 	}
@@ -84,33 +94,24 @@ func Texts(f *configs.File) (list []Text, err error) {
 const textsFile = "texts.yaml"
 
 // Render lets the voices say texts, and puts the clips into the deployer's folder. tell is called for each,
-// with why it could not be said, if it could not.
+// with why it could not be said, if it could not. The error is about the whole: ctx has ended.
 func Render(ctx context.Context, f *configs.File, texts []Text, tell func(ImportedPrompt)) error {
-	dir, err := os.MkdirTemp("", "hotline-render-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	spokenAny := false
 	for _, t := range texts {
-		s, err := voice(f, t.Language).Speak(ctx, t.Text)
-		if err != nil {
-			tell(ImportedPrompt{File: textsFile, Key: t.Key, Language: t.Language, Err: err})
-			continue
+		lang := call.Language(t.Language)
+		done := ImportedPrompt{Key: t.Key, Language: lang}
+		s, err := voice(f, lang).Speak(ctx, t.Text)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			done.Err = err
+		default:
+			done = prompts.Keep(ownPrompts(f), t.Key, lang, s)
 		}
-		folder := filepath.Join(dir, string(t.Language))
-		if err := os.MkdirAll(folder, 0o700); err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(folder, t.Key+".wav"), sound.WriteWAV(s.Rate, s.PCM()), 0o600); err != nil {
-			return err
-		}
-		spokenAny = true
+		done.File = fmt.Sprintf("%s/%s.wav", t.Language, t.Key)
+		tell(done)
 	}
-	if !spokenAny {
-		return nil
-	}
-	return prompts.Import(dir, ownPrompts(f), false, tell)
+	return nil
 }
 
 func voice(f *configs.File, lang call.Language) prompts.Voice {
@@ -136,7 +137,8 @@ func (a *App) say(ctx context.Context, texts map[call.Language]string) (map[call
 
 // A shelf is the library of now: a reload puts another one there, and calls hear it from their next clip on.
 type shelf struct {
-	now atomic.Pointer[prompts.Library]
+	now     atomic.Pointer[prompts.Library]
+	metrics *prompts.Metrics
 }
 
 func (s *shelf) Clip(key string, lang call.Language) *call.Clip { return s.now.Load().Clip(key, lang) }
@@ -169,6 +171,7 @@ func (s *shelf) reload(f *configs.File, languages []call.Language, log *zap.Logg
 	if err != nil {
 		return err
 	}
+	clips.Count(s.metrics)
 	s.now.Store(clips)
 	return nil
 }

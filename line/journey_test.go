@@ -205,6 +205,7 @@ func TestStatusByKeypad(t *testing.T) {
 		{"slow: the caller hears that it is looked for", "21234#101021990", 3 * time.Second, call.Standing{State: call.StandingReady}, nil, 1, "status.checking/en status.ready/en", "", nil},
 		{"too short a number is asked again", "212#1234#101021990", 0, call.Standing{State: call.StandingReady}, nil, 1, "status.invalid/en", "", nil},
 		{"the number was read back and is wrong: again", "21234#24321#101021990", 0, call.Standing{State: call.StandingReady}, nil, 1, "number 4321/en", "", nil},
+		{"a date that is none is asked again, and costs no try", "21234#13102199001021990", 0, call.Standing{State: call.StandingReady}, nil, 1, "status.invalid/en status.checking/en status.ready/en", "", nil},
 		{"* goes back to the menu", "21234*1", 0, call.Standing{}, nil, 0, "queue.enter/en", "", (*hall).waits},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -594,4 +595,29 @@ func TestAnnouncementsAreHeardInTheirTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+// limits.waiting is about those who wait for an operator: who listens to a menu takes nobody's place.
+func TestWhoIsInAMenuDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t, withOffice, func(o *Options) { o.Settings.Waiting = 1 })
+		first, done1 := inMenu(t, h)
+		if h.line.Full() {
+			t.Error("one in a menu fills the line")
+		}
+		second, done2 := h.caller(func(i *call.Info) { i.ID, i.Call = "leg2", call.NewID() })
+		keysAt(first, "1", time.Second)
+		time.Sleep(time.Second)
+		if !h.line.Full() {
+			t.Error("one who waits does not fill it")
+		}
+		for _, leg := range []*calltest.Leg{first, second} {
+			leg.End(call.CauseHangup)
+		}
+		<-done1
+		<-done2
+		if h.line.Full() || h.line.queued.Load() != 0 {
+			t.Errorf("%d wait when all have gone", h.line.queued.Load())
+		}
+	})
 }

@@ -46,9 +46,11 @@ const langLine = "open.lang"
 type Library struct {
 	languages []call.Language
 	clips     map[name]func() *call.Clip
+	yours     map[name]bool // a deployer's, over the built-in one
 	music     *call.Clip
 	faults    []Fault
 	log       *zap.Logger
+	metrics   *Metrics // nil: nobody counts
 
 	missed sync.Map // name → struct{}: told once
 }
@@ -67,7 +69,7 @@ func Load(dir string, languages []call.Language, log *zap.Logger) (*Library, err
 	if len(languages) == 0 {
 		return nil, errors.New("load prompts: no language is given")
 	}
-	l := &Library{languages: slices.Clone(languages), clips: make(map[name]func() *call.Clip), log: log}
+	l := &Library{languages: slices.Clone(languages), clips: make(map[name]func() *call.Clip), yours: map[name]bool{}, log: log}
 	entries, err := Catalogue()
 	if err != nil {
 		return nil, err
@@ -158,19 +160,36 @@ func clipOf(key string, lang call.Language, pcm []int16) *call.Clip {
 	return c
 }
 
-// Clip finds a clip: in the language, else in the first one, else among the tones. There may be
-// none; then it is nil, which is silence, and the log says so once. Key open.lang is the
-// language's line of the language menu at the place where the configuration has it.
+// Clip finds a clip: in the language or among the tones, else in the first language that has it, which the
+// clip then names: words that a caller may not understand are better than silence. There may be none; then
+// it is nil, which is silence. Either is counted, and the log says so once. Key open.lang is the language's
+// line of the language menu at the place where the configuration has it.
 func (l *Library) Clip(key string, lang call.Language) *call.Clip {
-	for _, n := range []name{{key, lang}, {key, l.languages[0]}, {key: key}} {
+	for _, n := range []name{{key, lang}, {key: key}} {
 		if c := l.find(n); c != nil {
 			return c
 		}
 	}
-	if _, told := l.missed.LoadOrStore(name{key, lang}, struct{}{}); !told {
-		l.log.Error("no prompt of this name, silence is played", zap.String("key", key), zap.String("language", string(lang)))
+	for _, other := range l.languages {
+		if c := l.find(name{key, other}); c != nil {
+			l.miss(name{key, lang}, anotherLanguage)
+			return c
+		}
 	}
+	l.miss(name{key, lang}, silent)
 	return nil
+}
+
+// miss counts a clip that is not there, and tells of it once.
+func (l *Library) miss(n name, instead string) {
+	l.metrics.miss(instead)
+	if _, told := l.missed.LoadOrStore(n, struct{}{}); !told {
+		level := zap.WarnLevel
+		if instead == silent {
+			level = zap.ErrorLevel
+		}
+		l.log.Log(level, "a prompt is missing", zap.String("key", n.key), zap.String("language", string(n.lang)), zap.String("instead", instead))
+	}
 }
 
 // Has reports whether there is a clip in this very language (or, for tones, in none).

@@ -2,9 +2,12 @@ package prompts
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +26,7 @@ type Voice struct {
 	// that the program is to write.
 	Command []string
 	Timeout time.Duration
-	Respell map[string]string // words that the voice says wrongly, and what it is given for them
+	Respell map[string]string // what the voice says wrongly, and what it is given instead
 }
 
 // mostText bounds what is spoken at once, in bytes.
@@ -46,57 +49,89 @@ func (v Voice) Speak(ctx context.Context, text string) (sound.Sound, error) {
 		return sound.Sound{}, err
 	}
 	defer os.RemoveAll(dir)
-	words := []string{}
-	for wrong, right := range v.Respell {
-		words = append(words, wrong, right)
-	}
 	in, out := filepath.Join(dir, "text.txt"), filepath.Join(dir, "said.wav")
-	if err := os.WriteFile(in, []byte(strings.NewReplacer(words...).Replace(text)), 0o600); err != nil {
+	if err := os.WriteFile(in, []byte(v.respelled(text)), 0o600); err != nil {
 		return sound.Sound{}, err
 	}
 	if err := v.run(ctx, dir, in, out); err != nil {
 		return sound.Sound{}, err
 	}
-	data, err := readAtMost(out, maxBytes)
-	if err != nil {
-		return sound.Sound{}, fmt.Errorf("the voice has written no file: %s", reason(err))
+	return written(out)
+}
+
+// written reads what a voice has written.
+func written(file string) (sound.Sound, error) {
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return sound.Sound{}, errors.New("the voice has written no file: it is to write {wav}")
+	case err == nil && !info.Mode().IsRegular():
+		return sound.Sound{}, errors.New("what the voice has written: it is no file")
 	}
-	s, err := sound.ReadWAV(data)
+	data, err := readAtMost(file, clipBytes)
+	if err != nil {
+		return sound.Sound{}, fmt.Errorf("what the voice has written: %s", reason(err))
+	}
+	s, err := sound.ReadShortWAV(data, maxSeconds)
 	if err != nil {
 		return s, fmt.Errorf("what the voice has written: %w", err)
 	}
-	if s.Seconds() > maxSeconds {
-		return s, fmt.Errorf("the voice speaks for %.0f s, %d are the most", s.Seconds(), maxSeconds)
-	}
-	if sound.ActiveLevel(s) <= sound.Silence {
+	if !sound.Audible(s) {
 		return s, errors.New("the voice has written silence")
 	}
 	return sound.Telephone(s)[0], nil
 }
 
+// respelled is the text with the words of Respell replaced, wherever they stand, of two that begin at one
+// place the longer.
+func (v Voice) respelled(text string) string {
+	wrong := slices.SortedFunc(maps.Keys(v.Respell), func(a, b string) int {
+		return cmp.Or(len(b)-len(a), strings.Compare(a, b))
+	})
+	var words []string
+	for _, w := range wrong {
+		if w != "" { // which would stand everywhere
+			words = append(words, w, v.Respell[w])
+		}
+	}
+	return strings.NewReplacer(words...).Replace(text)
+}
+
+// run lets the program write its file.
 func (v Voice) run(ctx context.Context, dir, in, out string) error {
-	ctx, cancel := context.WithTimeout(ctx, v.Timeout)
+	timed, cancel := context.WithTimeout(ctx, v.Timeout)
 	defer cancel()
 	args := slices.Clone(v.Command)
 	for i := range args {
 		args[i] = strings.NewReplacer("{text}", in, "{wav}", out).Replace(args[i])
 	}
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd := exec.CommandContext(timed, args[0], args[1:]...)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "LANG=C.UTF-8"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	end := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Cancel = end
 	cmd.WaitDelay = time.Second
 	var told bytes.Buffer
 	cmd.Stderr = &limited{to: &told, left: 1 << 10}
 	err := cmd.Run()
-	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("the voice was not done after %s", v.Timeout)
-	case err != nil:
-		return fmt.Errorf("the voice: %w: %s", err, strings.TrimSpace(told.String()))
+	if cmd.Process != nil {
+		_ = end() // what it has started and left behind; mostly there is nothing
 	}
-	return nil
+	switch {
+	case errors.Is(err, exec.ErrWaitDelay): // it is done; something that it left behind held its error output
+		return nil
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("the voice: %w", ctx.Err())
+	case timed.Err() != nil:
+		return fmt.Errorf("the voice was not done after %s", v.Timeout)
+	}
+	if said := printable(strings.Join(strings.Fields(told.String()), " ")); said != "" {
+		return fmt.Errorf("the voice: %w: %s", err, said)
+	}
+	return fmt.Errorf("the voice: %w", err)
 }
 
 // limited takes the beginning of what a program says.

@@ -3,6 +3,7 @@ package ear
 import (
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,13 +21,16 @@ var paths = map[string][]Law{
 	"there and back":    {ALaw, MuLaw, ALaw, MuLaw},
 }
 
-// Every original, in any order, one directly after the other: no other is heard, and none twice. After
-// four codings a third of them must do.
+// Every original, in any order, one directly after the other: no other is heard, and none twice.
 func TestEveryClipIsHeardAsItself(t *testing.T) {
-	for name, share := range map[string]int{"A-law": 1, "there and back": 3} {
+	for _, name := range []string{"A-law", "there and back"} {
 		t.Run(name, func(t *testing.T) {
 			p := newTape(t, seed())
-			for _, i := range p.dice.Perm(len(p.ear.originals))[:len(p.ear.originals)/share] {
+			order := p.dice.Perm(len(p.ear.originals))
+			if os.Getenv("HOTLINE_NIGHTLY") == "" { // each run an eighth of them
+				order = order[:len(order)/8]
+			}
+			for _, i := range order {
 				p.play(p.ear.originals[i])
 			}
 			p.coded(paths[name]...)

@@ -17,6 +17,10 @@ const (
 	lowestHz    = 120.0
 )
 
+// Audible reports whether there is speech in a sound, or anything as loud as faint speech: rumble, a steady
+// part and the noise of an empty room are none.
+func Audible(s Sound) bool { return ActiveLevel(HighPass(s, lowestHz)) > FloorDBov }
+
 // Telephone makes clips of one language ready for the telephone: at 8 kHz, without rumble, as loud as people
 // speak, no peak over -3 dBFS, 60 ms of silence before and 120 after. They are shaped together: one
 // word may measure otherwise than a sentence of the same voice, and must not jump out of it.

@@ -40,7 +40,18 @@ type format struct {
 // ReadWAV reads a WAV file of PCM (8, 16, 24, 32 bits, or floats), A-law or μ-law, mono or stereo (which is
 // mixed down), at a rate between 8 and 96 kHz. A data chunk whose size was never filled in, as by a program
 // that wrote into a pipe, reaches to the end.
-func ReadWAV(file []byte) (Sound, error) {
+func ReadWAV(file []byte) (Sound, error) { return ReadShortWAV(file, math.Inf(1)) }
+
+// A TooLongError says that a sound is longer than it may be.
+type TooLongError struct{ Seconds, Most float64 }
+
+func (e *TooLongError) Error() string {
+	return fmt.Sprintf("it is %.0f s long, %.0f s are the most", e.Seconds, e.Most)
+}
+
+// ReadShortWAV is ReadWAV for a file of at most so many seconds; a longer one, which would fill the memory, is
+// a *TooLongError.
+func ReadShortWAV(file []byte, most float64) (Sound, error) {
 	if len(file) < 12 || string(file[:4]) != "RIFF" || string(file[8:12]) != "WAVE" {
 		return Sound{}, errors.New("this is no WAV file")
 	}
@@ -52,7 +63,7 @@ func ReadWAV(file []byte) (Sound, error) {
 			if f == nil {
 				return Sound{}, errors.New("the WAV file has its data before its format")
 			}
-			return f.decode(body[:min(size, uint64(len(body)))])
+			return f.decode(body[:min(size, uint64(len(body)))], most)
 		}
 		if size > uint64(len(body)) {
 			return Sound{}, fmt.Errorf("the WAV file ends inside its %q chunk", id)
@@ -97,12 +108,15 @@ func readFormat(b []byte) (format, error) {
 	return f, nil
 }
 
-// decode makes samples of the data chunk. Half a sample at the end is left.
-func (f *format) decode(data []byte) (Sound, error) {
+// decode makes samples of the data chunk, of at most so many seconds. Half a sample at the end is left.
+func (f *format) decode(data []byte, most float64) (Sound, error) {
 	width := f.bits / 8
 	n := len(data) / (width * f.channels)
 	if n == 0 {
 		return Sound{}, errors.New("the WAV file has no samples")
+	}
+	if seconds := float64(n) / float64(f.rate); seconds > most {
+		return Sound{}, &TooLongError{Seconds: seconds, Most: most}
 	}
 	out := Sound{Rate: f.rate, Samples: make([]float64, n)}
 	for i := range out.Samples {
