@@ -20,7 +20,17 @@ import (
 )
 
 // Check looks at what a configuration file names: certificates, the data folder, the deployer's clips.
-func Check(f *configs.File) (faults configs.Faults) { return append(checkTLS(f), checkData(f)...) }
+func Check(f *configs.File) (faults configs.Faults) {
+	return slices.Concat(checkTLS(f), checkStatus(f), checkData(f))
+}
+
+// checkStatus looks at how the status system is asked.
+func checkStatus(f *configs.File) (faults configs.Faults) {
+	for _, fault := range statusOptions(f).Check() {
+		faults = append(faults, f.Fault(fault.Key, fault.Problem, fault.Want))
+	}
+	return faults
+}
 
 // checkTLS reads every certificate, so that a wrong one is told before a restart needs it.
 func checkTLS(f *configs.File) (faults configs.Faults) {
@@ -37,7 +47,6 @@ func checkTLS(f *configs.File) (faults configs.Faults) {
 	}
 	pair("sip.trunks.tls", f.SIP.Trunks.TLS.Certificate, f.SIP.Trunks.TLS.Key)
 	pair("sip.phones.tls", f.SIP.Phones.TLS.Certificate, f.SIP.Phones.TLS.Key)
-	pair("status.certificate", f.Status.Certificate, f.Status.Key)
 	authority := func(key, file, of string) {
 		if file == "" {
 			return
@@ -48,7 +57,6 @@ func checkTLS(f *configs.File) (faults configs.Faults) {
 			faults = append(faults, f.Fault(key, file+" holds no certificate", "name a PEM file of "+of))
 		}
 	}
-	authority("status.ca", f.Status.CA, "whoever signs the status system's certificate")
 	for i, c := range f.SIP.Trunks.Carriers {
 		key := fmt.Sprintf("sip.trunks.carriers[%d].tls", i)
 		pair(key, c.TLS.Certificate, c.TLS.Key)

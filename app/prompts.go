@@ -18,6 +18,9 @@ import (
 	"hotline/prompts"
 )
 
+// A Language is one of callers.
+type Language = call.Language
+
 // A PromptRow is one prompt in one language.
 type PromptRow = prompts.Row
 

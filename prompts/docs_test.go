@@ -71,6 +71,8 @@ The built-in voice is a synthesiser's. It is good for trying and for a text that
 clip of yours wins over the built-in one of its key and language, the others stay. What to record first: "Voices" in
 [operating.md](operating.md#voices-what-a-deployer-records).
 
+Every text is to be read once by a native editor of your body before anybody records it.
+
 ## Recording
 
 - One speaker for a language, for all of its clips and for those of later years; one room, one microphone. Keep the distance and the level.
