@@ -20,8 +20,9 @@ func ActiveLevel(s Sound) float64 {
 	g := math.Exp(-1 / (float64(s.Rate) * smoothing))
 	hang := int(math.Ceil(hangOver * float64(s.Rate)))
 	var active, since [thresholds]int
+	var over [thresholds]float64
 	for j := range since {
-		since[j] = hang
+		since[j], over[j] = hang, threshold(j)
 	}
 	p, q, energy := 0.0, 0.0, 0.0
 	for _, x := range s.Samples {
@@ -29,12 +30,12 @@ func ActiveLevel(s Sound) float64 {
 		p = g*p + (1-g)*math.Abs(x)
 		q = g*q + (1-g)*p
 		for j := range thresholds {
-			if q >= threshold(j) {
+			if q >= over[j] {
 				since[j] = 0
 			} else if since[j] < hang {
 				since[j]++
-			} else {
-				continue
+			} else { // nor is it over the higher ones
+				break
 			}
 			active[j]++
 		}
