@@ -67,18 +67,18 @@ type Text struct {
 
 // Texts are those of the deployer's folder: DATA/prompts/texts.yaml, key: {az: …, en: …, ru: …}.
 func Texts(f *configs.File) (list []Text, err error) {
-	b, err := os.ReadFile(filepath.Join(ownPrompts(f), textsFile))
+	b, err := os.ReadFile(filepath.Join(ownPrompts(f), prompts.TextsFile))
 	if err != nil {
-		return nil, fmt.Errorf("write the texts into %s, as own.flood: {az: …, en: …, ru: …}: %w", filepath.Join(ownPrompts(f), textsFile), err)
+		return nil, fmt.Errorf("write the texts into %s, as own.flood: {az: …, en: …, ru: …}: %w", filepath.Join(ownPrompts(f), prompts.TextsFile), err)
 	}
 	texts := map[string]map[call.Language]string{}
 	if err := yaml.UnmarshalWithOptions(b, &texts, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("%s: %w", textsFile, err)
+		return nil, fmt.Errorf("%s: %w", prompts.TextsFile, err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(texts)) {
 		for lang := range texts[key] {
 			if !slices.Contains(prompts.Shipped(), lang) {
-				return nil, fmt.Errorf("%s: %s: there is no language %q, write az, en or ru", textsFile, key, lang)
+				return nil, fmt.Errorf("%s: %s: there is no language %q, write az, en or ru", prompts.TextsFile, key, lang)
 			}
 		}
 		for _, lang := range f.Languages {
@@ -89,9 +89,6 @@ func Texts(f *configs.File) (list []Text, err error) {
 	}
 	return list, nil
 }
-
-// textsFile holds the deployer's own texts.
-const textsFile = "texts.yaml"
 
 // Render lets the voices say texts, and puts the clips into the deployer's folder. tell is called for each,
 // with why it could not be said, if it could not. The error is about the whole: ctx has ended.

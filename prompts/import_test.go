@@ -271,8 +271,14 @@ func packed(t *testing.T, dir string, called func(string) string) string {
 }
 
 func TestArchiveIsAsGoodAsFolder(t *testing.T) {
-	dir, want := studio(t), t.TempDir()
-	imported(t, dir, want, false)
+	dir, want := t.TempDir(), t.TempDir()
+	put(t, speech(t, "ru/hour.5.wav", 0), dir, "ru", "hour.5.wav")
+	put(t, speech(t, "az/hour.5.wav", 0), dir, "az_hour.5.wav")
+	put(t, []byte("x"), dir, "az", "._hour.5.wav")
+	put(t, []byte("x"), dir, "en", "hour.5.wav")
+	if len(imported(t, dir, want, false)) != 3 || len(tree(t, want)) != 2 {
+		t.Fatal("the folder itself is not taken")
+	}
 	for what, called := range map[string]func(string) string{
 		"as they are":      func(n string) string { return n },
 		"in a folder":      func(n string) string { return "Recordings of May/" + n },
@@ -281,7 +287,7 @@ func TestArchiveIsAsGoodAsFolder(t *testing.T) {
 	} {
 		to := t.TempDir()
 		all := imported(t, packed(t, dir, called), to, false)
-		if len(all) != len(become) {
+		if len(all) != 3 {
 			t.Errorf("%s: %d files are told of: %v", what, len(all), all)
 		}
 		got := tree(t, to)
@@ -300,7 +306,7 @@ func TestArchiveIsAsGoodAsFolder(t *testing.T) {
 // TestArchiveWritesNowhereElse: a name that climbs out of the archive, or moves the screen, does neither.
 func TestArchiveWritesNowhereElse(t *testing.T) {
 	dir, root := t.TempDir(), t.TempDir()
-	put(t, speech(t, "ru/bye.wav", 0), dir, "x")
+	put(t, speech(t, "ru/hour.5.wav", 0), dir, "x")
 	for _, name := range []string{
 		"../../az/bye.wav", "az/../../../bye.wav", `az\..\..\bye.wav`, "az_../../../own.x.wav", `az_..\..\own.x.wav`, "az/own.../../x.wav",
 		"az/own.\x00.wav", "az/own.\x1b[2J.wav", "az_/etc/own.x.wav", "/az/own./x.wav", "az/.wav", "az/own.wav",

@@ -15,6 +15,9 @@ import (
 	"hotline/prompts/sound"
 )
 
+// TextsFile, in the deployer's folder, holds what voices are to say: it is no clip, and no fault.
+const TextsFile = "texts.yaml"
+
 // A Fault is a file in the deployer's folder that is not played.
 type Fault struct {
 	Path    string
@@ -52,7 +55,7 @@ func (l *Library) loadOwn(dir string, entries []Entry) {
 	for _, f := range folders { // in the order of their names
 		path := filepath.Join(dir, f.Name())
 		switch {
-		case hidden(f.Name()):
+		case hidden(f.Name()), f.Name() == TextsFile:
 		case isDir(path) && slices.Contains(Shipped(), call.Language(f.Name())):
 			// A language that is not configured today may be tomorrow: its files are no fault.
 			if slices.Contains(l.languages, call.Language(f.Name())) {

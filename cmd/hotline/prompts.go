@@ -172,7 +172,7 @@ func (c *promptsCheckCmd) about(r app.PromptRow) []string {
 type promptsImportCmd struct {
 	fileFlag
 	DryRun bool   `help:"Only tell what would be done."`
-	From   string `arg:"" placeholder:"DIR" help:"A folder or a .zip archive: az/KEY.wav, en/KEY.wav, ru/KEY.wav, or LANG_KEY.wav."`
+	From   string `arg:"" name:"dir" help:"A folder or a .zip archive: az/KEY.wav, en/KEY.wav, ru/KEY.wav, or LANG_KEY.wav."`
 }
 
 func (promptsImportCmd) Help() string {

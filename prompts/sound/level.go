@@ -20,8 +20,9 @@ func ActiveLevel(s Sound) float64 {
 	g := math.Exp(-1 / (float64(s.Rate) * smoothing))
 	hang := int(math.Ceil(hangOver * float64(s.Rate)))
 	var active, since [thresholds]int
+	var over [thresholds]float64
 	for j := range since {
-		since[j] = hang
+		since[j], over[j] = hang, threshold(j)
 	}
 	var levels [thresholds]float64
 	for j := range levels {
@@ -37,8 +38,8 @@ func ActiveLevel(s Sound) float64 {
 				since[j] = 0
 			} else if since[j] < hang {
 				since[j]++
-			} else {
-				continue
+			} else { // nor is it over the higher ones
+				break
 			}
 			active[j]++
 		}
