@@ -20,8 +20,12 @@ import (
 )
 
 // The ways in which sipp sends keys: as telephone-event (also with every packet doubled, or without the packets
-// that end it), as INFO, as tones in the sound.
-var sippWays = []string{"event", "info", "tones", "doubled", "lost-end"}
+// that end it), as INFO, as tones in the sound; early, while the words are heard, and late, in the last second in
+// which is listened for the language.
+var sippWays = []string{"event", "info", "tones", "doubled", "lost-end", "late"}
+
+// lateKey is when that second is: greeting and lines take 14.2 s, and five more are listened.
+const lateKey = 18500
 
 // sipp walks every branch of the default menu. What it was sent is taken from the wire, and told from its sound.
 func TestSippWalksTheJourney(t *testing.T) {
@@ -42,13 +46,11 @@ func TestSippWalksTheJourney(t *testing.T) {
 	var runs []run
 	for i, w := range walks {
 		for j, lang := range []string{"az", "en", "ru"} {
-			for k, way := range sippWays {
-				if k != (i+j)%len(sippWays) || !nightly() && (i+j)%3 != 1 {
-					continue
-				}
-				n := len(runs)
-				runs = append(runs, run{walk: w, lang: lang, way: way, port: 30000 + 4*n})
+			if !nightly() && (i+j)%3 != 1 {
+				continue
 			}
+			n := len(runs)
+			runs = append(runs, run{walk: w, lang: lang, way: sippWays[n%len(sippWays)], port: 30000 + 4*n})
 		}
 	}
 	var all sync.WaitGroup
@@ -92,6 +94,9 @@ func walked(ears *ear.Ear, path string, port int, telephone *sippWalk, w walk, l
 	}
 	heard := ears.Hear(pcm)
 	missing := follows(heard, lang, w.hears)
+	if missing == "" && telephone.way == "late" && (follows(heard, "ru", "open.lang.3 open.lang.3") == "" || follows(heard, "ru", "open.lang.3") != "") {
+		missing = "the languages were not read once"
+	}
 	if missing == "" {
 		return ""
 	}
@@ -160,6 +165,9 @@ func newSippWalk(t *testing.T, w walk, lang, way string) *sippWalk {
 	press := func(key byte) {
 		k.pause(t, 1000)
 		k.press(t, key)
+	}
+	if way == "late" {
+		k.pause(t, lateKey-1000)
 	}
 	press("123"[strings.Index("az en ru", lang)/3])
 	k.pause(t, 8500)

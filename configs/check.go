@@ -374,8 +374,6 @@ func (c *checker) lines() {
 		}
 		switch {
 		case l.Closed == "":
-		case l.Hours == Always:
-			c.say(path+".closed", "name a calendar under hours, or take it out", "a line that is always open is never closed")
 		case !slices.Contains(menus, l.Closed):
 			c.say(path+".closed", defined(l.Closed, menus, "menu", "menus"), "there is no menu %s", c.raw(path+".closed", l.Closed))
 		}

@@ -124,7 +124,7 @@ func TestExamplesOfTheSampleServe(t *testing.T) {
 	if !reflect.DeepEqual(got.Directory[0], e) {
 		t.Errorf("entry: got %+v, want %+v", got.Directory[0], e)
 	}
-	if l := got.Lines[0]; l.Number != "919" || !slices.Equal(l.Also, []string{"012919", "+99412919"}) || l.Hours != "office" || l.Start != "main" || l.Closed != "night" {
+	if l := got.Lines[0]; l.Number != "919" || !slices.Equal(l.Also, []string{"012919", "+99412919"}) || l.Hours != Always || l.Start != "main" || l.Closed != "night" {
 		t.Errorf("line: got %+v", l)
 	}
 	saturday := time.Date(2026, 12, 5, 13, 59, 0, 0, got.Zone())
