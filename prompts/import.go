@@ -34,25 +34,55 @@ type Measure struct {
 	Seconds float64
 	Level   float64 // active speech level, dBov (ITU-T P.56)
 	Peak    float64 // dBFS
+	Noise   float64 // level of the quietest tenth, dBov: the room
 	Clipped int     // samples at full scale, three or more in a row
 }
 
 // Measured measures a sound.
 func Measured(s sound.Sound) Measure {
-	m := Measure{Seconds: s.Seconds(), Level: sound.ActiveLevel(s), Peak: sound.Peak(s.Samples)}
+	m := Measure{Seconds: s.Seconds(), Level: sound.ActiveLevel(s), Peak: sound.Peak(s.Samples), Noise: noise(s)}
 	row := 0
-	for _, v := range s.Samples {
-		if v >= 0.9999 || v <= -0.9999 {
+	for i, v := range s.Samples {
+		full := v >= fullScale || v <= -fullScale
+		if full {
 			row++
-			continue
 		}
-		if row >= 3 {
-			m.Clipped += row
+		if !full || i == len(s.Samples)-1 {
+			if row >= 3 {
+				m.Clipped += row
+			}
+			row = 0
 		}
-		row = 0
 	}
 	return m
 }
+
+// fullScale is what a program writes that has run out of numbers, in 16 bits too.
+const fullScale = 0.9999
+
+// noise is the level of the quietest tenth of a sound, in pieces of 10 ms. Digital silence, as an editor
+// leaves it, is no room and does not count.
+func noise(s sound.Sound) float64 {
+	var levels []float64
+	step := s.Rate / 100
+	for at := 0; at+step <= len(s.Samples); at += step {
+		if l := sound.Level(s.Samples[at : at+step]); l > sound.Silence {
+			levels = append(levels, l)
+		}
+	}
+	if len(levels) == 0 {
+		return sound.Silence
+	}
+	slices.Sort(levels)
+	return levels[len(levels)/10]
+}
+
+// inaudible reports whether nobody would hear anything: what is quieter than this is the hiss of a
+// sound card.
+func inaudible(s sound.Sound) bool { return sound.ActiveLevel(s) < mute }
+
+// mute is below the noise of any room, in dBov.
+const mute = -65.0
 
 // Import takes human recordings, named KEY.wav in folders az, en, ru, or LANGUAGE_KEY.wav, from a folder or a
 // .zip archive, into the deployer's folder: at 8 kHz, levelled, trimmed. dry takes nothing. A file that cannot
@@ -67,34 +97,52 @@ func Import(from, to string, dry bool, tell func(Imported)) error {
 	if err != nil {
 		return err
 	}
-	found := false
+	seen := map[string]string{}
 	err = fs.WalkDir(files, ".", func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.EqualFold(path.Ext(p), ".wav") || hidden(path.Base(p)) {
-			return err
-		}
-		found = true
 		one := Imported{File: p}
+		switch {
+		case err != nil && p == ".":
+			return err
+		case hidden(path.Base(p)) && p != "." && d != nil && d.IsDir(), path.Base(p) == "__MACOSX":
+			return fs.SkipDir // what editors and archivers keep for themselves
+		case err != nil:
+			one.Err = errors.New(reason(err))
+			tell(one)
+			return nil
+		case d.IsDir() || !strings.EqualFold(path.Ext(p), ".wav") || hidden(path.Base(p)):
+			return nil
+		}
 		one.Language, one.Key = named(p)
-		if one.Err = take(files, p, to, dry, entries, &one); one.Err != nil {
+		name := string(one.Language) + "/" + one.Key
+		if first, twice := seen[name]; twice {
+			one.Err = fmt.Errorf("it is what %s is: keep one of them", first)
+		} else {
+			seen[name] = p
+			one.Err = take(files, p, to, dry, entries, &one)
+		}
+		if one.Err != nil {
 			one.To = Measure{}
 		}
 		tell(one)
 		return nil
 	})
-	if err == nil && !found {
+	if err == nil && len(seen) == 0 {
 		err = fmt.Errorf("%s holds no .wav file", from)
 	}
 	return err
 }
 
-// open gives the files of a folder or an archive.
+// open gives the files of a folder or an archive. A path in an archive that leads out of it leads nowhere:
+// archive/zip cuts it, and what is written is named by key and language alone.
 func open(from string) (files fs.FS, closing func(), err error) {
 	info, err := os.Stat(from)
 	switch {
 	case err != nil:
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("import: %w", err)
 	case info.IsDir():
 		return os.DirFS(from), func() {}, nil
+	case !info.Mode().IsRegular():
+		return nil, nil, fmt.Errorf("%s is neither a folder nor a .zip archive", from)
 	}
 	z, err := zip.OpenReader(from)
 	if err != nil {
@@ -124,65 +172,123 @@ func take(files fs.FS, p, to string, dry bool, entries []Entry, one *Imported) e
 	if err != nil {
 		return err
 	}
-	f, err := files.Open(p)
-	if err != nil {
-		return errors.New(reason(err))
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	switch {
-	case err != nil:
-		return errors.New(reason(err))
-	case len(data) > maxBytes:
-		return fmt.Errorf("it is larger than %d MB", maxBytes>>20)
-	}
-	s, err := sound.ReadWAV(data)
+	data, err := readFrom(files, p)
 	if err != nil {
 		return err
 	}
-	one.From = Measured(s)
+	seconds, err := sound.Length(data)
 	switch {
-	case one.From.Seconds > maxSeconds:
-		return fmt.Errorf("it is %.0f s long, %d s are the most", one.From.Seconds, maxSeconds)
-	case one.From.Level <= sound.Silence:
+	case err != nil:
+		return fmt.Errorf("%w: %s", err, wantWAV)
+	case seconds > maxSeconds:
+		return fmt.Errorf("it is %.0f s long, %d s are the most", seconds, maxSeconds)
+	}
+	s, err := sound.ReadWAV(data)
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, wantWAV)
+	}
+	one.From = Measured(s)
+	if inaudible(s) {
 		return errors.New("nothing is to be heard in it")
 	}
 	done := sound.Telephone(s)[0]
 	one.To = Measured(done)
-	one.Remarks = append(remarks(one.From), paced(one.To.Seconds, text)...)
+	one.Remarks = append(cameAs(one.From), paced(one.To.Seconds, text)...)
 	if dry {
 		return nil
 	}
-	dir := filepath.Join(to, string(one.Language))
+	return keep(to, one.Key, one.Language, done)
+}
+
+// readFrom reads a file whole. What is no file, such as a pipe, could let us wait for ever.
+func readFrom(files fs.FS, p string) ([]byte, error) {
+	info, err := fs.Stat(files, p)
+	switch {
+	case err != nil:
+		return nil, errors.New(reason(err))
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is no file")
+	}
+	f, err := files.Open(p)
+	if err != nil {
+		return nil, errors.New(reason(err))
+	}
+	defer f.Close() //nolint:errcheck // only read
+	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	switch {
+	case err != nil:
+		return nil, errors.New(reason(err))
+	case len(data) > maxBytes:
+		return nil, fmt.Errorf("it is larger than %d MB", maxBytes>>20)
+	}
+	return data, nil
+}
+
+// Put writes a clip that a voice has spoken into the deployer's folder, and tells what is not well with it.
+// The error says why it cannot be there.
+func Put(to, key string, lang call.Language, s sound.Sound) (m Measure, remarks []string, err error) {
+	entries, err := Catalogue()
+	if err != nil {
+		return m, nil, err
+	}
+	if _, err := textOf(entries, key, lang); err != nil {
+		return m, nil, err
+	}
+	m = Measured(s)
+	return m, heardAs(m), keep(to, key, lang, s)
+}
+
+// keep writes a clip into the deployer's folder.
+func keep(to, key string, lang call.Language, s sound.Sound) error {
+	dir := filepath.Join(to, string(lang))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return errors.New(reason(err))
 	}
-	return replace(filepath.Join(dir, one.Key+".wav"), sound.WriteWAV(done.Rate, done.PCM()))
+	return replace(filepath.Join(dir, key+".wav"), sound.WriteWAV(s.Rate, s.PCM()))
 }
 
-// replace writes a file whole or not at all.
+// replace writes a file whole or not at all, also where the power fails.
 func replace(p string, body []byte) error {
 	tmp := filepath.Join(filepath.Dir(p), "."+uuid.NewString()+".tmp")
-	if err := os.WriteFile(tmp, body, 0o644); err != nil {
-		return errors.Join(errors.New(reason(err)), os.Remove(tmp))
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return errors.New(reason(err))
 	}
-	if err := os.Rename(tmp, p); err != nil {
-		return errors.Join(errors.New(reason(err)), os.Remove(tmp))
+	_, err = f.Write(body)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(tmp, p)
+	}
+	if err != nil {
+		_ = os.Remove(tmp) // it may not be there any more
+		return errors.New(reason(err))
 	}
 	return nil
 }
 
 // textOf is what a clip says, empty for a deployer's own; or why there is none of this key.
 func textOf(entries []Entry, key string, lang call.Language) (string, error) {
-	if strings.HasPrefix(key, ownKey) && len(key) > len(ownKey) && !strings.ContainsAny(key, `/\`) {
+	if !slices.Contains(Shipped(), lang) {
+		return "", fmt.Errorf("there is no language %q, only az, en and ru", lang)
+	}
+	if strings.HasPrefix(key, ownKey) && len(key) > len(ownKey) && !strings.ContainsAny(key, "/\\\x00") {
 		return "", nil
 	}
-	var known []string
+	known := []string{langLine}
 	for _, e := range entries {
 		if e.Key == key {
-			return e.Texts[lang], nil
+			text := e.Texts[lang]
+			if text == "" {
+				return "", fmt.Errorf("%s needs no %s", lang, key)
+			}
+			return text, nil
 		}
 		known = append(known, e.Key)
+	}
+	if key == langLine {
+		return "", nil
 	}
 	if near := like(key, known); near != "" {
 		return "", fmt.Errorf("there is no prompt of this name, name it %s.wav", near)
@@ -194,23 +300,49 @@ func textOf(entries []Entry, key string, lang call.Language) (string, error) {
 const (
 	quietest, loudest = -30.0, -16.0 // active level, dBov
 	slowest, fastest  = 6.0, 28.0    // letters a second
+	clearest          = 30.0         // dB between a voice and its room
+	offLevel          = 3.0          // dB from the others that a clip may be
 )
 
-// remarks are what is not well with a recording as it came.
-func remarks(m Measure) (list []string) {
-	if m.Clipped > 0 {
-		list = append(list, fmt.Sprintf("it is clipped: %d samples at full scale, record it again, quieter", m.Clipped))
-	}
-	if m.Level < quietest {
-		list = append(list, fmt.Sprintf("it was recorded quietly, at %.1f dBov: its noise is now louder by %.0f dB", m.Level, sound.TargetDBov-m.Level))
-	}
-	if m.Level > loudest && m.Clipped == 0 {
-		list = append(list, fmt.Sprintf("it was recorded loudly, at %.1f dBov", m.Level))
+// cameAs is what is not well with a recording as it came, before it is mended.
+func cameAs(m Measure) (list []string) {
+	list = append(clipping(m), noisy(m)...)
+	switch over := m.Level - sound.TargetDBov; {
+	case m.Level < quietest:
+		list = append(list, fmt.Sprintf("it was recorded quietly, at %.1f dBov, and is now %.0f dB louder, its noise too", m.Level, -over))
+	case m.Level > loudest && m.Clipped == 0:
+		list = append(list, fmt.Sprintf("it was recorded loudly, at %.1f dBov, and is now %.0f dB quieter", m.Level, over))
 	}
 	return list
 }
 
-// paced says whether a clip is as long as its text.
+// heardAs is what is not well with a clip as callers hear it.
+func heardAs(m Measure) (list []string) {
+	if m.Level < mute {
+		return []string{"nothing is to be heard in it"}
+	}
+	list = append(clipping(m), noisy(m)...)
+	if off := m.Level - sound.TargetDBov; off > offLevel || off < -offLevel {
+		list = append(list, fmt.Sprintf("it is at %.1f dBov, others are at %.0f: hotline prompts import levels it", m.Level, sound.TargetDBov))
+	}
+	return list
+}
+
+func clipping(m Measure) []string {
+	if m.Clipped == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("it is clipped: %d samples at full scale, record it again, quieter", m.Clipped)}
+}
+
+func noisy(m Measure) []string {
+	if m.Level-m.Noise > clearest {
+		return nil
+	}
+	return []string{fmt.Sprintf("the room is only %.0f dB below the voice: record it again, in a quieter one", m.Level-m.Noise)}
+}
+
+// paced says whether a clip is as long as its text. Of a word it cannot be said.
 func paced(seconds float64, text string) (list []string) {
 	letters := float64(len([]rune(text)))
 	if letters < 10 || seconds == 0 {
@@ -223,92 +355,4 @@ func paced(seconds float64, text string) (list []string) {
 		list = append(list, fmt.Sprintf("%.1f s are short for its text: is it cut off?", seconds))
 	}
 	return list
-}
-
-// A Row is one prompt in one language, as callers hear it.
-type Row struct {
-	Key      string
-	Language call.Language
-	Source   Source
-	Measure  Measure
-	Text     string // of the catalogue; empty: a deployer's own
-	Remarks  []string
-}
-
-// A Source is where a clip comes from.
-type Source string
-
-// The sources.
-const (
-	BuiltIn Source = "built-in"
-	Yours   Source = "yours"
-	Missing Source = "missing" // in this language; another one, or words around it, stand in
-)
-
-// Rows are all prompts in all languages of the library, in the order of the catalogue, then the deployer's
-// own. Measuring takes some seconds; tell is called for each.
-func (l *Library) Rows(tell func(Row)) error {
-	entries, err := Catalogue()
-	if err != nil {
-		return err
-	}
-	keys := map[string]map[call.Language]string{}
-	order := []string{}
-	for _, e := range entries {
-		keys[e.Key] = e.Texts
-		order = append(order, e.Key)
-	}
-	own := []string{}
-	for n := range l.clips {
-		if strings.HasPrefix(n.key, ownKey) && !slices.Contains(own, n.key) {
-			own = append(own, n.key)
-		}
-	}
-	slices.Sort(own)
-	shipped, err := shippedVersions()
-	if err != nil {
-		return err
-	}
-	for _, key := range append(order, own...) {
-		for _, lang := range l.languages {
-			text, inCatalogue := keys[key][lang]
-			if !inCatalogue && keys[key] != nil {
-				continue // a piece that this language does not need
-			}
-			row := Row{Key: key, Language: lang, Text: text, Source: Missing}
-			if c := l.find(name{key, lang}); c != nil {
-				s := sound.Sound{Rate: call.ClockRate, Samples: floats(c.PCM)}
-				row.Source, row.Measure = Yours, Measured(s)
-				if shipped(key, lang) == c.Version {
-					row.Source = BuiltIn
-				} else {
-					row.Remarks = append(remarks(row.Measure), paced(row.Measure.Seconds, text)...)
-					if off := row.Measure.Level - sound.TargetDBov; off > 3 || off < -3 {
-						row.Remarks = append(row.Remarks, fmt.Sprintf("it is at %.1f dBov, others are at %.0f: hotline prompts import levels it", row.Measure.Level, sound.TargetDBov))
-					}
-				}
-			}
-			tell(row)
-		}
-	}
-	return nil
-}
-
-func floats(pcm []int16) []float64 {
-	out := make([]float64, len(pcm))
-	for i, v := range pcm {
-		out[i] = float64(v) / 32768
-	}
-	return out
-}
-
-// shippedVersions gives the version of a built-in clip.
-func shippedVersions() (func(key string, lang call.Language) string, error) {
-	return func(key string, lang call.Language) string {
-		c, err := builtIn(key, lang, string(lang)+"/"+key+".wav")
-		if err != nil {
-			return ""
-		}
-		return c.Version
-	}, nil
 }

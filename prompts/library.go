@@ -48,7 +48,9 @@ type Library struct {
 	clips     map[name]func() *call.Clip
 	music     *call.Clip
 	faults    []Fault
+	texts     Texts // what the deployer has its voices say
 	log       *zap.Logger
+	metrics   *Metrics // nil: nothing is counted
 
 	missed sync.Map // name → struct{}: told once
 }
@@ -151,26 +153,50 @@ func clipOf(key string, lang call.Language, pcm []int16) *call.Clip {
 		c.ALaw[i], c.MuLaw[i] = media.EncodeALaw(v), media.EncodeMuLaw(v)
 		raw = binary.LittleEndian.AppendUint16(raw, uint16(v))
 	}
-	h := sha256.New()
-	h.Write([]byte(strings.Join([]string{key, string(lang), ""}, "\x00"))) // a hash takes all that is written
-	h.Write(raw)
-	c.Version = hex.EncodeToString(h.Sum(nil))[:12]
+	c.Version = digest([]byte(strings.Join([]string{key, string(lang), ""}, "\x00")), raw)
 	return c
 }
 
-// Clip finds a clip: in the language, else in the first one, else among the tones. There may be
-// none; then it is nil, which is silence, and the log says so once. Key open.lang is the
-// language's line of the language menu at the place where the configuration has it.
+// digest is short and tells one content from another.
+func digest(parts ...[]byte) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(p) // a hash takes all that is written
+	}
+	return hex.EncodeToString(h.Sum(nil))[:12]
+}
+
+// Count lets m count the clips that are missing from now on. It is called before the first of them
+// is asked for.
+func (l *Library) Count(m *Metrics) { l.metrics = m }
+
+// Clip finds a clip: in the language, else among the tones, else in the first language. There may be
+// none; then it is nil, which is silence. Where the language has none, it is counted, and the log says
+// so once. Key open.lang is the language's line of the language menu at the place where the
+// configuration has it.
 func (l *Library) Clip(key string, lang call.Language) *call.Clip {
-	for _, n := range []name{{key, lang}, {key, l.languages[0]}, {key: key}} {
+	for _, n := range []name{{key, lang}, {key: key}} {
 		if c := l.find(n); c != nil {
 			return c
 		}
 	}
-	if _, told := l.missed.LoadOrStore(name{key, lang}, struct{}{}); !told {
-		l.log.Error("no prompt of this name, silence is played", zap.String("key", key), zap.String("language", string(lang)))
+	c := l.find(name{key, l.languages[0]})
+	l.miss(key, lang, c)
+	return c
+}
+
+// miss tells that there is no clip in a language, and what is heard instead.
+func (l *Library) miss(key string, lang call.Language, instead *call.Clip) {
+	l.metrics.count(lang)
+	if _, told := l.missed.LoadOrStore(name{key, lang}, struct{}{}); told {
+		return
 	}
-	return nil
+	heard := "silence"
+	if instead != nil {
+		heard = string(instead.Language)
+	}
+	l.log.Error("there is no prompt of this name in this language", zap.String("key", key), zap.String("language", string(lang)),
+		zap.String("instead", heard))
 }
 
 // Has reports whether there is a clip in this very language (or, for tones, in none).

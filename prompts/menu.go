@@ -14,21 +14,26 @@ type Item struct {
 
 // SayMenu tells the choices of a menu. In Azerbaijani and Russian, where asking for a key takes long, every
 // key but the last is its bare word: "…üçün iki". An item that is missing in the language is told in the
-// first one.
+// first one, key and all; one that is missing there too is left out, since a key alone says nothing.
 func (l *Library) SayMenu(items []Item, lang call.Language) (clips []*call.Clip) {
-	for i, item := range items {
-		in := lang
-		if !l.Has(item.Clip, lang) {
-			in = l.languages[0]
+	var told []*call.Clip
+	var keys []byte
+	for _, item := range items {
+		if c := l.Clip(item.Clip, lang); c != nil {
+			told, keys = append(told, c), append(keys, item.Key)
 		}
-		press := pressKey(item.Key)
-		if i < len(items)-1 && in != "en" {
+	}
+	for i, c := range told {
+		in, press := c.Language, pressKey(keys[i])
+		if in == "" {
+			in = lang
+		}
+		if i < len(told)-1 && in != "en" {
 			press += ".short"
 		}
-		for _, key := range []string{item.Clip, press} {
-			if c := l.Clip(key, in); c != nil {
-				clips = append(clips, c)
-			}
+		clips = append(clips, c)
+		if p := l.Clip(press, in); p != nil {
+			clips = append(clips, p)
 		}
 	}
 	return clips

@@ -58,6 +58,8 @@ func (l *Library) loadOwn(dir string, entries []Entry) {
 			}
 		case isDir(path):
 			l.fault(path, "there is no language of this name", "name the folder az, en or ru")
+		case f.Name() == TextsFile:
+			l.readOwnTexts(dir)
 		case f.Name() == MusicFile:
 			if s, ok := l.read(path, maxMusic); ok {
 				l.music = makeClip("music", "", s)
@@ -133,13 +135,14 @@ func (l *Library) read(path string, most float64) (sound.Sound, bool) {
 		l.fault(path, "it cannot be read: "+reason(err), "let the server read it")
 		return sound.Sound{}, false
 	}
+	seconds, err := sound.Length(data)
+	if err == nil && seconds > most {
+		l.fault(path, fmt.Sprintf("it is %.0f s long", seconds), fmt.Sprintf("cut it to %.0f s at most", most))
+		return sound.Sound{}, false
+	}
 	s, err := sound.ReadWAV(data)
 	if err != nil {
 		l.fault(path, err.Error(), wantWAV)
-		return s, false
-	}
-	if s.Seconds() > most {
-		l.fault(path, fmt.Sprintf("it is %.0f s long", s.Seconds()), fmt.Sprintf("cut it to %.0f s at most", most))
 		return s, false
 	}
 	return s, true
@@ -183,16 +186,43 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// like gives the known key that differs from a typed one only in capitals and signs between its
-// words, or "".
+// like gives the known key that a typed one was probably meant to be: it differs in capitals and signs
+// between its words, or in two letters at most. "" where none is near.
 func like(typed string, known []string) string {
 	plain := func(s string) string {
 		return strings.ToLower(strings.NewReplacer(".", "", "-", "", "_", "", " ", "").Replace(s))
 	}
+	best, least := "", farOff
 	for _, k := range known {
-		if plain(k) == plain(typed) {
-			return k
+		if d := distance([]rune(plain(typed)), []rune(plain(k))); d < least && d <= len(k)/4 {
+			best, least = k, d
 		}
 	}
-	return ""
+	return best
+}
+
+// farOff is how many letters make another word of it.
+const farOff = 3
+
+// distance counts the letters to insert, delete or replace that make a into b (Levenshtein).
+func distance(a, b []rune) int {
+	if len(a) > len(b)+farOff || len(b) > len(a)+farOff {
+		return farOff
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range a {
+		before := row[0]
+		row[0] = i + 1
+		for j := range b {
+			cost := before
+			if a[i] != b[j] {
+				cost++
+			}
+			before, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
