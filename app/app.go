@@ -231,6 +231,7 @@ func (a *App) openFloor(ctx context.Context) error {
 	if err := a.openCases(ctx); err != nil {
 		return err
 	}
+	a.openTasks()
 	statuses, err := a.openStatus()
 	if err != nil {
 		return err

@@ -32,6 +32,7 @@ type callbacks struct {
 	ctx    context.Context // ends with the signalling: what is not over then waits for the next process
 	cancel context.CancelFunc
 	owners sync.WaitGroup
+	tasks  *caseTasks // what some are for; nil: none
 }
 
 // openCallbacks lets the line's callers ask for callbacks.
@@ -54,6 +55,7 @@ func (a *App) takeCallbacks(context.Context) error {
 	for _, c := range a.floor.Callbacks() {
 		a.callbacks.own(c.Ticket, c.Orders)
 	}
+	a.runTasks()
 	a.steps.closer("tries to call back", func() error { a.callbacks.cancel(); return nil })
 	return nil
 }
@@ -78,7 +80,16 @@ func (c *callbacks) AskCallback(t queue.Ticket) error {
 }
 
 func (c *callbacks) own(t queue.Ticket, orders <-chan queue.Order) {
-	c.owners.Go(func() { c.serve(c.ctx, t, orders) })
+	c.owners.Go(func() {
+		c.serve(c.ctx, t, orders)
+		c.tasks.look()
+	})
+}
+
+// CallbackReached implements line.Callbacks.
+func (c *callbacks) CallbackReached(id call.ID) {
+	c.Floor.CallbackReached(id)
+	c.tasks.look()
 }
 
 // Open implements desk.Callbacks.
@@ -120,9 +131,10 @@ func shown(number string, whole bool) string {
 // Cancel implements desk.Callbacks.
 func (c *callbacks) Cancel(prefix string) (call.ID, error) {
 	var fit []call.ID
+	number := "" // of a case
 	for _, v := range c.CallbackViews() {
 		if prefix != "" && strings.HasPrefix(string(v.Call), prefix) {
-			fit = append(fit, v.Call)
+			fit, number = append(fit, v.Call), v.Case
 		}
 	}
 	switch {
@@ -130,6 +142,8 @@ func (c *callbacks) Cancel(prefix string) (call.ID, error) {
 		return "", fmt.Errorf("callback %s: %w", prefix, desk.ErrNotFound)
 	case len(fit) > 1:
 		return "", fmt.Errorf("%w: callback %s: several fit", desk.ErrInvalid, prefix)
+	case number != "":
+		return "", fmt.Errorf("%w: callback %s is for a case, write: hotline case tasks cancel %s", desk.ErrInvalid, prefix, number)
 	}
 	err := c.CancelCallback(fit[0])
 	switch {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,6 +32,14 @@ type caseRegister struct {
 	opened   *prometheus.CounterVec
 	open     *prometheus.GaugeVec
 	overdue  prometheus.Gauge
+	tasks    *caseTasks // callbacks after investigations
+	again    sync.Map   // ids of messages that were sent and have no case yet
+}
+
+// due reports whether a message was sent and has no case yet.
+func (r *caseRegister) due(id call.ID) bool {
+	_, ok := r.again.LoadAndDelete(id)
+	return ok
 }
 
 // openTime is how long a caller waits for the number of a case at most.
@@ -68,8 +77,13 @@ func (a *App) openCases(ctx context.Context) error {
 	a.register = r
 	running, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); r.courier.Run(running) }()
-	go r.sweep(running)
+	go func() {
+		defer close(done)
+		var both sync.WaitGroup
+		both.Go(func() { r.courier.Run(running) })
+		both.Go(func() { r.sweep(running) })
+		both.Wait()
+	}()
 	a.steps.push("courier", 5*time.Second, func(ctx context.Context) error {
 		stop()
 		select {
@@ -87,6 +101,9 @@ func (r *caseRegister) OpenCase(m call.Message) (call.Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), openTime)
 	defer cancel()
 	c, err := r.make(ctx, m)
+	if err != nil {
+		r.again.Store(m.ID, true)
+	}
 	return call.Receipt{Number: c.Number, Due: c.Due.In(r.file().Zone())}, err
 }
 
@@ -105,7 +122,7 @@ func (r *caseRegister) make(ctx context.Context, m call.Message) (call.Case, err
 	if m.Confidential {
 		c.Unit = cases.Chief
 	}
-	letters := append(r.letters(c, "forward", at), r.reminders(c)...)
+	letters := append(r.letters(c, "forward", "forward", at), r.reminders(c, false)...)
 	c, opened, err := r.store.OpenCase(ctx, c, letters)
 	if err != nil {
 		return c, err
@@ -129,28 +146,32 @@ type lawDays struct{ s *configs.Schedule }
 
 func (w lawDays) WorkingDay(t time.Time, n int) time.Time { return w.s.WorkingDayAfter(t, n) }
 
-// letters are those to a case's unit, one for each way there is to it.
-func (r *caseRegister) letters(c call.Case, kind string, next time.Time) (list []call.Letter) {
+// letters are those to a case's unit, one for each way there is to it. key is what tells them from others
+// about the case.
+func (r *caseRegister) letters(c call.Case, kind, key string, next time.Time) (list []call.Letter) {
 	to := r.receivers()[c.Unit]
 	for way, there := range map[string]bool{cases.WayMail: to.Email != "", cases.WayWebhook: to.Webhook != ""} {
 		if there {
 			list = append(list, call.Letter{
-				Key: string(c.ID) + "/" + kind, Case: c.ID, To: c.Unit, Kind: kind, Way: way, Made: r.now(), Next: next,
+				Key: string(c.ID) + "/" + key, Case: c.ID, To: c.Unit, Kind: kind, Way: way, Made: r.now(), Next: next,
 			})
 		}
 	}
 	return list
 }
 
-// reminders are the letters that remind of a term.
-func (r *caseRegister) reminders(c call.Case) (list []call.Letter) {
-	for _, m := range cases.Reminders(lawDays{r.file().Workdays()}, c.Opened, c.Due) {
+// reminders are the letters that remind of a term, but for those whose time is over. Of a case that was
+// changed they have names of their own: with whom it is now, and until when.
+func (r *caseRegister) reminders(c call.Case, changed bool) (list []call.Letter) {
+	f := r.file()
+	for _, m := range cases.Reminders(lawDays{f.Workdays()}, c.Opened.In(f.Zone()), c.Due.In(f.Zone())) {
 		kind := fmt.Sprint(m.Percent)
-		for _, l := range r.letters(c, kind, m.At) {
-			if c.Extended {
-				l.Key += "/extended"
-			}
-			list = append(list, l)
+		key := kind
+		if changed {
+			key += "/" + c.Due.UTC().Format("20060102T150405") + "/" + c.Unit
+		}
+		if m.At.After(r.now()) {
+			list = append(list, r.letters(c, kind, key, m.At)...)
 		}
 	}
 	return list
@@ -169,27 +190,31 @@ func (r *caseRegister) receivers() map[string]cases.Receiver {
 // mail is how e-mail leaves, as configured now.
 func (r *caseRegister) mail() cases.MailOptions {
 	m := r.file().Cases.Mail
-	return cases.MailOptions{Server: m.Server, From: m.From, User: m.User, Password: m.Password, TLS: string(m.TLS)}
+	return cases.MailOptions{Server: m.Server, From: m.From, User: m.User, Password: m.Password, TLS: string(m.TLS), Zone: r.file().Zone()}
 }
 
 // sweepEvery is how often it is looked for messages without a case, and cases are counted.
 const sweepEvery = 30 * time.Second
 
+// deciding is how long a caller may take to send a message that was said, or to take it back.
+const deciding = 15 * time.Minute
+
 // sweep makes cases of messages that have none: what a dead process left, what the database did not take.
 func (r *caseRegister) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	for {
+	for first := true; ; first = false { // at first nobody is here: all are of a process that is dead
 		list, err := r.messages.Untold(ctx)
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("messages cannot be looked for", zap.Error(err))
 		}
 		for _, m := range list {
-			if r.now().Sub(m.At) < sweepEvery/3 && r.now().Sub(m.At) > 0 {
-				continue // its call is about to
+			if age := r.now().Sub(m.At); !first && age > 0 && age < deciding && !r.due(m.ID) {
+				continue // its caller may still be about to hear it again, and to take it back
 			}
 			making, cancel := context.WithTimeout(ctx, openTime)
 			if _, err := r.make(making, m); err != nil && ctx.Err() == nil {
+				r.again.Store(m.ID, true)
 				r.log.Error("a message has no case yet", zap.String("call", string(m.Call)), zap.Error(err))
 			}
 			cancel()
@@ -255,6 +280,11 @@ func (r *caseRegister) List(ctx context.Context, f wire.CaseFilter) ([]wire.Case
 	}
 	out := make([]wire.Case, len(list))
 	for i, c := range list {
+		if c.Confidential {
+			if _, err := r.store.ChangeCase(ctx, c.Number, store.CaseChange{Entry: call.CaseEntry{At: r.now(), By: f.By, What: "looked.list"}}); err != nil {
+				return nil, err
+			}
+		}
 		out[i] = r.wire(c, false)
 	}
 	return out, nil
@@ -287,6 +317,18 @@ func (r *caseRegister) Change(ctx context.Context, number string, ask wire.CaseC
 	if err != nil {
 		return wire.Case{}, known(err)
 	}
+	switch ask.Do {
+	case "call", "uncall":
+		do := r.tasks.order
+		if ask.Do == "uncall" {
+			do = r.tasks.cancel
+		}
+		if err := do(ctx, c, ask.By); err != nil {
+			return wire.Case{}, err
+		}
+		c, err = r.store.CaseOf(ctx, number)
+		return r.wire(c, false), known(err)
+	}
 	change, err := r.change(c, ask)
 	if err != nil {
 		return wire.Case{}, err
@@ -298,6 +340,7 @@ func (r *caseRegister) Change(ctx context.Context, number string, ask wire.CaseC
 		return wire.Case{}, known(err)
 	}
 	r.courier.Kick()
+	r.tasks.look()
 	return r.wire(c, false), nil
 }
 
@@ -313,23 +356,28 @@ func (r *caseRegister) change(c call.Case, ask wire.CaseChange) (store.CaseChang
 				return out, fmt.Errorf("%w: a confidential case stays with the chief", desk.ErrInvalid)
 			}
 			c.Unit, out.Unit = ask.To, ask.To
-			out.Letters = r.letters(c, "forward", r.now())
-			for i := range out.Letters {
-				out.Letters[i].Key += "/" + ask.To
-			}
+			out.Letters = append(r.letters(c, "forward", "forward/"+ask.To, r.now()), r.reminders(c, true)...)
 		}
 		out.Entry.Text = strings.TrimSpace(ask.To + " " + ask.Text)
 	case "answer":
 		out.State, out.Answer = call.CaseAnswered, ask.Text
 		if ask.Callback {
-			if c.From == "" {
-				return out, fmt.Errorf("%w: the citizen has left no number, there is nobody to call", desk.ErrInvalid)
+			if err := r.tasks.refuses(c.From); err != nil {
+				return out, err
 			}
 			out.Task = &call.CaseTask{Due: r.now(), Made: r.now()}
 		}
 	case "close":
 		out.State = call.CaseClosed
 	case "extend", "study":
+		switch {
+		case over(c):
+			return out, fmt.Errorf("%w: the case is %s, nothing is owed any more", desk.ErrInvalid, c.State)
+		case ask.Do == "study" && c.Matter == call.MatterInformation:
+			return out, fmt.Errorf("%w: a request for information has its own term, extend it", desk.ErrInvalid)
+		case ask.Do == "study" && c.Extended:
+			return out, fmt.Errorf("%w: the term was extended already", desk.ErrInvalid)
+		}
 		due := cases.Study(lawDays{f.Workdays()}, c.Opened.In(f.Zone()))
 		if ask.Do == "extend" {
 			var err error
@@ -338,20 +386,31 @@ func (r *caseRegister) change(c call.Case, ask wire.CaseChange) (store.CaseChang
 			}
 			out.Extended = true
 		}
-		c.Due, c.Extended = due, true // the new reminders have names of their own
-		out.Due, out.Letters = due, r.reminders(c)
+		c.Due = due
+		out.Due, out.Letters = due, r.reminders(c, true)
 	case "urgent":
 		span := time.Duration(ask.Hours) * time.Hour
+		if over(c) {
+			return out, fmt.Errorf("%w: the case is %s, nothing is owed any more", desk.ErrInvalid, c.State)
+		}
 		if c.Matter != call.MatterInformation || span != cases.UrgentLost && span != cases.UrgentLife {
 			return out, fmt.Errorf("%w: a request for information is urgent in 24 or 48 hours", desk.ErrInvalid)
 		}
-		c.Due, c.Extended = c.Opened.Add(span), true
-		out.Due, out.Letters = c.Due, r.reminders(c)
+		c.Due = c.Opened.Add(span)
+		out.Due, out.Letters = c.Due, r.reminders(c, true)
+	case "born":
+		if t, err := time.Parse("02012006", ask.Text); err != nil || t.After(r.now()) {
+			return out, fmt.Errorf("%w: %q is no day of birth, write DDMMYYYY, such as 31121980", desk.ErrInvalid, ask.Text)
+		}
+		out.Born, out.Entry.Text = ask.Text, "" // it is a secret of the caller's
 	default:
 		return out, fmt.Errorf("%w: nothing is done by %q", desk.ErrInvalid, ask.Do)
 	}
 	return out, nil
 }
+
+// over reports whether a case is owed no answer.
+func over(c call.Case) bool { return c.State == call.CaseAnswered || c.State == call.CaseClosed }
 
 // Tasks implements desk.Cases.
 func (r *caseRegister) Tasks(ctx context.Context, all bool) ([]wire.CaseTask, error) {
@@ -380,4 +439,9 @@ func (r *caseRegister) wire(c call.Case, numbers bool) wire.Case {
 		out.History = append(out.History, wire.CaseEntry{At: wire.Time(e.At), By: e.By, What: e.What, Text: e.Text})
 	}
 	return out
+}
+
+// unreached are the letters that tell a unit that a citizen was not reached: it writes instead.
+func (r *caseRegister) unreached(c call.Case, kind string, next time.Time) []call.Letter {
+	return r.letters(c, kind, kind, next)
 }

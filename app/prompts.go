@@ -19,6 +19,9 @@ import (
 	"hotline/prompts/sound"
 )
 
+// A Language is one of callers.
+type Language = call.Language
+
 // A PromptRow is one prompt in one language.
 type PromptRow = prompts.Row
 

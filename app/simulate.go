@@ -207,6 +207,9 @@ func (r *rehearsal) Keep(_ context.Context, m call.Message, _ []int16) (call.Mes
 	return m, nil
 }
 
+// Discard implements line.Messages.
+func (r *rehearsal) Discard(context.Context, call.Message) error { return nil }
+
 // OpenCase implements line.Cases.
 func (r *rehearsal) OpenCase(call.Message) (call.Receipt, error) { return call.Receipt{}, nil }
 

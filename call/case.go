@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -88,10 +89,14 @@ func (c Case) Overdue(now time.Time) bool {
 // Standing is what whoever asks for a case by telephone is told.
 func (c Case) Standing() Standing {
 	s := Standing{State: StandingRegistered, Changed: c.Opened, Due: c.Due}
-	if n := len(c.History); n > 0 {
-		s.Changed = c.History[n-1].At
+	for _, e := range c.History {
+		if !strings.HasPrefix(e.What, "looked") { // who looks changes nothing
+			s.Changed = e.At
+		}
 	}
 	switch {
+	case c.State == CaseClosed && c.Answer == "": // left without an answer: an operator says why
+		s.State, s.Due = StandingRefused, time.Time{}
 	case c.State == CaseAnswered, c.State == CaseClosed:
 		s.State, s.Due = StandingAnswered, time.Time{}
 	case c.Extended:
@@ -128,7 +133,7 @@ type Letter struct {
 	Key   string // CASE-ID/forward, CASE-ID/50, …
 	Case  ID
 	To    string // the unit, or chief
-	Kind  string // forward, or the percent of a reminder
+	Kind  string // forward, unreached (nobody was there to be told by telephone), or the percent of a reminder
 	Way   string // mail or webhook
 	Tries int
 	Made  time.Time
@@ -139,13 +144,15 @@ type Letter struct {
 type CaseTask struct {
 	Case     ID
 	Number   string // of the case
+	Call     ID     // in which the case was left
 	From     Number // whom to call
 	Language Language
 	Due      time.Time // not before
-	Tries    int
+	Tries    int       // that reached nobody
 	Outcome  CaseTaskOutcome
 	Made     time.Time
 	Last     time.Time // of the last try; zero: none was made
+	Ticket   ID        // of the callback that is under way; empty: none
 }
 
 // A CaseTaskOutcome is what came of a callback after an investigation.
@@ -153,9 +160,10 @@ type CaseTaskOutcome string
 
 // The outcomes.
 const (
-	TaskOpen     CaseTaskOutcome = "open"     // somebody is to be called
-	TaskCalling  CaseTaskOutcome = "calling"  // waits in the queue, or is being called
-	TaskReached  CaseTaskOutcome = "reached"  // told
-	TaskDeclined CaseTaskOutcome = "declined" // wanted no call
-	TaskGivenUp  CaseTaskOutcome = "given_up" // every try failed: a letter, or another way
+	TaskOpen      CaseTaskOutcome = "open"      // somebody is to be called
+	TaskCalling   CaseTaskOutcome = "calling"   // waits in the queue, or is being called
+	TaskReached   CaseTaskOutcome = "reached"   // told
+	TaskDeclined  CaseTaskOutcome = "declined"  // wanted no call
+	TaskGivenUp   CaseTaskOutcome = "given_up"  // every try failed: a letter, or another way
+	TaskCancelled CaseTaskOutcome = "cancelled" // by one of us
 )

@@ -31,12 +31,12 @@ const (
 
 // An Outbox keeps letters until they have arrived; package store has one.
 type Outbox interface {
-	// Letters are those that are to be sent now, the oldest first.
+	// Letters are those that are to be sent now, the oldest first, at most so many for each unit and way.
 	Letters(ctx context.Context, now time.Time, most int) ([]Letter, error)
 	Case(ctx context.Context, id call.ID) (Case, error)
 	LetterArrived(ctx context.Context, l Letter, at time.Time) error
 	LetterFailed(ctx context.Context, l Letter, next time.Time, class string) error
-	LettersWaiting(ctx context.Context) (int, error)
+	LettersWaiting(ctx context.Context, now time.Time) (waiting, late int, err error)
 }
 
 // A Receiver is where the letters of a unit go.
@@ -72,17 +72,17 @@ type Courier struct {
 
 	kick chan struct{}
 
-	mu      sync.Mutex
-	under   map[string]bool // letters under way, by key and way
-	perUnit map[string]int
+	mu    sync.Mutex
+	under map[letterID]bool // letters under way
+	busy  map[address]int   // how many of them to each
 }
 
 // Bounds of the courier.
 const (
 	lookEvery = 5 * time.Second
 	carryTime = 30 * time.Second // a receiver that takes longer has failed
-	atOnce    = 16               // letters under way
-	unitAtOne = 2                // to one unit: one that hangs holds up nobody else
+	atOnce    = 2                // letters under way to one address: one that hangs holds up nobody else
+	taken     = 20               // letters to one address that are looked at
 	firstWait = time.Minute      // after a failure, doubled each time
 	lastWait  = time.Hour
 )
@@ -90,8 +90,8 @@ const (
 // New makes a courier. Run lets it work.
 func New(o Options) *Courier {
 	c := &Courier{
-		o: o, log: o.Log.Named("courier"), kick: make(chan struct{}, 1), under: map[string]bool{}, perUnit: map[string]int{},
-		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "hotline_cases_letters_waiting", Help: "Letters to units that have not arrived yet."}),
+		o: o, log: o.Log.Named("courier"), kick: make(chan struct{}, 1), under: map[letterID]bool{}, busy: map[address]int{},
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "hotline_cases_letters_waiting", Help: "Letters to units that were due and have not arrived yet."}),
 		late:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "hotline_cases_letters_late", Help: "Cases that have not arrived at their unit within the term of forwarding."}),
 		failed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_cases_letter_failures_total", Help: "Tries to bring a letter to a unit that failed, by way.",
@@ -131,96 +131,134 @@ func (c *Courier) Run(ctx context.Context) {
 
 // look sends what is due.
 func (c *Courier) look(ctx context.Context, wg *sync.WaitGroup) {
-	letters, err := c.o.Outbox.Letters(ctx, c.o.Now(), 200)
+	now := c.o.Now()
+	letters, err := c.o.Outbox.Letters(ctx, now, taken)
+	if err == nil {
+		var waiting, late int
+		if waiting, late, err = c.o.Outbox.LettersWaiting(ctx, now); err == nil {
+			c.waiting.Set(float64(waiting))
+			c.late.Set(float64(late))
+		}
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			c.log.Error("the outbox cannot be read", zap.Error(err))
 		}
 		return
 	}
-	if n, err := c.o.Outbox.LettersWaiting(ctx); err == nil {
-		c.waiting.Set(float64(n))
-	}
-	late := 0
 	for _, l := range letters {
 		if !c.begin(l) {
 			continue
 		}
 		wg.Go(func() {
-			defer c.end(l)
-			c.send(ctx, l)
+			more := c.send(ctx, l)
+			c.end(l)
+			if more {
+				c.Kick() // others may wait for this one's place
+			}
 		})
 	}
-	for _, l := range letters {
-		if l.Kind == "forward" && l.Tries > 0 {
-			if one, err := c.o.Outbox.Case(ctx, l.Case); err == nil && c.o.Now().After(one.Forward) {
-				late++
-			}
-		}
-	}
-	c.late.Set(float64(late))
 }
+
+// A letterID is a letter on one of its ways, an address a unit on one.
+type (
+	letterID struct{ key, way string }
+	address  struct{ unit, way string }
+)
 
 func (c *Courier) begin(l Letter) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := l.Key + " " + l.Way
-	if c.under[key] || len(c.under) >= atOnce || c.perUnit[l.To] >= unitAtOne {
+	id, to := letterID{l.Key, l.Way}, address{l.To, l.Way}
+	if c.under[id] || c.busy[to] >= atOnce {
 		return false
 	}
-	c.under[key] = true
-	c.perUnit[l.To]++
+	c.under[id] = true
+	c.busy[to]++
 	return true
 }
 
 func (c *Courier) end(l Letter) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.under, l.Key+" "+l.Way)
-	if c.perUnit[l.To]--; c.perUnit[l.To] == 0 {
-		delete(c.perUnit, l.To)
+	delete(c.under, letterID{l.Key, l.Way})
+	to := address{l.To, l.Way}
+	if c.busy[to]--; c.busy[to] == 0 {
+		delete(c.busy, to)
 	}
 }
 
-// errNobody says that a unit has no address any more.
-var errNobody = errors.New("nobody of this name is configured, or there is no address for this way")
+var (
+	// errNobody says that a unit has no address any more.
+	errNobody = errors.New("nobody of this name is configured, or there is no address for this way")
 
-// send carries one letter and writes down what became of it.
-func (c *Courier) send(ctx context.Context, l Letter) {
+	// errMoot says that nobody has to be reminded any more: the case has changed since the letter was taken up.
+	errMoot = errors.New("nobody has to be reminded")
+)
+
+// send carries one letter and writes down what became of it. It returns whether that is written: where
+// the rows do not answer, the next look is soon enough.
+func (c *Courier) send(ctx context.Context, l Letter) (written bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.log.Error("carrying a letter panicked", zap.Any("panic", p))
 		}
 	}()
-	err := c.carry(ctx, l)
+	one, err := c.o.Outbox.Case(ctx, l.Case)
+	if err == nil && l.Kind != "forward" && (one.State == call.CaseAnswered || one.State == call.CaseClosed || one.Unit != l.To) {
+		err = errMoot
+	}
+	if err == nil {
+		err = c.carry(ctx, l, one)
+	}
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	now := c.o.Now()
-	if err == nil {
+	switch {
+	case err == nil:
 		if err := c.o.Outbox.LetterArrived(writing, l, now); err != nil { // it goes out once more, with the same key
 			c.log.Error("that a letter has arrived cannot be written down", zap.Error(err))
+			return false
 		}
-		return
+		return true
+	case ctx.Err() != nil:
+		return false
+	case !errors.Is(err, errMoot):
+		c.complain(l, one, now, err)
 	}
-	if ctx.Err() != nil {
-		return
-	}
-	c.failed.WithLabelValues(l.Way).Inc()
-	c.log.Warn("a letter to a unit has not arrived; it is tried again", zap.String("way", l.Way), zap.Int("tries", l.Tries+1), zap.Error(err))
 	if err := c.o.Outbox.LetterFailed(writing, l, now.Add(wait(l.Tries)), class(err)); err != nil {
 		c.log.Error("that a letter failed cannot be written down", zap.Error(err))
+		return false
 	}
+	return true
 }
 
-func (c *Courier) carry(ctx context.Context, l Letter) error {
+// complain tells of a failure: the first, and once the term for forwarding is over each, which is each
+// hour. What a receiver said may name people, so only its class is told.
+func (c *Courier) complain(l Letter, one Case, now time.Time, err error) {
+	c.failed.WithLabelValues(l.Way).Inc()
+	fields := []zap.Field{zap.String("case", one.Number), zap.String("unit", l.To), zap.String("way", l.Way),
+		zap.String("class", class(err)), zap.Int("tries", l.Tries+1)}
+	switch {
+	case l.Kind == "forward" && !one.Forward.IsZero() && now.After(one.Forward):
+		c.log.Error("the term for forwarding is over and a case has not arrived at its unit: tell the unit, and see to its address", fields...)
+	case l.Tries == 0:
+		c.log.Warn("a letter to a unit has not arrived; it is tried again", fields...)
+	}
+	c.log.Debug("a letter to a unit has not arrived", append(fields, zap.Error(err))...)
+}
+
+func (c *Courier) carry(ctx context.Context, l Letter, one Case) error {
 	to, ok := c.o.Receivers()[l.To]
+	switch { // a unit that has left one way for the other is told by that one
+	case l.Way == WayMail && to.Email == "" && to.Webhook != "":
+		l.Way = WayWebhook
+	case l.Way == WayWebhook && to.Webhook == "" && to.Email != "":
+		l.Way = WayMail
+	}
 	way := c.o.Ways[l.Way]
 	if !ok || way == nil {
 		return errNobody
-	}
-	one, err := c.o.Outbox.Case(ctx, l.Case)
-	if err != nil {
-		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, carryTime)
 	defer cancel()
@@ -238,11 +276,16 @@ func wait(tries int) time.Duration {
 
 // class is what sort of failure it was: what a receiver says may hold anything.
 func class(err error) string {
-	var refused *Refused
+	var (
+		refused *Refused
+		timeout interface{ Timeout() bool }
+	)
 	switch {
 	case errors.Is(err, errNobody):
 		return "nobody"
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errMoot):
+		return "moot"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "slow"
 	case errors.As(err, &refused):
 		return "refused"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -22,6 +23,8 @@ type Mail struct {
 
 	// Sound reads the recording of a message; nil: none is attached.
 	Sound func(path string) ([]byte, error)
+
+	Roots *x509.CertPool // that the server's certificate comes from; nil: the system's
 }
 
 // MailOptions are how e-mail leaves.
@@ -30,6 +33,7 @@ type MailOptions struct {
 	From           string
 	User, Password string
 	TLS            string // starttls, tls or none
+	Zone           *time.Location
 }
 
 // mostAttached bounds a recording in a letter: five minutes.
@@ -46,7 +50,7 @@ func (m *Mail) Carry(ctx context.Context, to Receiver, l Letter, c Case) error {
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
-	client, err := client(o)
+	client, err := m.client(o)
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
@@ -60,7 +64,7 @@ func (m *Mail) Carry(ctx context.Context, to Receiver, l Letter, c Case) error {
 	return nil
 }
 
-func client(o MailOptions) (*mail.Client, error) {
+func (m *Mail) client(o MailOptions) (*mail.Client, error) {
 	host, port, err := net.SplitHostPort(o.Server)
 	if err != nil {
 		return nil, err
@@ -69,7 +73,7 @@ func client(o MailOptions) (*mail.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []mail.Option{mail.WithPort(n), mail.WithTimeout(carryTime), mail.WithTLSConfig(&tls.Config{ServerName: host, MinVersion: tls.VersionTLS12})}
+	options := []mail.Option{mail.WithPort(n), mail.WithTimeout(carryTime), mail.WithTLSConfig(&tls.Config{ServerName: host, RootCAs: m.Roots, MinVersion: tls.VersionTLS12})}
 	switch o.TLS {
 	case "tls":
 		options = append(options, mail.WithSSL())
@@ -98,23 +102,40 @@ func (m *Mail) write(o MailOptions, to Receiver, l Letter, c Case) (*mail.Msg, e
 	msg.SetDateWithValue(l.Made)
 	msg.SetGenHeader("X-Hotline-Key", l.Key)
 	msg.Subject(subject(l, c))
-	msg.SetBodyString(mail.TypeTextPlain, text(l, c))
-	if l.Kind == "forward" && m.Sound != nil && c.Message != "" {
-		sound, err := m.Sound(c.Message)
-		if err == nil && len(sound) <= mostAttached {
-			err = msg.AttachReader(c.Number+".wav", bytes.NewReader(sound))
-		}
-		if err != nil {
+	sound, about := m.sound(l, c)
+	msg.SetBodyString(mail.TypeTextPlain, text(l, c, o.Zone, about))
+	if sound != nil {
+		if err := msg.AttachReader(c.Number+".wav", bytes.NewReader(sound)); err != nil {
 			return nil, err
 		}
 	}
 	return msg, nil
 }
 
+// sound is the recording that goes with a letter, and what is said of it. One that is too large, or that
+// cannot be read any more, holds up no letter.
+func (m *Mail) sound(l Letter, c Case) (sound []byte, about string) {
+	if l.Kind != "forward" || m.Sound == nil || c.Message == "" {
+		return nil, ""
+	}
+	sound, err := m.Sound(c.Message)
+	switch {
+	case err != nil:
+		return nil, "Mesajın səs yazısı oxunmadı və əlavə edilməyib."
+	case len(sound) > mostAttached:
+		return nil, "Mesajın səs yazısı 5 MB-dan böyükdür və əlavə edilməyib."
+	}
+	return sound, "Mesajın səs yazısı əlavə olunur."
+}
+
 // subject tells nothing of a confidential case.
 func subject(l Letter, c Case) string {
 	what := "Müraciət"
-	if l.Kind != "forward" {
+	switch l.Kind {
+	case "forward":
+	case "unreached":
+		what = "Zəngə cavab verilmədi: müraciət"
+	default:
 		what = "Xatırlatma (" + l.Kind + " %): müraciət"
 	}
 	if c.Confidential {
@@ -132,28 +153,33 @@ var matters = map[call.Matter]string{
 // languages are what a citizen speaks.
 var languages = map[call.Language]string{"az": "Azərbaycan", "en": "ingilis", "ru": "rus"}
 
-func text(l Letter, c Case) string {
+// text is the letter's, with times of the clock of a zone.
+func text(l Letter, c Case, zone *time.Location, about string) string {
 	var b strings.Builder
 	row := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, "%s: %s\r\n", name, value)
 		}
 	}
-	if l.Kind != "forward" {
+	switch l.Kind {
+	case "forward":
+	case "unreached":
+		b.WriteString("Vətəndaşa iki iş günü ərzində üç dəfə zəng edildi, ona çatmaq mümkün olmadı.\r\nCavabı ona yazılı göndərin.\r\n\r\n")
+	default:
 		fmt.Fprintf(&b, "Baxılma müddətinin %s faizi keçib.\r\n\r\n", l.Kind)
 	}
 	row("Qeydiyyat nömrəsi", c.Number)
 	row("Növü", matters[c.Matter])
 	row("Mövzu", c.Topic)
 	row("Dil", languages[c.Language])
-	row("Qeydə alınıb", c.Opened.Format("02.01.2006 15:04"))
-	row("Cavab müddəti", c.Due.Format("02.01.2006"))
+	row("Qeydə alınıb", c.Opened.In(zone).Format("02.01.2006 15:04"))
+	row("Cavab müddəti", c.Due.In(zone).Format("02.01.2006 15:04"))
 	if c.From != "" {
 		row("Zəng edənin nömrəsi", c.From.Raw())
 	}
 	row("Mesajın uzunluğu", c.Length.Round(time.Second).String())
-	if l.Kind == "forward" && c.Message != "" {
-		b.WriteString("\r\nMesajın səs yazısı əlavə olunur.\r\n")
+	if about != "" {
+		b.WriteString("\r\n" + about + "\r\n")
 	}
 	return b.String()
 }

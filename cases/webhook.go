@@ -31,7 +31,7 @@ func NewWebhook(now func() time.Time) *Webhook {
 // A Notice is the body of a webhook.
 type Notice struct {
 	Key          string `json:"key"`  // the same each time this letter is sent
-	Kind         string `json:"kind"` // forward, or the percent of a reminder
+	Kind         string `json:"kind"` // forward, unreached, or the percent of a reminder
 	Number       string `json:"number"`
 	Matter       string `json:"matter"`
 	Topic        string `json:"topic"`

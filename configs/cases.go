@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"maps"
 	"net"
 	"net/mail"
 	"net/url"
@@ -69,6 +70,7 @@ func (c *checker) cases() {
 			c.say("cases.calendar", "name a calendar", "terms run in working days, and always has none")
 		} else {
 			c.hours("cases.calendar", k.Calendar)
+			c.workdays("cases.calendar", k.Calendar)
 		}
 	}
 	if k.Queue != "" && !slices.ContainsFunc(c.file.Queues, func(q Queue) bool { return q.Name == k.Queue }) {
@@ -99,6 +101,14 @@ func (c *checker) cases() {
 	c.unit("cases.chief", k.Chief)
 	c.mail(k)
 	c.routes(topics, rest)
+}
+
+// workdays checks that terms end: no day with hours, no working day.
+func (c *checker) workdays(path, value string) {
+	cal, ok := c.file.Calendars[value]
+	if ok && !slices.ContainsFunc(slices.Collect(maps.Values(cal.Week)), func(h Hours) bool { return len(h) > 0 }) {
+		c.say(path, "give the calendar a week with hours", "no day of %s has hours, so no term would end", c.raw(path, value))
+	}
 }
 
 // unit checks the ways to a unit.
@@ -208,7 +218,7 @@ func (k Cases) Unit(topic string) string {
 	return rest
 }
 
-// WorkingDay is the nth working day after the day of t, at its midnight; it implements cases.Workdays.
+// WorkingDayAfter is the nth working day after the day of t, at its midnight; it implements cases.Workdays.
 func (s *Schedule) WorkingDayAfter(t time.Time, n int) time.Time {
 	d := s.WorkingDay(DateOf(t.In(s.zone)), n)
 	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, s.zone)

@@ -223,7 +223,10 @@ func (m *Menu) Ways() (list []Exit) {
 }
 
 // An Exit is one way out of a node: the key of the telephone, or of the file, that leads there.
-type Exit struct{ Key, To string }
+type Exit struct {
+	Key string `json:"key"`
+	To  string `json:"to"`
+}
 
 // Person is where 0 leads a caller who began at a node: the node's own person, else the nearest queue,
 // else the nearest place where a wish can be left (callback, message), else the nearest transfer; empty:
@@ -232,7 +235,7 @@ func (f *File) Person(start string) string {
 	if p := f.Menus[start].Person; p != "" {
 		return p
 	}
-	order := f.reach(start)
+	order := f.Reach(start)
 	for _, wanted := range [][]NodeKind{{NodeQueue}, {NodeCallback, NodeMessage}, {NodeTransfer}} {
 		for _, name := range order {
 			m := f.Menus[name]
@@ -244,8 +247,8 @@ func (f *File) Person(start string) string {
 	return ""
 }
 
-// reach gives the nodes that can be reached from one, nearest first.
-func (f *File) reach(start string) (order []string) {
+// Reach gives the nodes that can be reached from one, nearest first.
+func (f *File) Reach(start string) (order []string) {
 	seen := map[string]bool{start: true}
 	if _, ok := f.Menus[start]; !ok {
 		return nil
@@ -266,7 +269,7 @@ func (f *File) reach(start string) (order []string) {
 // QueuesOf are the queues that the menus of a line lead to, the nearest first.
 func (f *File) QueuesOf(l Line) (queues []string) {
 	for _, start := range []string{l.Start, l.Closed} {
-		for _, name := range append(f.reach(start), f.reach(f.Person(start))...) {
+		for _, name := range append(f.Reach(start), f.Reach(f.Person(start))...) {
 			m := f.Menus[name]
 			if to := m.Queue + m.Callback; to != "" && !slices.Contains(queues, to) { // it is one of them
 				queues = append(queues, to)

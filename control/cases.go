@@ -26,6 +26,7 @@ func (c *Client) Cases(ctx context.Context, f CaseFilter) (wire.Cases, error) {
 	q := url.Values{
 		"state": {f.State}, "unit": {f.Unit}, "overdue": {strconv.FormatBool(f.Overdue)}, "all": {strconv.FormatBool(f.All)},
 		"confidential": {strconv.FormatBool(f.Confidential)}, "limit": {strconv.Itoa(f.Limit)},
+		"by": {f.By},
 	}
 	return get[wire.Cases](ctx, c, "cases?"+q.Encode())
 }

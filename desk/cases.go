@@ -32,7 +32,7 @@ func flags(r *http.Request, into map[string]*bool) (err error) {
 
 func (d *Desk) cases(r *http.Request) (any, error) {
 	q := r.URL.Query()
-	f := wire.CaseFilter{State: q.Get("state"), Unit: q.Get("unit"), Limit: 200}
+	f := wire.CaseFilter{State: q.Get("state"), Unit: q.Get("unit"), Limit: 200, By: q.Get("by")}
 	if f.State != "" && !slices.Contains(call.CaseStates, call.CaseState(f.State)) {
 		return nil, fmt.Errorf("%w: state is registered, assigned, answered or closed", ErrInvalid)
 	}
@@ -45,6 +45,9 @@ func (d *Desk) cases(r *http.Request) (any, error) {
 	}
 	if err := flags(r, map[string]*bool{"overdue": &f.Overdue, "all": &f.All, "confidential": &f.Confidential}); err != nil {
 		return nil, err
+	}
+	if f.Confidential && f.By == "" {
+		return nil, fmt.Errorf("%w: somebody looks", ErrInvalid)
 	}
 	list, err := d.o.Cases.List(r.Context(), f)
 	return wire.Cases{Cases: list}, err

@@ -109,7 +109,20 @@ func (b *callback) guard(wg *sync.WaitGroup, f func()) {
 }
 
 // display is what the operator's telephone shows.
-func (b *callback) display() string { return "Callback " + display(b.ticket.Language) }
+func (b *callback) display() string {
+	if b.ticket.Case != "" {
+		return "Case " + b.ticket.Case + " " + display(b.ticket.Language)
+	}
+	return "Callback " + display(b.ticket.Language)
+}
+
+// hello is what says to whoever has answered who calls, and why.
+func (b *callback) hello() string {
+	if b.ticket.Case != "" {
+		return "callback.out.case"
+	}
+	return "callback.out.hello"
+}
 
 // answered tells the floor what became of the ringing of an operator. It is true when the operator has
 // the callback.
@@ -317,7 +330,7 @@ func (b *callback) ask(ctx context.Context, v *visit) (outcome string) {
 			return tryNoNotice
 		}
 	}
-	say := append(l.clips(lang, "callback.out.hello"), l.o.Prompts.SayChoice("callback.out.item.ready", keyConfirm, lang)...)
+	say := append(l.clips(lang, b.hello()), l.o.Prompts.SayChoice("callback.out.item.ready", keyConfirm, lang)...)
 	say = append(say, l.o.Prompts.SayChoice("callback.out.item.decline", keyOther, lang)...)
 	for range 2 {
 		key, ok := ivr.Ask(ctx, sound, callbackListen, say...)

@@ -66,6 +66,39 @@ func TestACallbackRingsSeveral(t *testing.T) {
 	}
 }
 
+// Whoever is called after an investigation is told so, and the operator sees for which case.
+func TestACallbackSaysWhatItIsAbout(t *testing.T) {
+	for name, c := range map[string]struct{ number, shown, hello, not string }{
+		"asked for":              {"", "Callback Русский", "callback.out.hello/ru", "callback.out.case/ru"},
+		"after an investigation": {"2026-000123", "Case 2026-000123 Русский", "callback.out.case/ru", "callback.out.hello/ru"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := promising(t)
+				orders, done := make(chan queue.Order, 1), make(chan struct{})
+				go func() {
+					defer close(done)
+					h.line.ServeCallback(t.Context(), queue.Ticket{Call: "b1", Queue: "general", Language: "ru", Party: "+1234567", For: "c1", Case: c.number}, orders)
+				}()
+				orders <- queue.Order{Kind: queue.Ring, Operator: "aysel", Deadline: time.Now().Add(15 * time.Second)}
+				time.Sleep(time.Minute) // to the end of the try: a mailbox
+				close(orders)
+				<-done
+				if got := h.phones.shown[0]; got != c.shown {
+					t.Errorf("the operator's telephone shows %q, want %q", got, c.shown)
+				}
+				far := heard(h.phones.leg("outside +1234567"))
+				if !slices.Contains(far, c.hello) || slices.Contains(far, c.not) || !slices.Contains(far, "callback.out.item.decline 2/ru") {
+					t.Errorf("whoever was called heard %v", far)
+				}
+				if r := h.journal.closed(t); r.Linked != "c1" || r.Kind != call.KindCallback {
+					t.Errorf("record %+v", r)
+				}
+			})
+		})
+	}
+}
+
 // A stop or a bug in the middle of a try leaves nobody on the line; a stop counts for nothing.
 func TestATryThatIsBrokenOff(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -205,6 +205,7 @@ func TestStatusByKeypad(t *testing.T) {
 		{"slow: the caller hears that it is looked for", "21234#101021990", 3 * time.Second, call.Standing{State: call.StandingReady}, nil, 1, "status.checking/en status.ready/en", "", nil},
 		{"too short a number is asked again", "212#1234#101021990", 0, call.Standing{State: call.StandingReady}, nil, 1, "status.invalid/en", "", nil},
 		{"the number was read back and is wrong: again", "21234#24321#101021990", 0, call.Standing{State: call.StandingReady}, nil, 1, "number 4321/en", "", nil},
+		{"a date that is none is asked again, and costs no try", "21234#13102199001021990", 0, call.Standing{State: call.StandingReady}, nil, 1, "status.invalid/en status.checking/en status.ready/en", "", nil},
 		{"* goes back to the menu", "21234*1", 0, call.Standing{}, nil, 0, "queue.enter/en", "", (*hall).waits},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -320,6 +321,13 @@ func speaks(l *calltest.Leg, speech, silence time.Duration) {
 	synctest.Wait()
 }
 
+func (s *shelf) Discard(_ context.Context, m call.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = slices.DeleteFunc(s.kept, func(k call.Message) bool { return k.ID == m.ID })
+	return nil
+}
+
 func TestLeavingAMessage(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -372,8 +380,8 @@ func TestLeavingAMessage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cases := &registry{}
-				h := newHall(t, withOffice, func(o *Options) { o.Cases, o.Messages = cases, &shelf{err: c.disk} })
+				cases, disk := &registry{}, &shelf{err: c.disk}
+				h := newHall(t, withOffice, func(o *Options) { o.Cases, o.Messages = cases, disk })
 				caller, done := inMenu(t, h)
 				keysAt(caller, "4", 2*time.Second)
 				time.Sleep(5 * time.Second) // intro and tone
@@ -390,6 +398,9 @@ func TestLeavingAMessage(t *testing.T) {
 				}
 				cases.mu.Lock()
 				defer cases.mu.Unlock()
+				if len(disk.kept) != c.cases {
+					t.Errorf("%d messages are kept, want %d", len(disk.kept), c.cases)
+				}
 				if len(cases.opened) != c.cases {
 					t.Errorf("%d cases, want %d; heard %s", len(cases.opened), c.cases, said)
 				}

@@ -21,6 +21,9 @@ type Cases interface {
 // Messages keeps what callers say after the tone; recording.Messages is one.
 type Messages interface {
 	Keep(ctx context.Context, m call.Message, pcm []int16) (call.Message, error)
+
+	// Discard takes back what its caller does not want to have left.
+	Discard(ctx context.Context, m call.Message) error
 }
 
 const (
@@ -29,8 +32,8 @@ const (
 	keepTime      = 5 * time.Second // how long a disk may take to keep a message before the caller hears that it cannot
 )
 
-// leave takes a message: the tone, what is said, hear or send or again, and the number of its case. Who
-// hangs up after having said something has sent it.
+// leave takes a message: the tone, what is said, hear or send or again, and the number of its case. It is on
+// the disk as soon as it was said: who hangs up then has sent it, and so has a caller whose server dies.
 func (l *Line) leave(v *visit, w *ivr.Walk, n *ivr.Node) {
 	if l.o.Cases == nil || l.o.Messages == nil || v.settings.Policy != RecordOff && v.rec.Notice == nil {
 		l.offerPerson(v, w, "vm.unavailable")
@@ -38,49 +41,58 @@ func (l *Line) leave(v *visit, w *ivr.Walk, n *ivr.Node) {
 	}
 	for range messageRounds {
 		m, how := l.speak(v, n)
-		switch {
-		case how == hungUp:
+		switch how {
+		case hungUp:
 			l.keepLate(v, n, m)
 			return
-		case v.ctx.Err() != nil:
-			return
-		case how == leftIt:
-			w.Back()
-			return
-		case how == calledPerson:
-			w.ToPerson()
-			return
-		case how == calledHelp:
-			v.alarmed = true
-			return
-		case how == saidNothing:
+		case saidNothing:
 			v.leg.Audio().Play(v.ctx, l.clips(v.rec.Language, "vm.nothing")...)
 			w.Idle()
 			return
-		case how == tooShort:
+		case tooShort:
 			v.leg.Audio().Play(v.ctx, l.clips(v.rec.Language, "vm.tooShort")...)
 			continue
+		case spoken:
+		default:
+			v.leads(w, how)
+			return
 		}
-		switch l.confirmMessage(v, m) {
+		kept, err := l.keep(v.ctx, v, n, m)
+		if err != nil {
+			v.log.Error("a message could not be kept", zap.Error(err))
+			l.offerPerson(v, w, "vm.unavailable")
+			return
+		}
+		how = l.confirmMessage(v, m)
+		switch how {
 		case sendIt:
-			l.send(v, w, n, m)
+			l.send(v, w, kept)
 			return
-		case calledPerson:
-			w.ToPerson()
-			return
-		case leftIt:
-			w.Back()
-			return
-		case calledHelp:
-			v.alarmed = true
+		case hungUp:
+			l.sendLate(v, kept)
 			return
 		}
-		if v.ctx.Err() != nil { // hung up while deciding
-			l.keepLate(v, n, m)
+		if err := l.o.Messages.Discard(v.ctx, kept); err != nil {
+			v.log.Error("a message could not be taken back", zap.Error(err))
+		}
+		if how != sayAgain {
+			v.leads(w, how)
 			return
 		}
 	}
 	l.offerPerson(v, w)
+}
+
+// leads brings a caller where a key led who was about to leave a message.
+func (v *visit) leads(w *ivr.Walk, how spoke) {
+	switch how {
+	case leftIt:
+		w.Back()
+	case calledPerson:
+		w.ToPerson()
+	case calledHelp:
+		v.alarmed = true
+	}
 }
 
 // A spoke is how a message, or the talk about it, ended.
@@ -212,22 +224,20 @@ func (l *Line) playBack(v *visit, m *recording.Message) {
 	ivr.Ask(v.ctx, v.leg.Audio(), 0, prompts.Heard(m.PCM()))
 }
 
-// send keeps a message, opens its case and tells the number, twice, and the day of the answer.
-func (l *Line) send(v *visit, w *ivr.Walk, n *ivr.Node, m *recording.Message) {
-	ctx, cancel := context.WithTimeout(v.ctx, keepTime)
-	defer cancel()
-	receipt, err := l.keep(ctx, v, n, m)
-	if err != nil {
-		v.log.Error("a message could not be kept", zap.Error(err))
-		l.offerPerson(v, w, "vm.unavailable")
-		return
-	}
+// send opens the case of a message and tells its number, twice, and the day of the answer. A register that
+// does not answer opens it later; then there is no number to tell.
+func (l *Line) send(v *visit, w *ivr.Walk, kept call.Message) {
 	v.served = true
 	lang := v.rec.Language
-	number := append(l.clips(lang, "vm.regNumber"), l.o.Prompts.SayCase(receipt.Number, lang)...)
-	say := append(l.clips(lang, "vm.saved"), number...)
-	say = append(say, number...)
-	if !receipt.Due.IsZero() {
+	say := l.clips(lang, "vm.saved")
+	receipt, err := l.o.Cases.OpenCase(kept)
+	if err != nil {
+		v.log.Error("a message has no case yet", zap.Error(err))
+	} else {
+		number := append(l.clips(lang, "vm.regNumber"), l.o.Prompts.SayCase(receipt.Number, lang)...)
+		say = append(append(say, number...), number...)
+	}
+	if !receipt.Due.IsZero() && err == nil {
 		if day := l.o.Prompts.SayDay(receipt.Due, lang); day != nil {
 			say = append(append(say, l.clips(lang, "vm.due")...), day...)
 		}
@@ -236,26 +246,46 @@ func (l *Line) send(v *visit, w *ivr.Walk, n *ivr.Node, m *recording.Message) {
 	w.On()
 }
 
-// keep puts a message on disk and opens its case.
-func (l *Line) keep(ctx context.Context, v *visit, n *ivr.Node, m *recording.Message) (call.Receipt, error) {
+// keep puts a message on disk.
+func (l *Line) keep(ctx context.Context, v *visit, n *ivr.Node, m *recording.Message) (call.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, keepTime)
+	defer cancel()
 	kept, err := l.o.Messages.Keep(ctx, call.Message{
 		ID: call.NewID(), Call: v.id, Line: v.line.Number, From: v.rec.From, Withheld: v.rec.Withheld, Language: v.rec.Language,
 		Kind: n.Leave.Matter, Topic: n.Leave.Topic, Confidential: n.Leave.Confidential, Length: m.Length(), At: time.Now(),
 	}, m.PCM())
-	if err != nil {
-		return call.Receipt{}, err
+	if err == nil {
+		l.event(v, "message.left", "matter", string(n.Leave.Matter))
 	}
-	l.event(v, "message.left", "matter", string(n.Leave.Matter))
-	return l.o.Cases.OpenCase(kept)
+	return kept, err
 }
 
-// keepLate keeps the message of a caller who has hung up. The call's record does not wait for it.
+// keepLate keeps and sends the message of a caller who has hung up while speaking.
 func (l *Line) keepLate(v *visit, n *ivr.Node, m *recording.Message) {
 	if m == nil || m.Spoken() < n.Leave.Least {
 		return
 	}
+	l.afterwards(v, func() error {
+		kept, err := l.keep(context.Background(), v, n, m)
+		if err == nil {
+			_, err = l.o.Cases.OpenCase(kept)
+		}
+		return err
+	})
+}
+
+// sendLate sends the message of a caller who has hung up.
+func (l *Line) sendLate(v *visit, kept call.Message) {
+	l.afterwards(v, func() error {
+		_, err := l.o.Cases.OpenCase(kept)
+		return err
+	})
+}
+
+// afterwards does what the record of a call that is over does not wait for, but a stop does.
+func (l *Line) afterwards(v *visit, do func() error) {
 	v.served = true
-	l.visits.enter() // a stop waits for it
+	l.visits.enter()
 	go func() {
 		defer l.visits.leave()
 		defer func() {
@@ -263,10 +293,8 @@ func (l *Line) keepLate(v *visit, n *ivr.Node, m *recording.Message) {
 				l.panicked(v.log, p)
 			}
 		}()
-		ctx, cancel := context.WithTimeout(context.Background(), keepTime)
-		defer cancel()
-		if _, err := l.keep(ctx, v, n, m); err != nil {
-			v.log.Error("the message of a caller who hung up could not be kept", zap.Error(err))
+		if err := do(); err != nil {
+			v.log.Error("the message of a caller who hung up has no case yet", zap.Error(err))
 		}
 	}()
 }

@@ -905,6 +905,7 @@ type phones struct {
 	fails       map[string]call.DialFailure
 	causes      map[string]error // why whoever is not wanted any more is not
 	outs        []call.Outside   // as they were asked for
+	shown       []string         // what telephones show, in order
 }
 
 // DialOutside answers by the name "outside" and the number.
@@ -926,15 +927,15 @@ func (p *phones) DialOutside(ctx context.Context, o call.Outside) (call.Leg, err
 // MayCall lets everybody be called but the fire brigade and those who are in unable.
 func (p *phones) MayCall(n call.Number) bool { return n != "101" && !p.unable[n] }
 
-func (p *phones) ask(user string) (never bool, fails call.DialFailure) {
+func (p *phones) ask(d call.Dial) (never bool, fails call.DialFailure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dialled = append(p.dialled, user)
-	return p.never[user], p.fails[user]
+	p.dialled, p.shown = append(p.dialled, d.User), append(p.shown, d.Display)
+	return p.never[d.User], p.fails[d.User]
 }
 
 func (p *phones) Dial(ctx context.Context, d call.Dial) (call.Leg, error) {
-	never, fails := p.ask(d.User)
+	never, fails := p.ask(d)
 	if p.panics[d.User] {
 		panic("planted")
 	}

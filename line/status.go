@@ -91,10 +91,25 @@ func (l *Line) askStatus(v *visit) (q call.StatusQuestion, how ivr.Typed) {
 		if !right {
 			continue
 		}
-		born, how := l.collect(v, bornDigits, "status.enter.born")
+		born, how := l.askBorn(v)
 		return call.StatusQuestion{Number: number, Born: born, From: v.rec.From, Hidden: v.rec.Withheld}, how
 	}
 	return q, ivr.Nothing
+}
+
+// askBorn asks for a date of birth; again where a digit is missing, or the day is none: that costs no try.
+func (l *Line) askBorn(v *visit) (born string, how ivr.Typed) {
+	for range 3 {
+		born, how = l.collect(v, bornDigits, "status.enter.born")
+		if how != ivr.Entered {
+			return born, how
+		}
+		if _, err := time.Parse("02012006", born); err == nil {
+			break
+		}
+		v.leg.Audio().Play(v.ctx, l.clips(v.rec.Language, "status.invalid")...)
+	}
+	return born, how
 }
 
 // collect asks for digits, once more where none came.

@@ -10,6 +10,9 @@ import (
 
 func (w *witness) askCallback(t Ticket) {
 	asks := w.call(t.For)
+	if t.Case != "" {
+		asks = nil
+	}
 	switch {
 	case asks != nil && asks.with != nil:
 		w.expect(Refused{ErrNoCall})
@@ -35,7 +38,7 @@ func (w *witness) callbackFailed(ev CallbackFailed) {
 	switch {
 	case ev.Final:
 		w.end(c, WhyCallerLeft)
-	case c.tries >= max(1, c.r.Callback.Tries):
+	case c.Case != "", c.tries >= max(1, c.r.Callback.Tries):
 		w.end(c, WhyNotReached)
 	default:
 		w.part(o)
@@ -111,6 +114,11 @@ func (w *witness) restarted() {
 	for _, c := range all {
 		if c.live() {
 			w.end(c, WhyRestarted)
+			continue
+		}
+		if c.Case != "" && c.with != nil {
+			c.tries++
+			w.end(c, WhyNotReached)
 			continue
 		}
 		for _, o := range slices.Clone(c.ringing) {

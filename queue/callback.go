@@ -5,7 +5,10 @@ import "fmt"
 // askCallback puts somebody in the line who will be called: in the place of the call that asks, where
 // that has one.
 func (s *State) askCallback(t Ticket) {
-	asks := s.calls[t.For]
+	var asks *caller
+	if t.Case == "" {
+		asks = s.calls[t.For]
+	}
 	if asks != nil && !asks.waits() {
 		s.emit(Refused{fmt.Errorf("call %s: %w", t.For, ErrNoCall)})
 		return
@@ -50,7 +53,7 @@ func (s *State) callbackFailed(ev CallbackFailed) {
 	}
 	o, idle := c.operator, c.operator.idle
 	c.tries++
-	if ev.Final || c.tries >= max(1, c.rule.Callback.Tries) {
+	if ev.Final || c.tries >= c.Ticket.tries(c.rule.Callback) {
 		why := WhyNotReached
 		if ev.Final {
 			why = WhyCallerLeft

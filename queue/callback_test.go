@@ -56,6 +56,29 @@ func TestACallbackTakesNoPlaceAway(t *testing.T) {
 	h.pass(Quiet).enter("c1", "az").wantRung("c1", "ann")
 }
 
+// A callback after an investigation is tried once, whatever the queue says, also where the process dies in
+// the midst of it; before that it waits on, and it takes no call's place.
+func TestACallbackForACaseIsTriedOnce(t *testing.T) {
+	ask := func() *house {
+		h := called(t).do(Left{"b1"})
+		return h.do(CallbackAsked{Ticket{Call: "b9", Queue: "general", Language: "az", Arrived: h.now, Party: "+2", For: "c2", Case: "2026-000123"}})
+	}
+	h := ask()
+	if _, gone := said[Finished](h); gone {
+		t.Error("the caller who waits has lost the place to it")
+	}
+	h.do(Left{"c2"}).do(Resumed{"ann"}).talk("b9", "ann").do(CallbackFailed{Call: "b9"})
+	h.wantCommand(CallbackClosed{Call: "b9", Queue: "general", Outcome: CallbackGivenUp, Tries: 1})
+	h.wantState("ann", OperatorReady)
+
+	h = ask().do(Restarted{})
+	if _, gone := said[CallbackClosed](h); gone {
+		t.Error("it was lost in a restart before anybody was rung")
+	}
+	h.do(Resumed{"ann"}).do(PhoneChanged{"ann", true, true}).talk("b9", "ann").do(Restarted{})
+	h.wantCommand(CallbackClosed{Call: "b9", Queue: "general", Outcome: CallbackGivenUp, Tries: 1})
+}
+
 func TestCallbacksThatCannotBe(t *testing.T) {
 	h := called(t).do(OperatorsSet{[]Operator{speaks("ann", "az"), speaks("bob", "en")}}).do(PhoneChanged{"bob", true, true})
 	h.enter("c3", "en").talk("c3", "bob")

@@ -98,7 +98,8 @@
 //     leaves. One is open for each number until it is closed.
 //   - First the operator is rung, as for any caller, and then whoever is to be called. CallbackReached
 //     makes it a talk like others. CallbackFailed counts a try, and puts it back for Pause; after Tries
-//     of them, or a final one, it is closed, without a wrap-up.
+//     of them, or a final one, it is closed, without a wrap-up. One that is for a case is tried once,
+//     and a restart in the midst of that is its end: it may have rung already.
 //   - Outside the queue's hours (HoursSet) and before its pause is over nobody is rung for it, and an
 //     offer is taken back. Steps and overflows go on. Longest does not hold for it.
 //

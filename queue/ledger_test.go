@@ -87,7 +87,7 @@ func (l *ledger) happened(ev Event) {
 		l.calls[ev.Ticket.Call] = &page{party: ev.Ticket.Party, arrived: ev.Ticket.Arrived}
 	case CallbackAsked:
 		e := &page{party: ev.Ticket.Party, arrived: ev.Ticket.Arrived}
-		if asks := l.calls[ev.Ticket.For]; asks != nil {
+		if asks := l.calls[ev.Ticket.For]; asks != nil && ev.Ticket.Case == "" {
 			e.arrived = asks.arrived
 		}
 		l.calls[ev.Ticket.Call] = e

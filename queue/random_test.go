@@ -181,6 +181,9 @@ func (d *day) callback() Event {
 	if d.one(20) {
 		t.Party = ""
 	}
+	if d.one(4) {
+		t.Case = "2026-000123"
+	}
 	return CallbackAsked{t}
 }
 

@@ -82,6 +82,9 @@ func (d *busyDay) next() Event {
 		if d.pick(2) == 0 {
 			t.For = d.id()
 		}
+		if d.pick(3) == 0 {
+			t.Case = "2026-000123"
+		}
 		return CallbackAsked{t}
 	case k < 61:
 		return CallbackReached{d.answered()}

@@ -435,6 +435,11 @@ func (s *State) restart() {
 			s.end(c, WhyRestarted)
 			continue
 		}
+		if c.Case != "" && c.operator != nil { // whoever was to be called may have been: not twice for one try
+			c.tries++
+			s.end(c, WhyNotReached)
+			continue
+		}
 		s.stopRinging(c, "", WhyRestarted)
 		if o := c.operator; o != nil {
 			s.part(o)

@@ -132,10 +132,22 @@ type Ticket struct {
 	// that asked for it, which may be over. Empty: somebody who waits on the line.
 	Party string
 	For   call.ID
+
+	// Of a callback after an investigation: the number of the case. It is tried once, and never in the
+	// place of another call.
+	Case string `json:",omitempty"`
 }
 
 // callback reports whether nobody waits on the line: somebody is to be called.
 func (t *Ticket) callback() bool { return t.Party != "" }
+
+// tries is how often whoever is called back may be tried, by the rules of the queue.
+func (t *Ticket) tries(r Callback) int {
+	if t.Case != "" {
+		return 1
+	}
+	return max(1, r.Tries)
+}
 
 // An OrderKind is what the floor asks the owner of a call to do.
 type OrderKind string

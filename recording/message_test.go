@@ -218,6 +218,34 @@ func TestMessagesAreKept(t *testing.T) {
 	}
 }
 
+func TestAMessageIsTakenBack(t *testing.T) {
+	data := t.TempDir()
+	s := keeper(t, data)
+	kept, err := s.Keep(t.Context(), aMessage(), make([]int16, 100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Discard(t.Context(), kept); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.Untold(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("untold are %+v, %v", list, err)
+	}
+	if _, err := os.Stat(filepath.Join(data, kept.Path)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its sound: %v", err)
+	}
+	told, err := s.Keep(t.Context(), aMessage(), make([]int16, 100))
+	if err != nil || s.Told(t.Context(), told) != nil {
+		t.Fatal(err)
+	}
+	if err := s.Discard(t.Context(), told); err == nil {
+		t.Error("what a case was made of is taken back")
+	}
+	if _, err := os.Stat(filepath.Join(data, told.Path)); err != nil {
+		t.Errorf("the sound of a case: %v", err)
+	}
+}
+
 func TestDamagedMessagesStopNobody(t *testing.T) {
 	data := t.TempDir()
 	s := keeper(t, data)

@@ -189,6 +189,17 @@ func (s *Messages) Told(_ context.Context, m call.Message) error {
 	return syncFolders(s.root, untold)
 }
 
+// Discard takes back a message that its caller does not want to have left. What a case was made of stays.
+func (s *Messages) Discard(_ context.Context, m call.Message) error {
+	if err := s.root.Remove(path.Join(untold, string(m.ID)+".json")); err != nil {
+		return fmt.Errorf("messages: %w", err)
+	}
+	if err := s.root.Remove(strings.TrimPrefix(m.Path, messagesFolder+"/")); err != nil {
+		return fmt.Errorf("messages: %w", err)
+	}
+	return syncFolders(s.root, untold)
+}
+
 // Sound is the file of a message, as its path names it.
 func (s *Messages) Sound(p string) ([]byte, error) {
 	b, err := s.root.ReadFile(strings.TrimPrefix(p, messagesFolder+"/"))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The built program, driven by programs that are not ours. Each test has a network namespace of its
-# own. Most of them wait for what people say and run four at a time; those that kill servers run in
+# own. Most of them wait for what people say and run five at a time; those that kill servers run in
 # pairs; those that load the machine, or measure it, run alone afterwards.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -25,7 +25,7 @@ one() {
 export -f one
 
 failed=0
-grep -vxE "$pairs|$alone" "$results/list" | xargs -P 4 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
+grep -vxE "$pairs|$alone" "$results/list" | xargs -P 5 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 grep -xE "$pairs" "$results/list" | xargs -P 2 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 grep -xE "$alone" "$results/list" | xargs -P 1 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 cat "$results"/*.log >"$results/all.txt"

@@ -176,6 +176,7 @@ type CaseChange struct {
 	Answer   string
 	Due      time.Time // a new term, with the letters that remind of it
 	Extended bool
+	Born     string // DDMMYYYY
 	Letters  []call.Letter
 	Task     *call.CaseTask
 }
@@ -206,6 +207,9 @@ func changeCase(ctx context.Context, tx *sql.Tx, c call.Case, change CaseChange)
 		}
 		c.State = change.State
 	}
+	if change.Extended && c.Extended {
+		return fmt.Errorf("%w be extended twice", ErrCaseMove)
+	}
 	if change.Assigned != "" {
 		c.Assigned = change.Assigned
 	}
@@ -218,21 +222,30 @@ func changeCase(ctx context.Context, tx *sql.Tx, c call.Case, change CaseChange)
 	if !change.Due.IsZero() {
 		c.Due = change.Due
 	}
+	if change.Born != "" {
+		c.Born = change.Born
+	}
 	if change.State == call.CaseClosed {
 		c.Closed = change.Entry.At
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE cases SET state = ?, assigned = ?, unit = ?, answer = ?, due = ?, extended = ?, closed = ? WHERE id = ?`,
-		string(c.State), c.Assigned, c.Unit, c.Answer, micro(c.Due), c.Extended || change.Extended, micro(c.Closed), string(c.ID)); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE cases SET state = ?, assigned = ?, unit = ?, born = ?, answer = ?, due = ?, extended = ?, closed = ? WHERE id = ?`,
+		string(c.State), c.Assigned, c.Unit, c.Born, c.Answer, micro(c.Due), c.Extended || change.Extended, micro(c.Closed), string(c.ID)); err != nil {
 		return err
 	}
 	if c.State == call.CaseAnswered || c.State == call.CaseClosed || !change.Due.IsZero() { // nobody has to be reminded of what was
-		if _, err := tx.ExecContext(ctx, `UPDATE letters SET arrived = 0 WHERE case_id = ? AND kind <> 'forward' AND arrived IS NULL`, string(c.ID)); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE letters SET arrived = 0 WHERE case_id = ? AND kind NOT IN ('forward', 'unreached') AND arrived IS NULL`, string(c.ID)); err != nil {
+			return err
+		}
+	}
+	if change.Unit != "" { // whoever had it before is told nothing more
+		if _, err := tx.ExecContext(ctx, `UPDATE letters SET arrived = 0 WHERE case_id = ? AND unit <> ? AND arrived IS NULL`, string(c.ID), c.Unit); err != nil {
 			return err
 		}
 	}
 	if t := change.Task; t != nil {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO case_tasks (case_id, due, outcome, made) VALUES (?, ?, ?, ?)
-			ON CONFLICT (case_id) DO UPDATE SET due = excluded.due, tries = 0, outcome = excluded.outcome, made = excluded.made, last = NULL`,
+			ON CONFLICT (case_id) DO UPDATE SET due = excluded.due, tries = 0, outcome = excluded.outcome, made = excluded.made, last = NULL, ticket = ''
+			WHERE case_tasks.outcome <> 'calling'`, // who is being called is not called twice
 			string(c.ID), micro(t.Due), string(call.TaskOpen), micro(t.Made)); err != nil {
 			return err
 		}
@@ -243,7 +256,8 @@ func changeCase(ctx context.Context, tx *sql.Tx, c call.Case, change CaseChange)
 	return note(ctx, tx, c.ID, change.Entry)
 }
 
-// Letters are those that are to be sent now, the oldest first. It is the courier's.
+// Letters are those that are to be sent now, the oldest first, at most so many for each unit and way: a
+// long row of letters to one leaves the others their place. It is the courier's.
 func (s *Store) Letters(ctx context.Context, now time.Time, most int) ([]call.Letter, error) {
 	list, err := query(ctx, s.reader, func(rows *sql.Rows) (l call.Letter, err error) {
 		var id string
@@ -251,17 +265,21 @@ func (s *Store) Letters(ctx context.Context, now time.Time, most int) ([]call.Le
 		err = rows.Scan(&l.Key, &l.Way, &id, &l.To, &l.Kind, &made, &next, &l.Tries)
 		l.Case, l.Made, l.Next = call.ID(id), time.UnixMicro(made).UTC(), time.UnixMicro(next).UTC()
 		return l, err
-	}, `SELECT key, way, case_id, unit, kind, made, next, tries FROM letters WHERE arrived IS NULL AND next <= ? ORDER BY next LIMIT ?`, micro(now), most)
+	}, `SELECT key, way, case_id, unit, kind, made, next, tries FROM
+		(SELECT *, row_number() OVER (PARTITION BY unit, way ORDER BY next, key) AS place FROM letters WHERE arrived IS NULL AND next <= ?)
+		WHERE place <= ? ORDER BY next, key`, micro(now), most)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
 	return list, nil
 }
 
-// LettersWaiting is how many letters are due and have not arrived.
-func (s *Store) LettersWaiting(ctx context.Context) (n int, err error) {
-	err = s.reader.QueryRowContext(ctx, `SELECT count(*) FROM letters WHERE arrived IS NULL AND next <= ?`, micro(s.now())).Scan(&n)
-	return n, err
+// LettersWaiting is how many letters have been due and have not arrived, and of how many cases that should
+// have been with their unit by now.
+func (s *Store) LettersWaiting(ctx context.Context, now time.Time) (waiting, late int, err error) {
+	err = s.reader.QueryRowContext(ctx, `SELECT count(*), count(DISTINCT CASE WHEN l.kind = 'forward' AND c.forward < ?1 THEN c.id END)
+		FROM letters l JOIN cases c ON c.id = l.case_id WHERE l.arrived IS NULL AND (l.next <= ?1 OR l.tries > 0)`, micro(now)).Scan(&waiting, &late)
+	return waiting, late, err
 }
 
 // LetterArrived says that a letter has arrived.
@@ -289,38 +307,5 @@ func (s *Store) LetterFailed(ctx context.Context, l call.Letter, next time.Time,
 		_, err := tx.ExecContext(ctx, `UPDATE letters SET tries = tries + 1, next = ?, class = ? WHERE key = ? AND way = ? AND arrived IS NULL`,
 			micro(next), class, l.Key, l.Way)
 		return err
-	})
-}
-
-// CaseTasks are the callbacks after investigations, the soonest first; all: also those that are over.
-func (s *Store) CaseTasks(ctx context.Context, all bool) ([]call.CaseTask, error) {
-	list, err := query(ctx, s.reader, func(rows *sql.Rows) (t call.CaseTask, err error) {
-		var id, from, lang, outcome string
-		var year, seq int
-		var due, made int64
-		var last sql.NullInt64
-		err = rows.Scan(&id, &year, &seq, &from, &lang, &due, &t.Tries, &outcome, &made, &last)
-		t.Case, t.Number, t.From, t.Language = call.ID(id), call.CaseNumber(year, seq), call.Number(from), call.Language(lang)
-		t.Due, t.Made, t.Last, t.Outcome = time.UnixMicro(due).UTC(), time.UnixMicro(made).UTC(), fromMicro(last), call.CaseTaskOutcome(outcome)
-		return t, err
-	}, `SELECT c.id, c.year, c.seq, c.from_number, c.language, t.due, t.tries, t.outcome, t.made, t.last FROM case_tasks t
-		JOIN cases c ON c.id = t.case_id WHERE ? OR t.outcome IN ('open', 'calling') ORDER BY t.due`, all)
-	if err != nil {
-		return nil, fmt.Errorf("list callbacks of cases: %w", err)
-	}
-	return list, nil
-}
-
-// SetCaseTask writes down how a callback stands, with a line of the case's history.
-func (s *Store) SetCaseTask(ctx context.Context, t call.CaseTask, e call.CaseEntry) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE case_tasks SET due = ?, tries = ?, outcome = ?, last = ? WHERE case_id = ?`,
-			micro(t.Due), t.Tries, string(t.Outcome), micro(t.Last), string(t.Case)); err != nil {
-			return err
-		}
-		if e.What == "" {
-			return nil
-		}
-		return note(ctx, tx, t.Case, e)
 	})
 }

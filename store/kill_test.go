@@ -23,7 +23,11 @@ const victimDir = "HOTLINE_TEST_VICTIM_DIR"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimDir); dir != "" {
-		if err := victim(dir); err != nil {
+		be := victim
+		if os.Getenv(victimDir+"_CASES") != "" {
+			be = caseVictim
+		}
+		if err := be(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 		os.Exit(1)

@@ -14,8 +14,9 @@ const (
 	pause = rate / 2
 	// claimed is how many blocks two runs may both have.
 	claimed = 16
-	// slipCost is what a slip must bring, in blocks, to be believed.
-	slipCost = 3
+	// gapCost and slipCost are what the part after a gap, and after a slip, must bring, in blocks, to
+	// be believed. Quiet sounds are alike by chance for up to 80 ms.
+	gapCost, slipCost = 2, 8
 )
 
 // A candidate says that an original was heard: its runs, one after the other.
@@ -36,7 +37,8 @@ func (c *candidate) end() int   { return c.runs[len(c.runs)-1].end() }
 // noise is the share of the original's energy that the difference has.
 func (c *candidate) noise() float64 { return float64(c.left) / float64(c.energy) }
 
-// candidates joins the runs of each original to the best chain that ends in each run.
+// candidates joins the runs of each original to the best chain that ends in each run. They are in the
+// order in which they start.
 func (e *Ear) candidates(runs []*run) []*candidate {
 	slices.SortFunc(runs, func(a, b *run) int {
 		return cmp.Or(cmp.Compare(a.original, b.original), cmp.Compare(a.start(), b.start()), cmp.Compare(a.shift, b.shift))
@@ -50,7 +52,11 @@ func (e *Ear) candidates(runs []*run) []*candidate {
 				break
 			}
 			both, ok := follows(before, r)
-			if weight := best[k].weight - float64(both) - slipCost; ok && weight > c.weight {
+			cost := float64(both + gapCost)
+			if before.shift != r.shift {
+				cost = float64(both + slipCost)
+			}
+			if weight := best[k].weight - cost; ok && weight > c.weight {
 				*c = *best[k]
 				c.weight = weight
 				c.alike -= both
@@ -63,6 +69,7 @@ func (e *Ear) candidates(runs []*run) []*candidate {
 		c.energy += r.energy
 		best[i] = c
 	}
+	slices.SortStableFunc(best, func(a, b *candidate) int { return cmp.Compare(a.start(), b.start()) })
 	return best
 }
 

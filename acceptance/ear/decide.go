@@ -65,9 +65,9 @@ func (c *candidate) worth() float64 {
 
 // decide chooses the candidates that together explain most, no two at the same time: the
 // well-known schedule of weighted intervals. Those that are not believed take part, or else the first
-// word of a long clip would be taken for the half of a short one; they are not among the chosen.
+// word of a long clip would be taken for the half of a short one.
 func decide(all []*candidate) []*candidate {
-	all = slices.DeleteFunc(all, func(c *candidate) bool { return c.worth() <= 0 })
+	all = slices.DeleteFunc(slices.Clone(all), func(c *candidate) bool { return c.worth() <= 0 })
 	slices.SortStableFunc(all, func(a, b *candidate) int { return cmp.Compare(a.end(), b.end()) })
 	total := make([]float64, len(all)+1) // of the first i
 	taken := make([]int, len(all)+1)     // the number of candidates that go with i, -1: i is left out
@@ -88,14 +88,18 @@ func decide(all []*candidate) []*candidate {
 		i = taken[i]
 	}
 	slices.Reverse(chosen)
-	return slices.DeleteFunc(chosen, func(c *candidate) bool { return !c.believed() })
+	return chosen
 }
 
 // peers are the candidates that explain the same stretch as c as far as sound can tell, c among
-// them, the nearest to the sound first.
+// them, the nearest to the sound first. All are in the order in which they start.
 func (c *candidate) peers(all []*candidate) []*candidate {
 	var same []*candidate
-	for _, p := range all {
+	first := sort.Search(len(all), func(i int) bool { return all[i].start() >= c.start()-3*block })
+	for _, p := range all[first:] {
+		if p.start() > c.start()+3*block {
+			break
+		}
 		if p == c || p.original != c.original && p.rivals(c) {
 			same = append(same, p)
 		}

@@ -14,12 +14,11 @@ type Heard struct {
 	Keys     []string // every key of that language that the sound may be of, Key first; mostly one
 	Names    []Name   // the same over all languages
 
-	// From and To are where the clip lies in the recording. Of a whole clip it is its first and last
-	// sample, silence included. A clip that was cut short ends with the last sound of it; one that
-	// was going on when the recording began starts at 0.
+	// From and To are where the clip lies in the recording, silence at its ends included. A clip that
+	// was cut short ends with the last sound of it, one without its beginning starts with the first.
 	From, To time.Duration
 
-	Cut     bool          // its end was not heard
+	Cut     bool          // its end was not heard; what lacks less than 80 ms of sound is not cut
 	Skipped time.Duration // how much of its beginning was not heard; 0 mostly
 	Part    float64       // how much of its time was heard, 0 to 1; 1 for a whole clip
 	Score   float64       // how much of the sound that should be there is, 0 to 1; lost packets count
@@ -58,8 +57,19 @@ func (h Heard) String() string {
 // Hear finds the clips in a recording of 8 kHz, in the order of time. What is between them (speech,
 // tones, noise, silence) is passed over. Music that goes round is heard once for each round.
 func (e *Ear) Hear(pcm []int16) []Heard {
-	all := e.candidates(e.runsIn(pcm))
-	chosen := decide(slices.Clone(all))
+	s := e.listen(pcm)
+	var all, chosen []*candidate
+	for before := -1; before < len(s.runs); { // until there are no more
+		before = len(s.runs)
+		all = e.candidates(s.runs)
+		chosen = decide(all)
+		for _, c := range chosen {
+			for _, p := range c.peers(all) {
+				s.slipped(p)
+			}
+		}
+	}
+	chosen = slices.DeleteFunc(chosen, func(c *candidate) bool { return !c.believed() })
 	heard := make([]Heard, 0, len(chosen))
 	for i, c := range chosen {
 		peers := c.peers(all)

@@ -1,9 +1,9 @@
 package ear
 
 const (
-	// likeness is how much of a block's energy the difference may have: -20 dB. G.711 leaves -37 dB,
+	// likeness is how much more energy than the difference a block must have: 20 dB. G.711 leaves -37 dB,
 	// twice coded -34 dB; the same word in another clip is mostly another sound altogether.
-	likeness = 0.01
+	likeness = 100
 	// steps is what G.711 adds however quiet a block is, as RMS.
 	steps = 12
 	// longestGap is how many loud blocks in a row a run may lack: six packets.
@@ -23,6 +23,7 @@ type run struct {
 	weight   float64 // the same, each counted by how much it is
 	left     int64   // energy of the differences, and of the original, in those blocks
 	energy   int64
+	looked   [2]bool // whether more was looked for before it and after it
 }
 
 // start and end are where the run lies in the recording, in samples.
@@ -30,7 +31,10 @@ func (r *run) start() int { return r.shift + r.from*block }
 func (r *run) end() int   { return r.shift + r.to*block }
 
 // difference is the energy of what is left of a block of the recording when the original is taken
-// away. It gives up when that is too much.
+// away. It gives up when that is too much. Nobody writes what it reads, and the race detector would
+// make it ten times as slow.
+//
+//go:norace
 func (o *original) difference(pcm []int16, shift, b int) (left int64, ok bool) {
 	from := shift + b*block
 	if from < 0 || from+block > len(pcm) {
@@ -50,9 +54,8 @@ func (o *original) difference(pcm []int16, shift, b int) (left int64, ok bool) {
 	return left, true
 }
 
-func (o *original) limit(b int) int64 {
-	return int64(likeness*float64(o.energy[b])) + block*steps*steps
-}
+// limit is how much difference a block may have to be alike.
+func (o *original) limit(b int) int64 { return o.energy[b]/likeness + block*steps*steps }
 
 // A search is the runs found so far in a recording.
 type search struct {
@@ -65,17 +68,16 @@ type search struct {
 // A place is where an original may stand in the recording.
 type place struct{ original, shift int }
 
-// runsIn finds every run in the recording. A landmark proposes a place; what is alike there is
+// listen finds every run in the recording. A landmark proposes a place; what is alike there is
 // followed in both directions as far as it goes.
-func (e *Ear) runsIn(pcm []int16) []*run {
+func (e *Ear) listen(pcm []int16) *search {
 	s := &search{Ear: e, pcm: pcm, known: make(map[place][]*run)}
 	for _, m := range marks(pcm) {
 		for _, p := range e.index.find(m.shape) {
 			s.try(place{int(p.original), m.at - int(p.at)}, int(p.at)/block)
 		}
 	}
-	s.slipped()
-	return s.runs
+	return s
 }
 
 // try looks whether a block of an original is alike at a place.
@@ -84,13 +86,13 @@ func (s *search) try(at place, b int) {
 	if b >= len(o.loud) || !o.loud[b] {
 		return
 	}
-	if _, ok := o.difference(s.pcm, at.shift, b); !ok {
-		return
-	}
 	for _, r := range s.known[at] {
 		if r.from <= b && b < r.to {
 			return
 		}
+	}
+	if _, ok := o.difference(s.pcm, at.shift, b); !ok {
+		return
 	}
 	r := o.follow(s.pcm, at.shift, b)
 	r.original = at.original
@@ -100,16 +102,16 @@ func (s *search) try(at place, b int) {
 	}
 }
 
-// slipped looks for what a run lacks at its ends a little earlier and later: where packets were left
-// out of the recording or put into it, what is between two such places may have no landmark.
-func (s *search) slipped() {
-	for i := 0; i < len(s.runs); i++ { // what is found is looked at too
-		r := s.runs[i]
-		if r.alike < worthLooking {
+// slipped looks for what a candidate lacks at its ends a little earlier and later: where packets were
+// left out of the recording or put into it, what is between two such places may have no landmark.
+func (s *search) slipped(c *candidate) {
+	for i, r := range []*run{c.runs[0], c.runs[len(c.runs)-1]} {
+		step, at := 2*i-1, [...]int{r.from - 1, r.to}[i]
+		if r.alike < worthLooking || r.looked[i] {
 			continue
 		}
-		o := s.originals[r.original]
-		for _, b := range []int{o.louder(r.to, +1, 4), o.louder(r.to, +1, 7), o.louder(r.from-1, -1, 4), o.louder(r.from-1, -1, 7)} {
+		r.looked[i] = true
+		for _, b := range []int{c.louder(at, step, 4), c.louder(at, step, 7)} {
 			for shift := r.shift - slip; b >= 0 && shift <= r.shift+slip; shift++ {
 				s.try(place{r.original, shift}, b)
 			}

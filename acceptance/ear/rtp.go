@@ -49,9 +49,17 @@ func Streams(path string) ([]Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := frames(file)
+	all, err := streams(file)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return all, nil
+}
+
+func streams(file []byte) ([]Stream, error) {
+	list, err := frames(file)
+	if err != nil {
+		return nil, err
 	}
 	type key struct {
 		from, to netip.AddrPort
@@ -145,7 +153,7 @@ const (
 	// count anew.
 	anew = 5 * time.Second
 	// No pause in a call is longer; a longer one is a damaged capture, and takes no time.
-	longestPause = time.Hour
+	longestPause = 10 * time.Minute
 )
 
 // assemble orders the packets of a stream and lays them out in time.

@@ -34,6 +34,7 @@ type tape struct {
 type wanted struct {
 	name     string
 	from, to int  // samples
+	of       int  // how many the clip has
 	cut      bool // ends early
 }
 
@@ -51,11 +52,11 @@ func (p *tape) add(pcm []int16) { p.pcm = append(p.pcm, pcm...) }
 // play adds a whole clip.
 func (p *tape) play(o *original) { p.cut(o, len(o.pcm)) }
 
-// cut adds the first n samples of a clip, then silence to the end of a packet.
+// cut adds the first n samples of a clip.
 func (p *tape) cut(o *original, n int) {
 	from := len(p.pcm)
 	p.add(o.pcm[:n])
-	p.want = append(p.want, wanted{o.names[0].String(), from, len(p.pcm), n < len(o.pcm)})
+	p.want = append(p.want, wanted{o.names[0].String(), from, len(p.pcm), len(o.pcm), n < len(o.pcm)})
 }
 
 func (p *tape) silence(d time.Duration) { p.pcm = append(p.pcm, make([]int16, samplesOf(d))...) }
@@ -87,6 +88,40 @@ func (p *tape) speech() {
 	}
 }
 
+// named is the original of that name.
+func (p *tape) named(name string) *original {
+	for _, o := range p.ear.originals {
+		for _, n := range o.names {
+			if n.String() == name {
+				return o
+			}
+		}
+	}
+	panic("no original is called " + name)
+}
+
+// journey adds what a call may sound like: n clips and more, with silence, music, tones and speech
+// between, and words that are said more than once.
+func (p *tape) journey(n int) {
+	for len(p.want) < n {
+		switch p.dice.IntN(8) {
+		case 0:
+			p.silence(time.Duration(p.dice.IntN(3000)) * time.Millisecond)
+		case 1:
+			p.tone([]float64{440, 600, 1000, 1850}[p.dice.IntN(4)], time.Second)
+		case 2:
+			p.speech()
+		case 3:
+			o := p.random(func(o *original) bool { return len(o.pcm) < rate })
+			for range 2 + p.dice.IntN(2) {
+				p.play(o)
+			}
+		default:
+			p.play(p.random(func(o *original) bool { return len(o.pcm) < 20*rate }))
+		}
+	}
+}
+
 // random is any original of which is holds.
 func (p *tape) random(is func(*original) bool) *original {
 	for {
@@ -99,15 +134,14 @@ func (p *tape) random(is func(*original) bool) *original {
 // coded is the tape after G.711.
 func (p *tape) coded(laws ...Law) {
 	for _, l := range laws {
+		table := nearest[l]()
 		for i, v := range p.pcm {
-			p.pcm[i] = l.through(v)
+			p.pcm[i] = table[int(v)+32768]
 		}
 	}
 }
 
-// through is a sample coded and decoded: the nearest one that the law has.
-func (l Law) through(v int16) int16 { return nearest[l]()[int(v)+32768] }
-
+// nearest is what becomes of each sample, coded and decoded: the nearest one that the law has.
 var nearest = map[Law]func() []int16{
 	ALaw:  sync.OnceValue(func() []int16 { return nearestOf(alawPCM) }),
 	MuLaw: sync.OnceValue(func() []int16 { return nearestOf(ulawPCM) }),

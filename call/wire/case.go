@@ -46,6 +46,7 @@ type CaseFilter struct {
 	All          bool // closed ones too
 	Confidential bool
 	Limit        int
+	By           string // who looks
 }
 
 // A CaseLook is what GET cases/NUMBER may ask for, and who asks.
@@ -57,7 +58,7 @@ type CaseLook struct {
 
 // A CaseChange is the body of POST cases/NUMBER.
 type CaseChange struct {
-	Do       string `json:"do"` // assign, answer, close, extend, study, urgent
+	Do       string `json:"do"` // assign, answer, close, extend, study, urgent, born; call (back, now), uncall (no more)
 	By       string `json:"by"`
 	To       string `json:"to,omitempty"`
 	Text     string `json:"text,omitempty"`

@@ -19,18 +19,21 @@ type caseCmd struct {
 	Extend caseExtendCmd `cmd:"" help:"Extend the term, once, by up to 30 working days."`
 	Study  caseStudyCmd  `cmd:"" help:"The case has to be studied or checked: its term is 30 working days."`
 	Urgent caseUrgentCmd `cmd:"" help:"A request for information that cannot wait: 24 or 48 hours."`
+	Born   caseBornCmd   `cmd:"" help:"Note when the citizen was born."`
 	Close  caseCloseCmd  `cmd:"" help:"Close a case."`
+	Call   caseCallCmd   `cmd:"" help:"Have the citizen called now."`
 	Tasks  caseTasksCmd  `cmd:"" help:"Whom to call back after an investigation."`
 }
 
 type caseListCmd struct {
 	fileFlag
 	outFlag
+	byFlag
 	State        string `placeholder:"STATE" help:"registered, assigned, answered or closed."`
 	Unit         string `placeholder:"NAME" help:"Only a unit's."`
 	Overdue      bool   `help:"Only those whose term is over."`
 	All          bool   `help:"Closed ones too."`
-	Confidential bool   `help:"Confidential ones too."`
+	Confidential bool   `help:"Confidential ones too. The look is written into their histories."`
 	Limit        int    `default:"100" help:"At most so many."`
 }
 
@@ -42,7 +45,7 @@ func (c *caseListCmd) Run(t *terminal) error {
 		return err
 	}
 	answer, err := client.Cases(context.Background(), control.CaseFilter{
-		State: c.State, Unit: c.Unit, Overdue: c.Overdue, All: c.All, Confidential: c.Confidential, Limit: c.Limit,
+		State: c.State, Unit: c.Unit, Overdue: c.Overdue, All: c.All, Confidential: c.Confidential, Limit: c.Limit, By: c.by(),
 	})
 	if err != nil {
 		return err
@@ -211,6 +214,22 @@ func (c *caseUrgentCmd) Run(t *terminal) error {
 	return change(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "urgent", By: c.by(), Hours: c.Hours, Text: c.Reason})
 }
 
+type caseBornCmd struct {
+	fileFlag
+	outFlag
+	byFlag
+	Case string `arg:"" help:"Its number."`
+	Day  string `arg:"" help:"DDMMYYYY. It is not shown to anybody."`
+}
+
+func (caseBornCmd) Help() string {
+	return "Who keys this day is told by telephone how the case stands, from whatever number.\n\nExample: hotline case born 2026-000123 31121980"
+}
+
+func (c *caseBornCmd) Run(t *terminal) error {
+	return change(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "born", By: c.by(), Text: c.Day})
+}
+
 type caseCloseCmd struct {
 	fileFlag
 	outFlag
@@ -225,15 +244,67 @@ func (c *caseCloseCmd) Run(t *terminal) error {
 	return change(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "close", By: c.by(), Text: c.Reason})
 }
 
+type caseCallCmd struct {
+	fileFlag
+	outFlag
+	byFlag
+	Case string `arg:"" help:"Its number."`
+}
+
+func (caseCallCmd) Help() string {
+	return "In the hours of the queue an operator is rung, then the citizen. A case without a callback gets one; one that is not due yet is due now. What became of it: hotline case show NUMBER.\n\nExample: hotline case call 2026-000123"
+}
+
+func (c *caseCallCmd) Run(t *terminal) error {
+	return callback(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "call", By: c.by()}, "the citizen is called as soon as an operator is free, in the hours of the queue")
+}
+
+// callback has the citizen of a case called, or not, and says so.
+func callback(t *terminal, f fileFlag, o outFlag, number string, ask control.CaseChange, done string) error {
+	client, err := running(f.Config)
+	if err != nil {
+		return err
+	}
+	k, err := client.ChangeCase(context.Background(), number, ask)
+	if err != nil {
+		return err
+	}
+	if o.json() {
+		return printJSON(t.out, k)
+	}
+	fmt.Fprintf(t.out, "case %s: %s\n", k.Number, done)
+	return nil
+}
+
 type caseTasksCmd struct {
+	List   caseTasksListCmd   `cmd:"" default:"withargs" help:"List them."`
+	Cancel caseTasksCancelCmd `cmd:"" help:"Let a citizen be called no more."`
+}
+
+type caseTasksCancelCmd struct {
+	fileFlag
+	outFlag
+	byFlag
+	Case string `arg:"" help:"Its number."`
+}
+
+func (caseTasksCancelCmd) Help() string { return "Example: hotline case tasks cancel 2026-000123" }
+
+func (c *caseTasksCancelCmd) Run(t *terminal) error {
+	return callback(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "uncall", By: c.by()}, "the citizen is called no more")
+}
+
+type caseTasksListCmd struct {
 	fileFlag
 	outFlag
 	All bool `help:"Also those that are over."`
 }
 
-func (caseTasksCmd) Help() string { return "Example: hotline case tasks" }
+func (caseTasksListCmd) Help() string {
+	return "DUE is not before; OUTCOME is open, calling, reached, declined, given_up (the unit writes instead) or cancelled.\n\nExample: hotline case tasks list --all"
+}
 
-func (c *caseTasksCmd) Run(t *terminal) error {
+func (c *caseTasksListCmd) Run(t *terminal) error {
 	client, err := running(c.Config)
 	if err != nil {
 		return err

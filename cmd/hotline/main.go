@@ -36,6 +36,7 @@ type cli struct {
 	Check     checkCmd     `cmd:"" help:"Check the configuration file and all it names."`
 	Config    configCmd    `cmd:"" help:"Show the configuration."`
 	Simulate  simulateCmd  `cmd:"" help:"Tell what a caller would hear at any time, without a call."`
+	Menu      menuCmd      `cmd:"" help:"See and draw where callers come."`
 	User      userCmd      `cmd:"" help:"Who works here."`
 	Operator  operatorCmd  `cmd:"" help:"See, pause and resume operators."`
 	Queue     queueCmd     `cmd:"" help:"See the queues."`

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"hotline/app"
-	"hotline/call"
 	"hotline/configs"
 )
 
@@ -206,7 +205,7 @@ func (c *promptsRenderCmd) texts(f *configs.File) ([]app.Text, error) {
 		if len(c.Keys) != 1 || c.Language == "" {
 			return nil, usageError{errors.New("--text needs one KEY and --language")}
 		}
-		return []app.Text{{Key: c.Keys[0], Language: call.Language(c.Language), Text: c.Text}}, nil
+		return []app.Text{{Key: c.Keys[0], Language: app.Language(c.Language), Text: c.Text}}, nil
 	}
 	all, err := app.Texts(f)
 	if err != nil {
