@@ -222,7 +222,8 @@ func (a *App) openFloor(ctx context.Context) error {
 	if err := a.loadOperators(ctx); err != nil {
 		return err
 	}
-	a.clips.now.Store(clips)
+	a.clips.metrics = prompts.NewMetrics(a.metrics)
+	a.clips.put(clips)
 	a.gate = &gate{store: a.store, spell: numbers(a.file).E164, now: a.o.Now, log: a.log.Named("gate"), clip: a.hasClip, voice: a.say}
 	a.gate.hourly.Store(int64(a.file.Limits.PerNumberHour))
 	if err := a.gate.load(ctx); err != nil {

@@ -4,19 +4,16 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"go.uber.org/zap"
 
 	"hotline/call"
 	"hotline/configs"
 	"hotline/prompts"
-	"hotline/prompts/sound"
 )
 
 // A Language is one of callers.
@@ -56,19 +53,18 @@ func ImportPrompts(f *configs.File, from string, dry bool, tell func(ImportedPro
 // A Text is what a voice is to say.
 type Text struct {
 	Key      string
-	Language call.Language
+	Language Language
 	Text     string
 }
 
 // Texts are those of the deployer's folder: DATA/prompts/texts.yaml, key: {az: …, en: …, ru: …}.
 func Texts(f *configs.File) (list []Text, err error) {
-	b, err := os.ReadFile(filepath.Join(ownPrompts(f), textsFile))
-	if err != nil {
-		return nil, fmt.Errorf("write the texts into %s, as own.flood: {az: …, en: …, ru: …}: %w", filepath.Join(ownPrompts(f), textsFile), err)
+	texts, err := prompts.ReadTexts(ownPrompts(f))
+	if err == nil && len(texts) == 0 {
+		err = fmt.Errorf("there are no texts: write them into %s, as own.flood: {az: …, en: …, ru: …}", filepath.Join(ownPrompts(f), prompts.TextsFile))
 	}
-	texts := map[string]map[call.Language]string{}
-	if err := yaml.UnmarshalWithOptions(b, &texts, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("%s: %w", textsFile, err)
+	if err != nil {
+		return nil, err
 	}
 	for _, key := range slices.Sorted(maps.Keys(texts)) {
 		for _, lang := range f.Languages {
@@ -80,42 +76,42 @@ func Texts(f *configs.File) (list []Text, err error) {
 	return list, nil
 }
 
-// textsFile holds the deployer's own texts.
-const textsFile = "texts.yaml"
+// Unsaid are the texts that a voice has yet to say: new ones and changed ones. kept are those over which
+// a person's recording lies, which no voice replaces unasked.
+func Unsaid(f *configs.File, texts []Text) (unsaid, kept []Text) {
+	memory := prompts.Remember(ownPrompts(f))
+	for _, t := range texts {
+		switch memory.Of(t.Key, t.Language, t.Text) {
+		case prompts.Unsaid:
+			unsaid = append(unsaid, t)
+		case prompts.Recorded:
+			kept = append(kept, t)
+		}
+	}
+	return unsaid, kept
+}
 
 // Render lets the voices say texts, and puts the clips into the deployer's folder. tell is called for each,
 // with why it could not be said, if it could not.
-func Render(ctx context.Context, f *configs.File, texts []Text, tell func(ImportedPrompt)) error {
-	dir, err := os.MkdirTemp("", "hotline-render-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	spokenAny := false
+func Render(ctx context.Context, f *configs.File, texts []Text, tell func(ImportedPrompt)) {
+	memory := prompts.Remember(ownPrompts(f))
 	for _, t := range texts {
+		one := ImportedPrompt{File: string(t.Language) + "/" + t.Key, Key: t.Key, Language: t.Language}
 		s, err := voice(f, t.Language).Speak(ctx, t.Text)
-		if err != nil {
-			tell(ImportedPrompt{File: textsFile, Key: t.Key, Language: t.Language, Err: err})
-			continue
+		if err == nil {
+			one.To, one.Remarks, err = prompts.Put(ownPrompts(f), t.Key, t.Language, s)
 		}
-		folder := filepath.Join(dir, string(t.Language))
-		if err := os.MkdirAll(folder, 0o700); err != nil {
-			return err
+		if err == nil {
+			err = memory.Note(t.Key, t.Language, t.Text)
 		}
-		if err := os.WriteFile(filepath.Join(folder, t.Key+".wav"), sound.WriteWAV(s.Rate, s.PCM()), 0o600); err != nil {
-			return err
-		}
-		spokenAny = true
+		one.From, one.Err = one.To, err
+		tell(one)
 	}
-	if !spokenAny {
-		return nil
-	}
-	return prompts.Import(dir, ownPrompts(f), false, tell)
 }
 
 func voice(f *configs.File, lang call.Language) prompts.Voice {
 	v := f.Voices[lang]
-	return prompts.Voice{Command: v.Command, Timeout: v.Timeout.D(), Respell: v.Respell}
+	return prompts.Voice{Language: lang, Command: v.Command, Timeout: v.Timeout.D(), Respell: v.Respell}
 }
 
 // say makes clips of texts that are to be heard at once: an incident.
@@ -125,18 +121,25 @@ func (a *App) say(ctx context.Context, texts map[call.Language]string) (map[call
 		if !slices.Contains(a.file.Languages, lang) {
 			return nil, fmt.Errorf("there are no callers in %q", lang)
 		}
-		s, err := voice(a.loaded.Load(), lang).Speak(ctx, text)
+		clip, err := prompts.Render(ctx, voice(a.loaded.Load(), lang), "incident", text)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", lang, err)
 		}
-		clips[lang] = prompts.Clip("incident", lang, s)
+		clips[lang] = clip
 	}
 	return clips, nil
 }
 
 // A shelf is the library of now: a reload puts another one there, and calls hear it from their next clip on.
 type shelf struct {
-	now atomic.Pointer[prompts.Library]
+	now     atomic.Pointer[prompts.Library]
+	metrics *prompts.Metrics
+}
+
+// put makes a library the one of now.
+func (s *shelf) put(clips *prompts.Library) {
+	clips.Count(s.metrics)
+	s.now.Store(clips)
 }
 
 func (s *shelf) Clip(key string, lang call.Language) *call.Clip { return s.now.Load().Clip(key, lang) }
@@ -169,6 +172,6 @@ func (s *shelf) reload(f *configs.File, languages []call.Language, log *zap.Logg
 	if err != nil {
 		return err
 	}
-	s.now.Store(clips)
+	s.put(clips)
 	return nil
 }

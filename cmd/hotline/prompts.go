@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"hotline/app"
 	"hotline/configs"
@@ -23,9 +26,9 @@ type promptJSON struct {
 	Key      string   `json:"key"`
 	Language string   `json:"language"`
 	Source   string   `json:"source"`
-	Seconds  float64  `json:"seconds"`
-	Level    float64  `json:"level_dbov"`
-	Peak     float64  `json:"peak_dbfs"`
+	Seconds  float64  `json:"seconds,omitempty"` // these three are there where the clip is
+	Level    float64  `json:"level_dbov,omitempty"`
+	Peak     float64  `json:"peak_dbfs,omitempty"`
 	Text     string   `json:"text"`
 	Remarks  []string `json:"remarks"`
 }
@@ -53,8 +56,11 @@ func (c *promptsListCmd) Run(t *terminal) error {
 			return
 		}
 		list = append(list, promptOf(r))
-		rows = append(rows, []string{r.Key, string(r.Language), string(r.Source), fmt.Sprintf("%.1f", r.Measure.Seconds),
-			fmt.Sprintf("%.1f", r.Measure.Level), fmt.Sprintf("%.1f", r.Measure.Peak), r.Text})
+		measures := []string{"-", "-", "-"}
+		if r.Measure.Seconds > 0 {
+			measures = []string{fmt.Sprintf("%.1f", r.Measure.Seconds), fmt.Sprintf("%.1f", r.Measure.Level), fmt.Sprintf("%.1f", r.Measure.Peak)}
+		}
+		rows = append(rows, slices.Concat([]string{r.Key, string(r.Language), string(r.Source)}, measures, []string{r.Text}))
 	})
 	if err != nil {
 		return err
@@ -154,7 +160,11 @@ func imported(t *terminal, taken, left *int) func(app.ImportedPrompt) {
 			return
 		}
 		*taken++
-		fmt.Fprintf(t.out, "taken  %s: %s in %s, %.1f s, %.1f dBov before, %.1f now\n", i.File, i.Key, i.Language, i.To.Seconds, i.From.Level, i.To.Level)
+		fmt.Fprintf(t.out, "taken  %s: %s in %s, %.1f s, %.1f dBov", i.File, i.Key, i.Language, i.To.Seconds, i.To.Level)
+		if i.From != i.To {
+			fmt.Fprintf(t.out, ", %.1f before", i.From.Level)
+		}
+		fmt.Fprintln(t.out)
 		for _, r := range i.Remarks {
 			fmt.Fprintf(t.out, "       %s\n", r)
 		}
@@ -177,7 +187,7 @@ type promptsRenderCmd struct {
 	fileFlag
 	Language string   `placeholder:"LANG" help:"Only in one language."`
 	Text     string   `help:"Say this, instead of what stands in texts.yaml; with one KEY and --language."`
-	Keys     []string `arg:"" optional:"" placeholder:"KEY" help:"Only these; without any, all of texts.yaml."`
+	Keys     []string `arg:"" optional:"" placeholder:"KEY" help:"Only these, also over a recording; without any, what is new or changed in texts.yaml."`
 }
 
 func (promptsRenderCmd) Help() string {
@@ -193,10 +203,20 @@ func (c *promptsRenderCmd) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
-	taken, left := 0, 0
-	if err := app.Render(context.Background(), f, texts, imported(t, &taken, &left)); err != nil {
-		return err
+	if c.Text == "" && len(c.Keys) == 0 {
+		unsaid, kept := app.Unsaid(f, texts)
+		for _, k := range kept {
+			fmt.Fprintf(t.out, "kept   %s in %s: a person has recorded it; name the key to let a voice speak instead\n", k.Key, k.Language)
+		}
+		if texts = unsaid; len(texts) == 0 {
+			fmt.Fprintln(t.out, "nothing is to be said anew")
+			return nil
+		}
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	taken, left := 0, 0
+	app.Render(ctx, f, texts, imported(t, &taken, &left))
 	return summed(t, taken, left, false)
 }
 
