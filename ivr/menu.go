@@ -273,7 +273,11 @@ func (w *Walk) always(digit byte) bool {
 func (w *Walk) choose(ctx context.Context, n *Node) bool {
 	say := append(w.clips(n.Words...), w.menu(n)...)
 	if len(say) == 0 { // every clip of it is missing: nobody can choose in silence
-		w.ToPerson()
+		if n.Name == w.person {
+			w.Idle()
+		} else {
+			w.ToPerson()
+		}
 		return true
 	}
 	wrong := 0

@@ -34,13 +34,13 @@ type Measure struct {
 	Seconds float64
 	Level   float64 // active speech level, dBov (ITU-T P.56)
 	Peak    float64 // dBFS
-	Noise   float64 // level of the quietest tenth, dBov: the room
+	Noise   float64 // level of the quietest 40 ms, dBov: the room
 	Clipped int     // samples at full scale, three or more in a row
 }
 
 // Measured measures a sound.
 func Measured(s sound.Sound) Measure {
-	m := Measure{Seconds: s.Seconds(), Level: sound.ActiveLevel(s), Peak: sound.Peak(s.Samples), Noise: noise(s)}
+	m := Measure{Seconds: s.Seconds(), Level: sound.ActiveLevel(s), Peak: sound.Peak(s.Samples), Noise: sound.Quietest(s)}
 	row := 0
 	for i, v := range s.Samples {
 		full := v >= fullScale || v <= -fullScale
@@ -59,23 +59,6 @@ func Measured(s sound.Sound) Measure {
 
 // fullScale is what a program writes that has run out of numbers, in 16 bits too.
 const fullScale = 0.9999
-
-// noise is the level of the quietest tenth of a sound, in pieces of 10 ms. Digital silence, as an editor
-// leaves it, is no room and does not count.
-func noise(s sound.Sound) float64 {
-	var levels []float64
-	step := s.Rate / 100
-	for at := 0; at+step <= len(s.Samples); at += step {
-		if l := sound.Level(s.Samples[at : at+step]); l > sound.Silence {
-			levels = append(levels, l)
-		}
-	}
-	if len(levels) == 0 {
-		return sound.Silence
-	}
-	slices.Sort(levels)
-	return levels[len(levels)/10]
-}
 
 // inaudible reports whether nobody would hear anything: what is quieter than this is the hiss of a
 // sound card.
