@@ -46,6 +46,7 @@ const langLine = "open.lang"
 type Library struct {
 	languages []call.Language
 	clips     map[name]func() *call.Clip
+	theirs    map[name]bool // the deployer's among them
 	music     *call.Clip
 	faults    []Fault
 	texts     Texts // what the deployer has its voices say
@@ -69,7 +70,7 @@ func Load(dir string, languages []call.Language, log *zap.Logger) (*Library, err
 	if len(languages) == 0 {
 		return nil, errors.New("load prompts: no language is given")
 	}
-	l := &Library{languages: slices.Clone(languages), clips: make(map[name]func() *call.Clip), log: log}
+	l := &Library{languages: slices.Clone(languages), clips: make(map[name]func() *call.Clip), theirs: make(map[name]bool), log: log}
 	entries, err := Catalogue()
 	if err != nil {
 		return nil, err

@@ -69,12 +69,12 @@ func (l *Library) row(key string, lang call.Language, text string) Row {
 	if c == nil {
 		return row
 	}
-	row.Source, row.Measure = Yours, Measured(sound.Sound{Rate: call.ClockRate, Samples: floats(c.PCM)})
-	if version(key, lang) != c.Version {
+	row.Source, row.Measure = BuiltIn, Measured(sound.Sound{Rate: call.ClockRate, Samples: floats(c.PCM)})
+	if l.theirs[name{key, lang}] {
+		row.Source = Yours
 		row.Remarks = append(heardAs(row.Measure), paced(row.Measure.Seconds, row.Text)...)
 		return row
 	}
-	row.Source = BuiltIn
 	if theirs != "" && theirs != text {
 		row.Remarks = []string{TextsFile + " has another text: hotline prompts render speaks it"}
 	}
@@ -87,13 +87,4 @@ func floats(pcm []int16) []float64 {
 		out[i] = float64(v) / 32768
 	}
 	return out
-}
-
-// version is that of a built-in clip; empty where there is none.
-func version(key string, lang call.Language) string {
-	c, err := builtIn(key, lang, string(lang)+"/"+key+".wav")
-	if err != nil {
-		return ""
-	}
-	return c.Version
 }

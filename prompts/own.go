@@ -113,7 +113,7 @@ func (l *Library) own(path string, lang call.Language, entries []Entry) {
 	}
 	clip := makeClip(key, lang, s)
 	c := func() *call.Clip { return clip }
-	l.clips[name{key, lang}] = c
+	l.clips[name{key, lang}], l.theirs[name{key, lang}] = c, true
 	place := slices.Index(l.languages, lang) + 1
 	if key == fmt.Sprintf("%s.%d", langLine, place) && !exists(filepath.Join(filepath.Dir(path), langLine+".wav")) {
 		l.clips[name{langLine, lang}] = c

@@ -49,6 +49,7 @@ func TestVoicesThatMisbehave(t *testing.T) {
 	}{
 		"talks a lot and then speaks":        {20 * time.Second, `head -c 300000 /dev/zero | tr '\0' x >&2; head -c 300000 /dev/zero; cp ` + good + ` "$2"`, ""},
 		"leaves a child that holds its pipe": {20 * time.Second, `sleep 300 & echo $! >>` + pids + `; cp ` + good + ` "$2"`, ""},
+		"talks a lot and gives up":           {20 * time.Second, `head -c 300000 /dev/zero | tr '\0' x >&2; exit 1`, "exit status 1: xxxxxxxx"},
 		"hangs":                              {300 * time.Millisecond, `echo $$ >>` + pids + `; sleep 300`, "not done after 300ms"},
 		"hangs in a child":                   {300 * time.Millisecond, `sh -c 'echo $$ >>` + pids + `; sleep 300; true' & wait`, "not done after 300ms"},
 		"hears no signal":                    {300 * time.Millisecond, `trap '' TERM INT HUP; echo $$ >>` + pids + `; while :; do sleep 1; done`, "not done after 300ms"},

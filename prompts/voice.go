@@ -1,7 +1,6 @@
 package prompts
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -123,7 +122,7 @@ func (v Voice) run(ctx context.Context, dir, in, out string) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay): // a child of it that held on to the pipe is no fault
-		return fmt.Errorf("the voice: %w: %s", err, strings.TrimSpace(told.String()))
+		return fmt.Errorf("the voice: %w: %s", err, strings.TrimSpace(strings.ToValidUTF8(string(told.kept), "?")))
 	}
 	return nil
 }
@@ -145,15 +144,16 @@ func watchSize(ctx context.Context, file string, stop context.CancelCauseFunc) {
 	}
 }
 
-// A beginning keeps the first bytes of what a program says, and lets it say the rest.
+// A beginning keeps the first bytes of what a program says, and lets it say the rest. It is no
+// bytes.Buffer, which would take all by ReadFrom.
 type beginning struct {
-	bytes.Buffer
+	kept []byte
 	left int
 }
 
 func (b *beginning) Write(p []byte) (int, error) {
 	n := min(len(p), b.left)
-	b.Buffer.Write(p[:n])
+	b.kept = append(b.kept, p[:n]...)
 	b.left -= n
 	return len(p), nil
 }
