@@ -5,6 +5,7 @@ package acceptance
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,9 +18,11 @@ import (
 
 // A baresip is one softphone: it says a tone and writes down what it hears.
 type baresip struct {
-	dir string
-	mu  sync.Mutex
-	out bytes.Buffer
+	dir  string
+	keys io.WriteCloser // what somebody types, where the module stdio is loaded
+	stop func()         // un-registers, hangs up and closes its files
+	mu   sync.Mutex
+	out  bytes.Buffer
 }
 
 // Write takes what it prints.
@@ -39,6 +42,18 @@ func (b *baresip) printed(s string) bool {
 // registrar is host:port, over UDP unless ;transport= says otherwise; extra lines go into its
 // configuration.
 func newBaresip(t testing.TB, user, secret, registrar string, port int, extra ...string) *baresip {
+	t.Helper()
+	if !strings.Contains(registrar, ";transport=") {
+		registrar += ";transport=udp"
+	}
+	b := startBaresip(t, port, fmt.Sprintf("<sip:%s@%s>;auth_pass=%s;answermode=auto;regint=60;audio_codecs=PCMA", user, registrar, secret), extra...)
+	eventually(t, 10*time.Second, "baresip is registered", func() bool { return b.printed("200 OK") })
+	return b
+}
+
+// startBaresip starts a softphone of one account, given as a line of baresip's accounts. It says a tone of
+// 1000 Hz; extra lines go into its configuration.
+func startBaresip(t testing.TB, port int, account string, extra ...string) *baresip {
 	t.Helper()
 	b := &baresip{dir: t.TempDir()}
 	run(t, "sox", "-n", "-r", "8000", "-c", "1", "-b", "16", filepath.Join(b.dir, "tone.wav"), "synth", "120", "sine", "1000", "vol", "0.3")
@@ -66,22 +81,21 @@ module sndfile.so
 module_app account.so
 module_app menu.so
 `, port, port+15000, port+15098, b.dir, modules[0]) + strings.Join(extra, "\n")
-	if !strings.Contains(registrar, ";transport=") {
-		registrar += ";transport=udp"
-	}
-	account := fmt.Sprintf("<sip:%s@%s>;auth_pass=%s;answermode=auto;regint=60;audio_codecs=PCMA\n", user, registrar, secret)
-	for name, body := range map[string]string{"config": config, "accounts": account, "contacts": ""} {
+	for name, body := range map[string]string{"config": config, "accounts": account + "\n", "contacts": ""} {
 		if err := os.WriteFile(filepath.Join(b.dir, name), []byte(body), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	c := exec.Command("baresip", "-f", b.dir)
 	c.Stdout, c.Stderr = b, b
+	if b.keys, err = c.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
 	if err := c.Start(); err != nil {
 		t.Fatalf("baresip: %v (apt-get install baresip-core)", err)
 	}
-	t.Cleanup(func() {
-		_ = c.Process.Signal(syscall.SIGTERM) // un-registers and closes its files
+	b.stop = sync.OnceFunc(func() {
+		_ = c.Process.Signal(syscall.SIGTERM)
 		done := make(chan struct{})
 		go func() { _ = c.Wait(); close(done) }()
 		select {
@@ -90,11 +104,13 @@ module_app menu.so
 			_ = c.Process.Kill()
 			<-done
 		}
+	})
+	t.Cleanup(func() {
+		b.stop()
 		if t.Failed() {
 			t.Logf("baresip printed:\n%s", b.out.String())
 		}
 	})
-	eventually(t, 10*time.Second, "baresip is registered", func() bool { return b.printed("200 OK") })
 	return b
 }
 

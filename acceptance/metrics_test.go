@@ -70,6 +70,7 @@ func TestMetricsAfterTenCalls(t *testing.T) {
 	s.becomes("hotline_store_spool_entries", 0)
 	s.samples(t, map[string]float64{
 		`hotline_line_calls_total{line="919",outcome="completed"}`:               4,
+		`hotline_line_menu_entered_total{line="919",menu="main"}`:                6, // who got past the notice
 		`hotline_line_calls_total{line="919",outcome="abandoned"}`:               4,
 		`hotline_line_calls_total{line="919",outcome="refused"}`:                 1,
 		`hotline_line_calls_total{line="919",outcome="media_lost"}`:              1,

@@ -205,8 +205,8 @@ func node() string {
 // openFloor opens the queues and the line. The line rings operators through the signalling,
 // which is built on the line: a dialer that is filled in later stands between them.
 func (a *App) openFloor(ctx context.Context) error {
-	clips, err := prompts.Load(filepath.Join(a.file.Data, "prompts"), a.file.Languages, a.log.Named("prompts"))
-	if err != nil {
+	a.clips.metrics = prompts.NewMetrics(a.metrics)
+	if err := a.clips.reload(a.file, a.file.Languages, a.log.Named("prompts")); err != nil {
 		return err
 	}
 	past, err := a.store.Book().Past(ctx)
@@ -222,8 +222,6 @@ func (a *App) openFloor(ctx context.Context) error {
 	if err := a.loadOperators(ctx); err != nil {
 		return err
 	}
-	a.clips.metrics = prompts.NewMetrics(a.metrics)
-	a.clips.put(clips)
 	a.gate = &gate{store: a.store, spell: numbers(a.file).E164, now: a.o.Now, log: a.log.Named("gate"), clip: a.hasClip, voice: a.say}
 	a.gate.hourly.Store(int64(a.file.Limits.PerNumberHour))
 	if err := a.gate.load(ctx); err != nil {

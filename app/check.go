@@ -20,7 +20,17 @@ import (
 )
 
 // Check looks at what a configuration file names: certificates, the data folder, the deployer's clips.
-func Check(f *configs.File) (faults configs.Faults) { return append(checkTLS(f), checkData(f)...) }
+func Check(f *configs.File) (faults configs.Faults) {
+	return slices.Concat(checkTLS(f), checkStatus(f), checkData(f))
+}
+
+// checkStatus looks at how the status system is asked.
+func checkStatus(f *configs.File) (faults configs.Faults) {
+	for _, fault := range statusOptions(f).Check() {
+		faults = append(faults, f.Fault(fault.Key, fault.Problem, fault.Want))
+	}
+	return faults
+}
 
 // checkTLS reads every certificate, so that a wrong one is told before a restart needs it.
 func checkTLS(f *configs.File) (faults configs.Faults) {
@@ -37,7 +47,6 @@ func checkTLS(f *configs.File) (faults configs.Faults) {
 	}
 	pair("sip.trunks.tls", f.SIP.Trunks.TLS.Certificate, f.SIP.Trunks.TLS.Key)
 	pair("sip.phones.tls", f.SIP.Phones.TLS.Certificate, f.SIP.Phones.TLS.Key)
-	pair("status.certificate", f.Status.Certificate, f.Status.Key)
 	authority := func(key, file, of string) {
 		if file == "" {
 			return
@@ -48,7 +57,6 @@ func checkTLS(f *configs.File) (faults configs.Faults) {
 			faults = append(faults, f.Fault(key, file+" holds no certificate", "name a PEM file of "+of))
 		}
 	}
-	authority("status.ca", f.Status.CA, "whoever signs the status system's certificate")
 	for i, c := range f.SIP.Trunks.Carriers {
 		key := fmt.Sprintf("sip.trunks.carriers[%d].tls", i)
 		pair(key, c.TLS.Certificate, c.TLS.Key)
@@ -71,7 +79,7 @@ func checkData(f *configs.File) (faults configs.Faults) {
 		at("data", f.Data+" is not a folder", "name a folder, or a path where one can be made")
 		return faults
 	}
-	clips, err := prompts.Load(filepath.Join(f.Data, "prompts"), f.Languages, NewLog(errorLevel))
+	clips, err := prompts.Load(ownPrompts(f), f.Languages, NewLog(errorLevel))
 	if err != nil {
 		at("data", err.Error(), "mend or remove the clips in its folder prompts")
 		return faults

@@ -158,3 +158,30 @@ announcements: [{name: rules, clip: own.rules, from: 2026-12-01, to: 2026-12-31}
 		t.Errorf("no folder yet: %v", faults)
 	}
 }
+
+// What is wrong with the way to the status system is told at its key, before a start.
+func TestTheWayToTheStatusSystemIsChecked(t *testing.T) {
+	cert, key := certificate(t, "good", time.Now().Add(time.Hour))
+	_, otherKey := certificate(t, "other", time.Now().Add(time.Hour))
+	for name, c := range map[string]struct{ status, key, says string }{
+		"as it should be":                     {`{url: "https://register.example/status", ca: "` + cert + `", certificate: "` + cert + `", key: "` + key + `"}`, "", ""},
+		"a password in the address":           {`{url: "https://me:hush@register.example/status"}`, "status.url", "status.token"},
+		"a token of two words":                {`{url: "https://register.example/", token: "two words"}`, "status.token", "letters, digits"},
+		"an authority for no TLS":             {`{url: "http://127.0.0.1:8099/", ca: "` + cert + `"}`, "status.url", "status.ca"},
+		"an authority in a file that is none": {`{url: "https://register.example/", ca: "` + key + `"}`, "status.ca", "holds no certificate"},
+		"a key that is another's":             {`{url: "https://register.example/", certificate: "` + cert + `", key: "` + otherKey + `"}`, "status.certificate", "belongs to it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			faults := Check(config(t, t.TempDir(), "status: "+c.status))
+			if c.key == "" {
+				if len(faults) > 0 {
+					t.Errorf("%v", faults)
+				}
+				return
+			}
+			if len(faults) != 1 || faults[0].Key != c.key || !strings.Contains(faults[0].String(), c.says) {
+				t.Errorf("%v, want %s: %s", faults, c.key, c.says)
+			}
+		})
+	}
+}

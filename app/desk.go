@@ -300,6 +300,11 @@ func (s sounds) Verify(ctx context.Context) (wire.Verification, error) {
 	if err != nil {
 		return wire.Verification{}, err
 	}
+	messages, err := recording.VerifyMessages(filepath.Join(filepath.Dir(s.dir), "messages"), nil)
+	if err != nil {
+		return wire.Verification{}, err
+	}
+	faults = append(faults, messages...)
 	out := wire.Verification{Checked: len(expected), Faults: make([]wire.Fault, len(faults))}
 	for i, f := range faults {
 		out.Faults[i] = wire.Fault{Call: string(f.Call), Path: f.Path, Problem: f.Problem}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"go.uber.org/zap"
 
 	"hotline/call"
@@ -21,6 +23,12 @@ type Language = call.Language
 
 // A PromptRow is one prompt in one language.
 type PromptRow = prompts.Row
+
+// Where a prompt comes from.
+const (
+	MissingPrompt = prompts.Missing
+	BuiltInPrompt = prompts.BuiltIn
+)
 
 // An ImportedPrompt is one recording that was imported, or why it was not.
 type ImportedPrompt = prompts.Imported
@@ -53,65 +61,59 @@ func ImportPrompts(f *configs.File, from string, dry bool, tell func(ImportedPro
 // A Text is what a voice is to say.
 type Text struct {
 	Key      string
-	Language Language
+	Language string
 	Text     string
 }
 
 // Texts are those of the deployer's folder: DATA/prompts/texts.yaml, key: {az: …, en: …, ru: …}.
 func Texts(f *configs.File) (list []Text, err error) {
-	texts, err := prompts.ReadTexts(ownPrompts(f))
-	if err == nil && len(texts) == 0 {
-		err = fmt.Errorf("there are no texts: write them into %s, as own.flood: {az: …, en: …, ru: …}", filepath.Join(ownPrompts(f), prompts.TextsFile))
-	}
+	b, err := os.ReadFile(filepath.Join(ownPrompts(f), prompts.TextsFile))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("write the texts into %s, as own.flood: {az: …, en: …, ru: …}: %w", filepath.Join(ownPrompts(f), prompts.TextsFile), err)
+	}
+	texts := map[string]map[call.Language]string{}
+	if err := yaml.UnmarshalWithOptions(b, &texts, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("%s: %w", prompts.TextsFile, err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(texts)) {
+		for lang := range texts[key] {
+			if !slices.Contains(prompts.Shipped(), lang) {
+				return nil, fmt.Errorf("%s: %s: there is no language %q, write az, en or ru", prompts.TextsFile, key, lang)
+			}
+		}
 		for _, lang := range f.Languages {
 			if text := texts[key][lang]; text != "" {
-				list = append(list, Text{key, lang, text})
+				list = append(list, Text{key, string(lang), text})
 			}
 		}
 	}
 	return list, nil
 }
 
-// Unsaid are the texts that a voice has yet to say: new ones and changed ones. kept are those over which
-// a person's recording lies, which no voice replaces unasked.
-func Unsaid(f *configs.File, texts []Text) (unsaid, kept []Text) {
-	memory := prompts.Remember(ownPrompts(f))
-	for _, t := range texts {
-		switch memory.Of(t.Key, t.Language, t.Text) {
-		case prompts.Unsaid:
-			unsaid = append(unsaid, t)
-		case prompts.Recorded:
-			kept = append(kept, t)
-		}
-	}
-	return unsaid, kept
-}
-
 // Render lets the voices say texts, and puts the clips into the deployer's folder. tell is called for each,
-// with why it could not be said, if it could not.
-func Render(ctx context.Context, f *configs.File, texts []Text, tell func(ImportedPrompt)) {
-	memory := prompts.Remember(ownPrompts(f))
+// with why it could not be said, if it could not. The error is about the whole: ctx has ended.
+func Render(ctx context.Context, f *configs.File, texts []Text, tell func(ImportedPrompt)) error {
 	for _, t := range texts {
-		one := ImportedPrompt{File: string(t.Language) + "/" + t.Key, Key: t.Key, Language: t.Language}
-		s, err := voice(f, t.Language).Speak(ctx, t.Text)
-		if err == nil {
-			one.To, one.Remarks, err = prompts.Put(ownPrompts(f), t.Key, t.Language, s)
+		lang := call.Language(t.Language)
+		done := ImportedPrompt{Key: t.Key, Language: lang}
+		s, err := voice(f, lang).Speak(ctx, t.Text)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			done.Err = err
+		default:
+			done = prompts.Keep(ownPrompts(f), t.Key, lang, s)
 		}
-		if err == nil {
-			err = memory.Note(t.Key, t.Language, t.Text)
-		}
-		one.From, one.Err = one.To, err
-		tell(one)
+		done.File = fmt.Sprintf("%s/%s.wav", t.Language, t.Key)
+		tell(done)
 	}
+	return nil
 }
 
 func voice(f *configs.File, lang call.Language) prompts.Voice {
 	v := f.Voices[lang]
-	return prompts.Voice{Language: lang, Command: v.Command, Timeout: v.Timeout.D(), Respell: v.Respell}
+	return prompts.Voice{Command: v.Command, Timeout: v.Timeout.D(), Respell: v.Respell}
 }
 
 // say makes clips of texts that are to be heard at once: an incident.
@@ -121,11 +123,11 @@ func (a *App) say(ctx context.Context, texts map[call.Language]string) (map[call
 		if !slices.Contains(a.file.Languages, lang) {
 			return nil, fmt.Errorf("there are no callers in %q", lang)
 		}
-		clip, err := prompts.Render(ctx, voice(a.loaded.Load(), lang), "incident", text)
+		s, err := voice(a.loaded.Load(), lang).Speak(ctx, text)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", lang, err)
 		}
-		clips[lang] = clip
+		clips[lang] = prompts.Clip("incident", lang, s)
 	}
 	return clips, nil
 }
@@ -134,12 +136,6 @@ func (a *App) say(ctx context.Context, texts map[call.Language]string) (map[call
 type shelf struct {
 	now     atomic.Pointer[prompts.Library]
 	metrics *prompts.Metrics
-}
-
-// put makes a library the one of now.
-func (s *shelf) put(clips *prompts.Library) {
-	clips.Count(s.metrics)
-	s.now.Store(clips)
 }
 
 func (s *shelf) Clip(key string, lang call.Language) *call.Clip { return s.now.Load().Clip(key, lang) }
@@ -172,6 +168,7 @@ func (s *shelf) reload(f *configs.File, languages []call.Language, log *zap.Logg
 	if err != nil {
 		return err
 	}
-	s.put(clips)
+	clips.Count(s.metrics)
+	s.now.Store(clips)
 	return nil
 }

@@ -1,68 +1,190 @@
 package app
 
 import (
+	"context"
+	"errors"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/configs"
+	"hotline/phone"
 	"hotline/prompts"
+	"hotline/prompts/sound"
 )
 
-// TestAReloadTakesNewRecordings: callers hear a new recording from their next clip on, and what is missing
-// is counted by the new library as by the old.
-func TestAReloadTakesNewRecordings(t *testing.T) {
+// tone writes a recording that is a tone of a second.
+func tone(t *testing.T, hz float64, elem ...string) {
+	t.Helper()
+	s := sound.Sound{Rate: 48000, Samples: make([]float64, 48000)}
+	for i := range s.Samples {
+		s.Samples[i] = 0.1 * math.Sin(2*math.Pi*hz*float64(i)/48000)
+	}
+	path := filepath.Join(elem...)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, sound.WriteWAV(s.Rate, s.PCM()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A recording that is imported is heard after a reload, and not before; also by who is calling already, from
+// their next clip on.
+func TestImportedClipIsHeardAfterAReload(t *testing.T) {
+	dir, studio := t.TempDir(), t.TempDir()
+	path := filepath.Join(t.TempDir(), "hotline.yaml")
+	if err := os.WriteFile(path, []byte(text(dir, "languages: [az, en]")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := configs.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shortClips(t, dir, "menu.invalid", "open.lang.1", "open.lang.2")
+	a := startApp(t, Options{File: f, Path: path})
+	defer a.Close()
+	_, c := dial(t, a)
+	heard := func(hz float64) {
+		t.Helper()
+		c.Media().Forget()
+		if err := c.Media().PressKey(timeout(t, 5*time.Second), '9', 100*time.Millisecond, phone.KeyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Media().WaitTone(timeout(t, 5*time.Second), hz); err != nil {
+			t.Fatal(err)
+		}
+	}
+	heard(600)
+	before := a.clips.Clip("menu.invalid", "az").Version
+	tone(t, 1000, studio, "az", "menu.invalid.wav")
+	for _, lang := range []string{"az", "en"} { // the language's lines are said on the way
+		tone(t, 1000, studio, lang, "open.lang.1.wav")
+		tone(t, 1000, studio, lang, "open.lang.2.wav")
+	}
+	if err := ImportPrompts(f, studio, false, func(i ImportedPrompt) {
+		if i.Err != nil {
+			t.Errorf("%s: %v", i.File, i.Err)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if a.clips.Clip("menu.invalid", "az").Version != before {
+		t.Error("it is heard before anybody has asked for it")
+	}
+	if err := a.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	heard(1000)
+	// One that has become bad afterwards is not heard, and the call goes on with the built-in one.
+	if err := os.WriteFile(filepath.Join(dir, "prompts", "az", "menu.invalid.wav"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if c := a.clips.Clip("menu.invalid", "az"); c == nil || c.Version == before || c.Duration() == time.Second {
+		t.Errorf("%v is heard", c)
+	}
+}
+
+// What a caller asks for in vain is counted, by the same series after a reload.
+func TestMissingPromptsAreCounted(t *testing.T) {
 	dir := t.TempDir()
-	f := config(t, dir)
-	registry := prometheus.NewRegistry()
-	s := shelf{metrics: prompts.NewMetrics(registry)}
-	if err := s.reload(f, f.Languages, zap.NewNop()); err != nil {
+	path := filepath.Join(t.TempDir(), "hotline.yaml")
+	if err := os.WriteFile(path, []byte(text(dir, "languages: [az, en]")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before := s.Clip("open.greeting", "en").Version
-	shortClips(t, dir)
-	if s.Clip("open.greeting", "en").Version != before {
-		t.Error("a clip has changed before the reload")
-	}
-	if err := s.reload(f, f.Languages, zap.NewNop()); err != nil {
+	f, err := configs.Load(path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Clip("open.greeting", "en").Version == before {
-		t.Error("the new recording is not heard after the reload")
+	tone(t, 600, dir, "prompts", "en", "own.rules.wav")
+	a := startApp(t, Options{File: f, Path: path})
+	defer a.Close()
+	for range 2 {
+		a.clips.Clip("own.rules", "az")
+		a.clips.Clip("own.none", "en")
+		if err := a.Reload(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	s.Clip("own.nowhere", "en")
-	want := "# HELP hotline_prompts_missing_total Clips that were to be heard in a language and are not there: another language was heard, or nothing.\n" +
-		"# TYPE hotline_prompts_missing_total counter\n" +
-		"hotline_prompts_missing_total{language=\"az\"} 0\nhotline_prompts_missing_total{language=\"en\"} 1\nhotline_prompts_missing_total{language=\"ru\"} 0\n"
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "hotline_prompts_missing_total"); err != nil {
+	const want = `# HELP hotline_prompts_missing_total Clips that were asked for and are not there in the caller's language, by what was heard instead: another_language or silence.
+# TYPE hotline_prompts_missing_total counter
+hotline_prompts_missing_total{instead="another_language"} 2
+hotline_prompts_missing_total{instead="silence"} 2
+`
+	if err := testutil.GatherAndCompare(a.metrics, strings.NewReader(want), "hotline_prompts_missing_total"); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestAnIncidentIsSpokenAtOnce: a text becomes a clip in each language, or the reason is told.
-func TestAnIncidentIsSpokenAtOnce(t *testing.T) {
+// What texts.yaml says is spoken by the voices, each text by itself.
+func TestRender(t *testing.T) {
 	dir := t.TempDir()
-	t.Setenv("TMPDIR", t.TempDir())
-	shortClips(t, dir)
-	spoken := filepath.Join(dir, "prompts", "az", "open.greeting.wav")
-	f := config(t, dir, "voices: {az: {command: [cp, "+spoken+", \"{wav}\", \"--suffix={text}\"]}}")
-	a := &App{file: f}
-	a.loaded.Store(f)
-	clips, err := a.say(t.Context(), map[call.Language]string{"az": "Sel var."})
-	if err != nil || clips["az"] == nil || clips["az"].Language != "az" {
-		t.Fatalf("%v %v", clips, err)
+	tone(t, 700, dir, "spoken.wav")
+	f := config(t, dir, "languages: [az, en]")
+	f.Voices = map[call.Language]configs.Voice{
+		"az": {Command: []string{"/bin/cp", filepath.Join(dir, "spoken.wav"), "{wav}"}, Timeout: configs.Duration(10 * time.Second)},
 	}
-	for _, lang := range []call.Language{"en", "tr"} {
-		if _, err := a.say(t.Context(), map[call.Language]string{lang: "x"}); err == nil {
-			t.Errorf("%s is spoken", lang)
+	if _, err := Texts(f); err == nil || !strings.Contains(err.Error(), "write the texts into") {
+		t.Errorf("without texts: %v", err)
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.MkdirAll(ownPrompts(f), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(ownPrompts(f), prompts.TextsFile), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v %v", left, err)
+	for text, want := range map[string]string{"own.x: y": "texts.yaml", "own.x: {de: y}": `there is no language "de"`, "own.x: {az: y}\nown.x: {az: z}": "texts.yaml"} {
+		write(text)
+		if list, err := Texts(f); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, %v, want %q", text, list, err, want)
+		}
+	}
+	write("own.flood: {az: Sel, en: Flood, ru: Потоп}\nown.a b: {az: x}\nclosed.hours: {az: Saat ondan}\n")
+	texts, err := Texts(f)
+	if err != nil || len(texts) != 4 { // Russian is not spoken here
+		t.Fatalf("%v, %v", texts, err)
+	}
+	var told []string
+	err = Render(t.Context(), f, texts, func(i ImportedPrompt) {
+		word := "taken"
+		if i.Err != nil {
+			word = i.Err.Error()
+		}
+		told = append(told, i.File+": "+word)
+	})
+	want := []string{
+		"az/closed.hours.wav: taken",
+		"az/own.a b.wav: there is no prompt of this name, name it own.NAME.wav, NAME of letters, digits, - and _",
+		"az/own.flood.wav: taken",
+		"en/own.flood.wav: no voice is configured for this language, write it under voices",
+	}
+	if err != nil || !slices.Equal(told, want) {
+		t.Errorf("%v\n%s", err, strings.Join(told, "\n"))
+	}
+	faults, err := Prompts(f, func(r PromptRow) {
+		if r.Key == "own.flood" && r.Language == "az" && (r.Source != "yours" || math.Abs(r.Measure.Level-sound.TargetDBov) > 1) {
+			t.Errorf("%+v", r)
+		}
+	})
+	if err != nil || len(faults) != 0 { // texts.yaml is none
+		t.Errorf("faults %v, %v", faults, err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := Render(ended, f, texts, func(i ImportedPrompt) { t.Errorf("%+v", i) }); !errors.Is(err, context.Canceled) {
+		t.Errorf("nobody waits: %v", err)
 	}
 }

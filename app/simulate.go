@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -70,7 +69,7 @@ var ErrNoLine = errors.New("no such line")
 // Simulate lets the code that serves callers serve one who is not there, at any time. Nothing is
 // placed, recorded or kept, and no server is needed.
 func Simulate(f *configs.File, c Caller) (*Story, error) {
-	clips, err := prompts.Load(filepath.Join(f.Data, "prompts"), f.Languages, zap.NewNop())
+	clips, err := prompts.Load(ownPrompts(f), f.Languages, zap.NewNop())
 	if err != nil {
 		return nil, err
 	}

@@ -56,6 +56,10 @@ const (
 	// on the next working day.
 	taskTries = 3
 	taskGap   = 2 * time.Hour
+
+	// taskAtOnce are in the line at once in each language: whoever calls us does not wait behind all who are
+	// to be called.
+	taskAtOnce = 2
 )
 
 // openTasks lets cases be called back for.
@@ -130,13 +134,23 @@ func (k *caseTasks) pass(ctx context.Context) error {
 	}
 	left := 0
 	var faults []error
-	for _, t := range list {
-		t, err := k.settle(ctx, t)
-		if err == nil {
-			t, err = k.try(ctx, t)
-		}
-		if err != nil {
+	under := map[call.Language]int{}
+	for i, t := range list {
+		if list[i], err = k.settle(ctx, t); err != nil {
 			faults = append(faults, err)
+		}
+		if list[i].Outcome == call.TaskCalling {
+			under[t.Language]++
+		}
+	}
+	for _, t := range list {
+		if t.Outcome == call.TaskOpen && under[t.Language] < taskAtOnce {
+			if t, err = k.try(ctx, t); err != nil {
+				faults = append(faults, err)
+			}
+			if t.Outcome == call.TaskCalling {
+				under[t.Language]++
+			}
 		}
 		if !settled(t) {
 			left++
@@ -147,7 +161,9 @@ func (k *caseTasks) pass(ctx context.Context) error {
 }
 
 // settled reports whether nobody is to be called any more.
-func settled(t call.CaseTask) bool { return t.Outcome != call.TaskOpen && t.Outcome != call.TaskCalling }
+func settled(t call.CaseTask) bool {
+	return t.Outcome != call.TaskOpen && t.Outcome != call.TaskCalling
+}
 
 // waiting are the callbacks that are open, by id, and by whom they call.
 func (k *caseTasks) waiting() (tickets map[call.ID]bool, parties map[string]bool) {
@@ -258,7 +274,7 @@ func (k *caseTasks) try(ctx context.Context, t call.CaseTask) (call.CaseTask, er
 	if name == "" {
 		name = f.Queues[0].Name
 	}
-	if t.Outcome != call.TaskOpen || now.Before(t.Due) || !openAt(queueHours(f)[name], now) {
+	if now.Before(t.Due) || !openAt(queueHours(f)[name], now) {
 		return t, nil
 	}
 	switch _, parties := k.waiting(); {

@@ -1,8 +1,8 @@
 package app
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
@@ -47,7 +47,6 @@ type citizenry struct {
 	may     bool   // a number may be called now
 	tickets []queue.Ticket
 	made    []time.Time // tries: when the citizen's telephone rang
-	letters []call.Letter
 }
 
 var errKilled = errors.New("killed")
@@ -185,6 +184,9 @@ func (w *citizenry) live(id call.ID, operator, what string) {
 	switch what {
 	case "killed":
 		w.start()
+	case "killed when it was over":
+		w.event(id, map[string]string{"operator": operator, "outcome": "no_answer", "call": far})
+		w.start()
 	case "reached":
 		w.event(id, map[string]string{"operator": operator, "outcome": what, "call": far})
 		w.floor.CallbackReached(id)
@@ -278,12 +280,14 @@ func TestWhenACitizenIsTried(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newCitizenry(t, baku(t, c.from))
 			k := w.open("+994505550100")
-			for range 20 * 24 * 2 {
-				w.pass()
+			for range 7 * 24 * 2 {
+				if w.pass(); settled(w.task(k)) {
+					break
+				}
 				for id, op, ok := w.rung(); ok; id, op, ok = w.rung() {
 					w.live(id, op, "no_answer")
+					w.pass()
 				}
-				w.pass()
 				w.step(30 * time.Minute)
 			}
 			var got []string
@@ -327,12 +331,13 @@ func TestWhatACallOfACaseComesTo(t *testing.T) {
 		tries   int
 		history string
 	}{
-		"reached":   {call.TaskReached, 0, "callback.reached by aysel: call"},
-		"declined":  {call.TaskDeclined, 0, "callback.declined by aysel: call"},
-		"no_key":    {call.TaskOpen, 1, "callback.tried by aysel: no_key, try 1 of 3, call"},
-		"killed":    {call.TaskOpen, 1, "callback.tried by hotline: interrupted, try 1 of 3"},
-		"operator":  {call.TaskCalling, 0, ""}, // hung up before: the next one is rung for it
-		"cancelled": {call.TaskCancelled, 0, "callback.cancelled by rena: "},
+		"reached":                 {call.TaskReached, 0, "callback.reached by aysel: call"},
+		"declined":                {call.TaskDeclined, 0, "callback.declined by aysel: call"},
+		"no_key":                  {call.TaskOpen, 1, "callback.tried by aysel: no_key, try 1 of 3, call"},
+		"killed":                  {call.TaskOpen, 1, "callback.tried by hotline: interrupted, try 1 of 3"},
+		"killed when it was over": {call.TaskOpen, 1, "callback.tried by aysel: no_answer, try 1 of 3, call"},
+		"operator":                {call.TaskCalling, 0, ""}, // hung up before: the next one is rung for it
+		"cancelled":               {call.TaskCancelled, 0, "callback.cancelled by rena: "},
 	} {
 		t.Run(what, func(t *testing.T) {
 			w := newCitizenry(t, baku(t, "2026-11-25 10:00"))
@@ -379,6 +384,30 @@ func TestWhatACallOfACaseComesTo(t *testing.T) {
 				t.Errorf("events %+v, %v", events, err)
 			}
 		})
+	}
+}
+
+// A morning with many to be called leaves the line to those who call.
+func TestFewCitizensAreInTheLineAtOnce(t *testing.T) {
+	w := newCitizenry(t, baku(t, "2026-11-25 10:00"))
+	var all []call.Case
+	for i := range 5 {
+		all = append(all, w.open(fmt.Sprintf("+99450555010%d", i)))
+	}
+	for range 20 {
+		w.pass()
+		if n := len(w.floor.CallbackViews()); n > taskAtOnce {
+			t.Errorf("%d are in the line at once", n)
+		}
+		if id, op, ok := w.rung(); ok {
+			w.live(id, op, "reached")
+		}
+		w.step(2 * time.Second)
+	}
+	for _, c := range all {
+		if task := w.task(c); task.Outcome != call.TaskReached {
+			t.Errorf("%+v", task)
+		}
 	}
 }
 
@@ -434,13 +463,13 @@ func TestCitizensWhoCannotBeCalled(t *testing.T) {
 // once, never outside the hours, never sooner than they may be, and an end.
 func TestCallbacksOfCasesAlwaysEnd(t *testing.T) {
 	seen := map[call.CaseTaskOutcome]int{}
-	for seed := range uint64(12) {
+	for seed := range uint64(4) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		w := newCitizenry(t, baku(t, "2026-12-24 08:00").Add(time.Duration(r.IntN(96))*time.Hour))
 		k := w.open("+994505550100")
 		w.open("+994505550100") // another case of the same citizen: not both at once
-		whats := []string{"no_answer", "no_key", "no_answer", "not_called", "operator", "killed", "reached", "declined"}
-		whats = whats[:4+r.IntN(5)]
+		whats := []string{"no_answer", "no_key", "no_answer", "not_called", "operator", "killed", "killed when it was over", "reached", "declined"}
+		whats = whats[:4+r.IntN(6)]
 		perDay := map[string]int{}
 		open := w.file.Hours("office")
 		tried := map[string]int{} // by case
@@ -455,9 +484,9 @@ func TestCallbacksOfCasesAlwaysEnd(t *testing.T) {
 				w.start()
 			case 1:
 				w.killed = []string{"before", "after"}[r.IntN(2)]
-			case 2, 3:
+			case 2, 3, 5:
 				w.step(time.Duration(r.IntN(300)) * time.Minute)
-			case 4, 5:
+			case 4:
 				w.step(time.Duration(r.IntN(60)) * time.Second)
 			case 6:
 				if r.IntN(10) == 0 {
@@ -493,15 +522,15 @@ func TestCallbacksOfCasesAlwaysEnd(t *testing.T) {
 				lastOf[number] = at
 			default:
 				w.pass()
+				list, err := w.store.CaseTasks(t.Context(), false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				done = len(list) == 0
 			}
 			if views := w.floor.CallbackViews(); len(views) > 1 {
 				t.Fatalf("seed %d: two at once: %+v", seed, views)
 			}
-			list, err := w.store.CaseTasks(context.Background(), false)
-			if err != nil {
-				t.Fatal(err)
-			}
-			done = len(list) == 0
 		}
 		days := 0
 		for day, n := range perDay {

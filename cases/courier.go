@@ -75,6 +75,7 @@ type Courier struct {
 	mu    sync.Mutex
 	under map[letterID]bool // letters under way
 	busy  map[address]int   // how many of them to each
+	over  map[letterID]bool // no longer under way since the last look began: its list may be older
 }
 
 // Bounds of the courier.
@@ -90,7 +91,7 @@ const (
 // New makes a courier. Run lets it work.
 func New(o Options) *Courier {
 	c := &Courier{
-		o: o, log: o.Log.Named("courier"), kick: make(chan struct{}, 1), under: map[letterID]bool{}, busy: map[address]int{},
+		o: o, log: o.Log.Named("courier"), kick: make(chan struct{}, 1), under: map[letterID]bool{}, busy: map[address]int{}, over: map[letterID]bool{},
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "hotline_cases_letters_waiting", Help: "Letters to units that were due and have not arrived yet."}),
 		late:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "hotline_cases_letters_late", Help: "Cases that have not arrived at their unit within the term of forwarding."}),
 		failed: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -132,6 +133,9 @@ func (c *Courier) Run(ctx context.Context) {
 // look sends what is due.
 func (c *Courier) look(ctx context.Context, wg *sync.WaitGroup) {
 	now := c.o.Now()
+	c.mu.Lock()
+	c.over = map[letterID]bool{}
+	c.mu.Unlock()
 	letters, err := c.o.Outbox.Letters(ctx, now, taken)
 	if err == nil {
 		var waiting, late int
@@ -170,7 +174,7 @@ func (c *Courier) begin(l Letter) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	id, to := letterID{l.Key, l.Way}, address{l.To, l.Way}
-	if c.under[id] || c.busy[to] >= atOnce {
+	if c.under[id] || c.over[id] || c.busy[to] >= atOnce {
 		return false
 	}
 	c.under[id] = true
@@ -181,7 +185,9 @@ func (c *Courier) begin(l Letter) bool {
 func (c *Courier) end(l Letter) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.under, letterID{l.Key, l.Way})
+	id := letterID{l.Key, l.Way}
+	delete(c.under, id)
+	c.over[id] = true
 	to := address{l.To, l.Way}
 	if c.busy[to]--; c.busy[to] == 0 {
 		delete(c.busy, to)

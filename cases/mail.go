@@ -50,11 +50,16 @@ func (m *Mail) Carry(ctx context.Context, to Receiver, l Letter, c Case) error {
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
-	client, err := m.client(o)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // which closes what a failure has left open
+	client, err := m.client(ctx, o)
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
 	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
+		if late := ctx.Err(); late != nil {
+			return fmt.Errorf("mail: %w: %w", late, err)
+		}
 		var refused *mail.SendError
 		if errors.As(err, &refused) && refused.ErrorCode() >= 400 {
 			return &Refused{refused.ErrorCode()}
@@ -64,7 +69,7 @@ func (m *Mail) Carry(ctx context.Context, to Receiver, l Letter, c Case) error {
 	return nil
 }
 
-func (m *Mail) client(o MailOptions) (*mail.Client, error) {
+func (m *Mail) client(ctx context.Context, o MailOptions) (*mail.Client, error) {
 	host, port, err := net.SplitHostPort(o.Server)
 	if err != nil {
 		return nil, err
@@ -73,10 +78,15 @@ func (m *Mail) client(o MailOptions) (*mail.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []mail.Option{mail.WithPort(n), mail.WithTimeout(carryTime), mail.WithTLSConfig(&tls.Config{ServerName: host, RootCAs: m.Roots, MinVersion: tls.VersionTLS12})}
+	secure := &tls.Config{ServerName: host, RootCAs: m.Roots, MinVersion: tls.VersionTLS12}
+	options := []mail.Option{
+		mail.WithPort(n), mail.WithTimeout(carryTime), mail.WithTLSConfig(secure), mail.WithDialContextFunc(dial(ctx, o.TLS == "tls", secure)),
+	}
 	switch o.TLS {
 	case "tls":
-		options = append(options, mail.WithSSL())
+		// The connection is secure before the library has it, which it finds out so; a server offers no
+		// STARTTLS on one that is.
+		options = append(options, mail.WithTLSPolicy(mail.TLSOpportunistic))
 	case "none":
 		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
 	default:
@@ -86,6 +96,22 @@ func (m *Mail) client(o MailOptions) (*mail.Client, error) {
 		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(o.User), mail.WithPassword(o.Password))
 	}
 	return mail.NewClient(host, options...)
+}
+
+// dial connects for as long as a context lasts: the library listens to it only until it is connected.
+func dial(whole context.Context, overTLS bool, secure *tls.Config) mail.DialContextFunc {
+	return func(ctx context.Context, network, at string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, at)
+		if err != nil {
+			return nil, err
+		}
+		context.AfterFunc(whole, func() { _ = conn.Close() })
+		if !overTLS {
+			return conn, nil
+		}
+		over := tls.Client(conn, secure)
+		return over, over.HandshakeContext(ctx)
+	}
 }
 
 // write makes the letter. It is in Azerbaijani, the language of the state.
@@ -101,6 +127,7 @@ func (m *Mail) write(o MailOptions, to Receiver, l Letter, c Case) (*mail.Msg, e
 	msg.SetMessageIDWithValue(strings.ReplaceAll(l.Key, "/", ".") + "@" + strings.Trim(domain, "> "))
 	msg.SetDateWithValue(l.Made)
 	msg.SetGenHeader("X-Hotline-Key", l.Key)
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834 §5: no mailbox answers that somebody is away
 	msg.Subject(subject(l, c))
 	sound, about := m.sound(l, c)
 	msg.SetBodyString(mail.TypeTextPlain, text(l, c, o.Zone, about))

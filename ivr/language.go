@@ -94,14 +94,16 @@ func (d Door) emergency(p Speech) (clips []*call.Clip) {
 const noticeKey = "notice.recording"
 
 // Notice plays the notice of the recording in each of langs, one after another. It cannot be
-// skipped; keys pressed meanwhile are discarded. It returns nil unless every clip was there
-// and every packet of it was sent: then there is no proof, and nobody's voice may be recorded.
+// skipped; keys pressed meanwhile are discarded. It returns nil unless every clip was there, in its
+// own language, and every packet of it was sent: then there is no proof, and nobody's voice may be
+// recorded. A notice in a language that the caller did not choose has told them nothing, so it is not
+// played at all.
 func Notice(ctx context.Context, a call.Audio, p Prompts, langs ...call.Language) *call.Notice {
 	clips := make([]*call.Clip, len(langs))
 	versions := make([]string, len(langs))
 	for i, l := range langs {
 		clips[i] = p.Clip(noticeKey, l)
-		if clips[i] == nil {
+		if clips[i] == nil || clips[i].Language != l {
 			return nil
 		}
 		versions[i] = clips[i].Version

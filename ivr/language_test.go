@@ -18,12 +18,16 @@ var three = []call.Language{"az", "en", "ru"}
 // length is how long each clip of these tests is.
 const length = 2 * time.Second
 
-// clips makes every clip, but those it is told are missing ("notice.recording/ru").
-type clips struct{ missing []string }
+// clips makes every clip, but those it is told are missing ("notice.recording/ru"), or are there in
+// Azerbaijani alone.
+type clips struct{ missing, foreign []string }
 
 func (c clips) Clip(key string, l call.Language) *call.Clip {
 	if slices.Contains(c.missing, key+"/"+string(l)) {
 		return nil
+	}
+	if slices.Contains(c.foreign, key+"/"+string(l)) {
+		l = "az"
 	}
 	return &call.Clip{Key: key, Language: l, Version: "v" + string(l), PCM: make([]int16, int(length/time.Second)*call.ClockRate)}
 }
@@ -178,18 +182,21 @@ func TestNotice(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		missing []string
+		foreign []string
 		langs   []call.Language
 		during  func(l *calltest.Leg, cancel context.CancelFunc) // after a second
 		version string                                           // "": there is no proof
 	}{
-		{"in one language", nil, three[1:2], nil, "ven"},
-		{"in all three, where none was chosen", nil, three, nil, "vaz+ven+vru"},
-		{"a key does not skip it", nil, three[:1], func(l *calltest.Leg, _ context.CancelFunc) { l.Sound().Press('#') }, "vaz"},
-		{"a clip is missing", []string{"notice.recording/az"}, three[:1], nil, ""},
-		{"one of three is missing", []string{"notice.recording/ru"}, three, nil, ""},
-		{"the call ends in it", nil, three[:1], func(_ *calltest.Leg, cancel context.CancelFunc) { cancel() }, ""},
-		{"the leg ends in it", nil, three[:1], func(l *calltest.Leg, _ context.CancelFunc) { l.End(call.CauseHangup) }, ""},
-		{"something else is played over it", nil, three[:1], func(l *calltest.Leg, _ context.CancelFunc) { l.Sound().Loop(nil) }, ""},
+		{"in one language", nil, nil, three[1:2], nil, "ven"},
+		{"in all three, where none was chosen", nil, nil, three, nil, "vaz+ven+vru"},
+		{"a key does not skip it", nil, nil, three[:1], func(l *calltest.Leg, _ context.CancelFunc) { l.Sound().Press('#') }, "vaz"},
+		{"a clip is missing", []string{"notice.recording/az"}, nil, three[:1], nil, ""},
+		{"one of three is missing", []string{"notice.recording/ru"}, nil, three, nil, ""},
+		{"another language stands in for the chosen one", nil, []string{"notice.recording/ru"}, three[2:], nil, ""},
+		{"one of three is told in another", nil, []string{"notice.recording/en"}, three, nil, ""},
+		{"the call ends in it", nil, nil, three[:1], func(_ *calltest.Leg, cancel context.CancelFunc) { cancel() }, ""},
+		{"the leg ends in it", nil, nil, three[:1], func(l *calltest.Leg, _ context.CancelFunc) { l.End(call.CauseHangup) }, ""},
+		{"something else is played over it", nil, nil, three[:1], func(l *calltest.Leg, _ context.CancelFunc) { l.Sound().Loop(nil) }, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -199,12 +206,12 @@ func TestNotice(t *testing.T) {
 					time.AfterFunc(time.Second, func() { c.during(leg, cancel) })
 				}
 				began := time.Now()
-				n := Notice(ctx, leg.Audio(), clips{c.missing}, c.langs...)
+				n := Notice(ctx, leg.Audio(), clips{c.missing, c.foreign}, c.langs...)
 				if c.version == "" {
 					if n != nil {
 						t.Errorf("a proof of what was not heard whole: %+v", n)
 					}
-					if len(c.missing) > 0 && len(leg.Sound().Sent()) != 0 {
+					if len(c.missing)+len(c.foreign) > 0 && len(leg.Sound().Sent()) != 0 {
 						t.Error("a part of it was played")
 					}
 					return

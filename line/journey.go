@@ -13,6 +13,7 @@ import (
 // journey leads the caller through the menus, to an operator or to whatever else was asked for, until
 // the call is over.
 func (l *Line) journey(v *visit) {
+	l.menus(v)
 	w := v.walk
 	start := v.start()
 	w.Begin(start.Menu, start.Person)

@@ -596,3 +596,28 @@ func TestAnnouncementsAreHeardInTheirTime(t *testing.T) {
 		})
 	}
 }
+
+// limits.waiting is about those who wait for an operator: who listens to a menu takes nobody's place.
+func TestWhoIsInAMenuDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t, withOffice, func(o *Options) { o.Settings.Waiting = 1 })
+		first, done1 := inMenu(t, h)
+		if h.line.Full() {
+			t.Error("one in a menu fills the line")
+		}
+		second, done2 := h.caller(func(i *call.Info) { i.ID, i.Call = "leg2", call.NewID() })
+		keysAt(first, "1", time.Second)
+		time.Sleep(time.Second)
+		if !h.line.Full() {
+			t.Error("one who waits does not fill it")
+		}
+		for _, leg := range []*calltest.Leg{first, second} {
+			leg.End(call.CauseHangup)
+		}
+		<-done1
+		<-done2
+		if h.line.Full() || h.line.queued.Load() != 0 {
+			t.Errorf("%d wait when all have gone", h.line.queued.Load())
+		}
+	})
+}

@@ -57,7 +57,7 @@ func (l *Line) leave(v *visit, w *ivr.Walk, n *ivr.Node) {
 			v.leads(w, how)
 			return
 		}
-		kept, err := l.keep(v.ctx, v, n, m)
+		kept, err := l.keep(context.WithoutCancel(v.ctx), v, n, m) // also for one who hangs up meanwhile
 		if err != nil {
 			v.log.Error("a message could not be kept", zap.Error(err))
 			l.offerPerson(v, w, "vm.unavailable")

@@ -62,6 +62,7 @@ type visit struct {
 	helped       bool      // the emergency service has answered
 	urgent       bool      // it has not: the caller comes first
 	private      string    // why nothing of what is going on is recorded; empty: it is
+	inMenus      bool      // and does not wait for anybody
 	incidentTold bool
 	informedOnce bool // announcements were heard while waiting
 	statusTries  int
@@ -167,7 +168,7 @@ func (l *Line) move(v *visit, next call.State) {
 		return
 	}
 	l.metrics.active(v.line.Number, v.state, -1)
-	l.queued.Add(queued(next) - queued(v.state))
+	l.queued.Add(v.queued(next) - v.queued(v.state))
 	v.state = next
 	if next != call.Ended {
 		l.metrics.active(v.line.Number, v.state, 1)
@@ -175,12 +176,19 @@ func (l *Line) move(v *visit, next call.State) {
 	}
 }
 
-// queued is 1 for the states of a caller who is on the way to an operator.
-func queued(s call.State) int64 {
-	if s == call.Greeting || s == call.Waiting {
+// queued is 1 in the states of a caller who is on the way to an operator. In the menus nobody is, yet.
+func (v *visit) queued(s call.State) int64 {
+	if s == call.Waiting || s == call.Greeting && !v.inMenus {
 		return 1
 	}
 	return 0
+}
+
+// menus says that the caller is in the menus, or after the talk in a survey, and waits for nobody.
+func (l *Line) menus(v *visit) {
+	before := v.queued(v.state)
+	v.inMenus = true
+	l.queued.Add(v.queued(v.state) - before)
 }
 
 func (l *Line) entered(v *visit) {

@@ -46,12 +46,11 @@ const langLine = "open.lang"
 type Library struct {
 	languages []call.Language
 	clips     map[name]func() *call.Clip
-	theirs    map[name]bool // the deployer's among them
+	yours     map[name]bool // a deployer's, over the built-in one
 	music     *call.Clip
 	faults    []Fault
-	texts     Texts // what the deployer has its voices say
 	log       *zap.Logger
-	metrics   *Metrics // nil: nothing is counted
+	metrics   *Metrics // nil: nobody counts
 
 	missed sync.Map // name → struct{}: told once
 }
@@ -70,7 +69,7 @@ func Load(dir string, languages []call.Language, log *zap.Logger) (*Library, err
 	if len(languages) == 0 {
 		return nil, errors.New("load prompts: no language is given")
 	}
-	l := &Library{languages: slices.Clone(languages), clips: make(map[name]func() *call.Clip), theirs: make(map[name]bool), log: log}
+	l := &Library{languages: slices.Clone(languages), clips: make(map[name]func() *call.Clip), yours: map[name]bool{}, log: log}
 	entries, err := Catalogue()
 	if err != nil {
 		return nil, err
@@ -154,50 +153,43 @@ func clipOf(key string, lang call.Language, pcm []int16) *call.Clip {
 		c.ALaw[i], c.MuLaw[i] = media.EncodeALaw(v), media.EncodeMuLaw(v)
 		raw = binary.LittleEndian.AppendUint16(raw, uint16(v))
 	}
-	c.Version = digest([]byte(strings.Join([]string{key, string(lang), ""}, "\x00")), raw)
+	h := sha256.New()
+	h.Write([]byte(strings.Join([]string{key, string(lang), ""}, "\x00"))) // a hash takes all that is written
+	h.Write(raw)
+	c.Version = hex.EncodeToString(h.Sum(nil))[:12]
 	return c
 }
 
-// digest is short and tells one content from another.
-func digest(parts ...[]byte) string {
-	h := sha256.New()
-	for _, p := range parts {
-		h.Write(p) // a hash takes all that is written
-	}
-	return hex.EncodeToString(h.Sum(nil))[:12]
-}
-
-// Count lets m count the clips that are missing from now on. It is called before the first of them
-// is asked for.
-func (l *Library) Count(m *Metrics) { l.metrics = m }
-
-// Clip finds a clip: in the language, else among the tones, else in the first language. There may be
-// none; then it is nil, which is silence. Where the language has none, it is counted, and the log says
-// so once. Key open.lang is the language's line of the language menu at the place where the
-// configuration has it.
+// Clip finds a clip: in the language or among the tones, else in the first language that has it, which the
+// clip then names: words that a caller may not understand are better than silence. There may be none; then
+// it is nil, which is silence. Either is counted, and the log says so once. Key open.lang is the language's
+// line of the language menu at the place where the configuration has it.
 func (l *Library) Clip(key string, lang call.Language) *call.Clip {
 	for _, n := range []name{{key, lang}, {key: key}} {
 		if c := l.find(n); c != nil {
 			return c
 		}
 	}
-	c := l.find(name{key, l.languages[0]})
-	l.miss(key, lang, c)
-	return c
+	for _, other := range l.languages {
+		if c := l.find(name{key, other}); c != nil {
+			l.miss(name{key, lang}, anotherLanguage)
+			return c
+		}
+	}
+	l.miss(name{key, lang}, silent)
+	return nil
 }
 
-// miss tells that there is no clip in a language, and what is heard instead.
-func (l *Library) miss(key string, lang call.Language, instead *call.Clip) {
-	l.metrics.count(lang)
-	if _, told := l.missed.LoadOrStore(name{key, lang}, struct{}{}); told {
-		return
+// miss counts a clip that is not there, and tells of it once.
+func (l *Library) miss(n name, instead string) {
+	l.metrics.miss(instead)
+	if _, told := l.missed.LoadOrStore(n, struct{}{}); !told {
+		level := zap.WarnLevel
+		if instead == silent {
+			level = zap.ErrorLevel
+		}
+		l.log.Log(level, "a prompt is missing", zap.String("key", n.key), zap.String("language", string(n.lang)), zap.String("instead", instead))
 	}
-	heard := "silence"
-	if instead != nil {
-		heard = string(instead.Language)
-	}
-	l.log.Error("there is no prompt of this name in this language", zap.String("key", key), zap.String("language", string(lang)),
-		zap.String("instead", heard))
 }
 
 // Has reports whether there is a clip in this very language (or, for tones, in none).

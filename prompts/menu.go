@@ -13,27 +13,20 @@ type Item struct {
 }
 
 // SayMenu tells the choices of a menu. In Azerbaijani and Russian, where asking for a key takes long, every
-// key but the last is its bare word: "…üçün iki". An item that is missing in the language is told in the
-// first one, key and all; one that is missing there too is left out, since a key alone says nothing.
+// key but the last is its bare word: "…üçün iki". An item that is missing in the language is told in another,
+// with its key; one that is nowhere is left out with its key, which alone would mean nothing.
 func (l *Library) SayMenu(items []Item, lang call.Language) (clips []*call.Clip) {
-	var told []*call.Clip
-	var keys []byte
-	for _, item := range items {
-		if c := l.Clip(item.Clip, lang); c != nil {
-			told, keys = append(told, c), append(keys, item.Key)
+	for i, item := range items {
+		what := l.Clip(item.Clip, lang)
+		if what == nil {
+			continue
 		}
-	}
-	for i, c := range told {
-		in, press := c.Language, pressKey(keys[i])
-		if in == "" {
-			in = lang
-		}
-		if i < len(told)-1 && in != "en" {
+		press := pressKey(item.Key)
+		if i < len(items)-1 && what.Language != "en" {
 			press += ".short"
 		}
-		clips = append(clips, c)
-		if p := l.Clip(press, in); p != nil {
-			clips = append(clips, p)
+		if key := l.say(what.Language, press); key != nil {
+			clips = append(append(clips, what), key...)
 		}
 	}
 	return clips
@@ -42,7 +35,7 @@ func (l *Library) SayMenu(items []Item, lang call.Language) (clips []*call.Clip)
 // SayCase says the number of a case, YYYY-NNNNNN, digit by digit: the year, and twice three.
 func (l *Library) SayCase(number string, lang call.Language) []*call.Clip {
 	year, rest, ok := strings.Cut(number, "-")
-	if !ok || len(rest) != 6 {
+	if !ok || len(year) != 4 || len(rest) != 6 {
 		return l.SayDigits(number, lang)
 	}
 	return l.sayGroups([]string{year, rest[:3], rest[3:]}, lang)

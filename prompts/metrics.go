@@ -1,34 +1,36 @@
 package prompts
 
-import (
-	"github.com/prometheus/client_golang/prometheus"
+import "github.com/prometheus/client_golang/prometheus"
 
-	"hotline/call"
+// What a caller heard instead of a clip that is missing.
+const (
+	anotherLanguage = "another_language"
+	silent          = "silence"
 )
 
 // Metrics are the series of this package. They outlive a Library: a reload makes another one.
 type Metrics struct {
-	missing *prometheus.CounterVec // hotline_prompts_missing_total{language}
+	missing *prometheus.CounterVec // hotline_prompts_missing_total{instead}
 }
 
 // NewMetrics registers the series.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{missing: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "hotline_prompts_missing_total",
-		Help: "Clips that were to be heard in a language and are not there: another language was heard, or nothing.",
-	}, []string{"language"})}
-	r.MustRegister(m.missing)
-	for _, lang := range Shipped() {
-		m.missing.WithLabelValues(string(lang))
+		Help: "Clips that were asked for and are not there in the caller's language, by what was heard instead: another_language or silence.",
+	}, []string{"instead"})}
+	for _, instead := range []string{anotherLanguage, silent} {
+		m.missing.WithLabelValues(instead)
 	}
+	r.MustRegister(m.missing)
 	return m
 }
 
-// count counts a clip that was not there. Only languages we know are labels.
-func (m *Metrics) count(lang call.Language) {
-	for _, known := range Shipped() {
-		if m != nil && lang == known {
-			m.missing.WithLabelValues(string(lang)).Inc()
-		}
+func (m *Metrics) miss(instead string) {
+	if m != nil {
+		m.missing.WithLabelValues(instead).Inc()
 	}
 }
+
+// Count counts what this library lacks in m. It is called before the library is used.
+func (l *Library) Count(m *Metrics) { l.metrics = m }

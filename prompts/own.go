@@ -7,12 +7,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"hotline/call"
 	"hotline/prompts/sound"
 )
+
+// TextsFile, in the deployer's folder, holds what voices are to say: it is no clip, and no fault.
+const TextsFile = "texts.yaml"
 
 // A Fault is a file in the deployer's folder that is not played.
 type Fault struct {
@@ -29,6 +33,7 @@ const (
 	maxSeconds = 180
 	maxMusic   = 900
 	maxBytes   = 192 << 10 * maxMusic
+	clipBytes  = 64 << 20 // of one clip: two minutes at 96 kHz in stereo with 24 bits
 )
 
 // wantWAV is what Check says of sound that cannot be read.
@@ -50,7 +55,7 @@ func (l *Library) loadOwn(dir string, entries []Entry) {
 	for _, f := range folders { // in the order of their names
 		path := filepath.Join(dir, f.Name())
 		switch {
-		case hidden(f.Name()):
+		case hidden(f.Name()), f.Name() == TextsFile:
 		case isDir(path) && slices.Contains(Shipped(), call.Language(f.Name())):
 			// A language that is not configured today may be tomorrow: its files are no fault.
 			if slices.Contains(l.languages, call.Language(f.Name())) {
@@ -58,8 +63,6 @@ func (l *Library) loadOwn(dir string, entries []Entry) {
 			}
 		case isDir(path):
 			l.fault(path, "there is no language of this name", "name the folder az, en or ru")
-		case f.Name() == TextsFile:
-			l.readOwnTexts(dir)
 		case f.Name() == MusicFile:
 			if s, ok := l.read(path, maxMusic); ok {
 				l.music = makeClip("music", "", s)
@@ -86,25 +89,53 @@ func (l *Library) loadFolder(dir string, lang call.Language, entries []Entry) {
 // ownKey begins the names of clips that the catalogue does not have and the configuration names.
 const ownKey = "own."
 
-// own takes one file. Only clips that somebody plays have names: another is a slip of the finger
-// that would otherwise stay unheard.
-func (l *Library) own(path string, lang call.Language, entries []Entry) {
-	key, isWAV := strings.CutSuffix(filepath.Base(path), ".wav")
+// ownName is such a name, as the configuration takes it.
+var ownName = regexp.MustCompile(`^own(\.[A-Za-z0-9_-]+)+$`)
+
+// noPrompt is what is wrong with a file whose key nobody plays.
+const noPrompt = "there is no prompt of this name"
+
+// textOf is what a recording of a key says in a language, "" where the catalogue does not know. Only clips
+// that somebody plays have keys: another is a slip of the finger that would otherwise stay unheard, and want
+// is what would be right. The tones belong to no language, "".
+func textOf(entries []Entry, key string, lang call.Language) (text, want string) {
 	known := tones()
-	if lang != "" {
-		known = append(known[:0], langLine)
+	switch {
+	case lang == "" && slices.Contains(known, key), lang != "" && (key == langLine || ownName.MatchString(key)):
+		return "", ""
+	case lang != "":
+		known = []string{langLine}
 		for _, e := range entries {
 			known = append(known, e.Key)
+			if e.Key != key {
+				continue
+			}
+			if text := e.Texts[lang]; text != "" {
+				return text, ""
+			}
+			return "", fmt.Sprintf("take it away: nothing that is said in %q needs it", lang)
 		}
 	}
-	if !isWAV || !slices.Contains(known, key) && !(lang != "" && strings.HasPrefix(key, ownKey)) {
-		want := "take it away, or name it KEY.wav as in the catalogue, or own.NAME.wav if the configuration has it"
-		if near := like(key, known); near != "" {
-			want = "name it " + near + ".wav"
-		} else if lang == "" {
-			want = "put it in the folder of its language: az, en or ru"
-		}
-		l.fault(path, "there is no prompt of this name", want)
+	switch near := like(key, known); {
+	case near != "":
+		return "", "name it " + near + ".wav"
+	case lang == "":
+		return "", "put it in the folder of its language: az, en or ru"
+	case strings.HasPrefix(key, ownKey):
+		return "", "name it own.NAME.wav, NAME of letters, digits, - and _"
+	}
+	return "", "take it away, or name it KEY.wav as in the catalogue, or own.NAME.wav if the configuration has it"
+}
+
+// own takes one file.
+func (l *Library) own(path string, lang call.Language, entries []Entry) {
+	key, isWAV := strings.CutSuffix(filepath.Base(path), ".wav")
+	_, want := textOf(entries, key, lang)
+	if !isWAV && want == "" {
+		want = "name it " + key + ".wav"
+	}
+	if want != "" {
+		l.fault(path, noPrompt, want)
 		return
 	}
 	s, ok := l.read(path, maxSeconds)
@@ -113,7 +144,7 @@ func (l *Library) own(path string, lang call.Language, entries []Entry) {
 	}
 	clip := makeClip(key, lang, s)
 	c := func() *call.Clip { return clip }
-	l.clips[name{key, lang}], l.theirs[name{key, lang}] = c, true
+	l.clips[name{key, lang}], l.yours[name{key, lang}] = c, true
 	place := slices.Index(l.languages, lang) + 1
 	if key == fmt.Sprintf("%s.%d", langLine, place) && !exists(filepath.Join(filepath.Dir(path), langLine+".wav")) {
 		l.clips[name{langLine, lang}] = c
@@ -135,17 +166,15 @@ func (l *Library) read(path string, most float64) (sound.Sound, bool) {
 		l.fault(path, "it cannot be read: "+reason(err), "let the server read it")
 		return sound.Sound{}, false
 	}
-	seconds, err := sound.Length(data)
-	if err == nil && seconds > most {
-		l.fault(path, fmt.Sprintf("it is %.0f s long", seconds), fmt.Sprintf("cut it to %.0f s at most", most))
-		return sound.Sound{}, false
-	}
-	s, err := sound.ReadWAV(data)
-	if err != nil {
+	s, err := sound.ReadShortWAV(data, most)
+	var long *sound.TooLongError
+	switch {
+	case errors.As(err, &long):
+		l.fault(path, fmt.Sprintf("it is %.0f s long", long.Seconds), fmt.Sprintf("cut it to %.0f s at most", most))
+	case err != nil:
 		l.fault(path, err.Error(), wantWAV)
-		return s, false
 	}
-	return s, true
+	return s, err == nil
 }
 
 func readAtMost(path string, most int64) ([]byte, error) {
@@ -154,7 +183,12 @@ func readAtMost(path string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	return upTo(f, most)
+}
+
+// upTo reads all there is, if it is not more than most bytes.
+func upTo(r io.Reader, most int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err == nil && int64(len(data)) > most {
 		err = fmt.Errorf("it is larger than %d MB", most>>20)
 	}
@@ -186,43 +220,16 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// like gives the known key that a typed one was probably meant to be: it differs in capitals and signs
-// between its words, or in two letters at most. "" where none is near.
+// like gives the known key that differs from a typed one only in capitals and signs between its
+// words, or "".
 func like(typed string, known []string) string {
 	plain := func(s string) string {
 		return strings.ToLower(strings.NewReplacer(".", "", "-", "", "_", "", " ", "").Replace(s))
 	}
-	best, least := "", farOff
 	for _, k := range known {
-		if d := distance([]rune(plain(typed)), []rune(plain(k))); d < least && d <= len(k)/4 {
-			best, least = k, d
+		if plain(k) == plain(typed) {
+			return k
 		}
 	}
-	return best
-}
-
-// farOff is how many letters make another word of it.
-const farOff = 3
-
-// distance counts the letters to insert, delete or replace that make a into b (Levenshtein).
-func distance(a, b []rune) int {
-	if len(a) > len(b)+farOff || len(b) > len(a)+farOff {
-		return farOff
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		before := row[0]
-		row[0] = i + 1
-		for j := range b {
-			cost := before
-			if a[i] != b[j] {
-				cost++
-			}
-			before, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return ""
 }

@@ -157,7 +157,7 @@ func (l *Library) say(lang call.Language, keys ...string) []*call.Clip {
 			c = l.find(name{key: k})
 		}
 		if c == nil {
-			l.miss(k, lang, nil)
+			l.miss(name{k, lang}, silent)
 			return nil
 		}
 		out = append(out, c)

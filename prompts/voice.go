@@ -1,9 +1,13 @@
 package prompts
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,27 +22,18 @@ import (
 
 // A Voice speaks texts: a program of the deployer's, called by its arguments, past no shell.
 type Voice struct {
-	// Language is that of the texts: capitals differ between languages.
-	Language call.Language
 	// Command is the program and its arguments. {text} stands for a file with the text, {wav} for the file
 	// that the program is to write.
 	Command []string
 	Timeout time.Duration
-	Respell map[string]string // words that the voice says wrongly, and what it is given for them (see Respell)
+	Respell map[string]string // what the voice says wrongly, and what it is given instead
 }
 
-// What a voice may be asked and may answer.
-const (
-	mostText    = 4000     // bytes
-	mostSpoken  = 64 << 20 // bytes: three minutes at 48 kHz in stereo are half of it
-	mostTold    = 1 << 10  // bytes of complaints that are told on
-	lookAgain   = 20 * time.Millisecond
-	lastBreaths = time.Second // for what the program has left behind to let go of its pipes
-)
+// mostText bounds what is spoken at once, in bytes.
+const mostText = 4000
 
 // Speak lets a voice say a text, and brings what came of it to the telephone. The program is ended, with all
-// that it has started, when its time is over, when it writes more than 64 MB, or when ctx is done. Errors
-// are about the text, the program, or what it has written.
+// that it has started, when its time is over.
 func (v Voice) Speak(ctx context.Context, text string) (sound.Sound, error) {
 	text = strings.TrimSpace(text)
 	switch {
@@ -55,119 +50,102 @@ func (v Voice) Speak(ctx context.Context, text string) (sound.Sound, error) {
 	}
 	defer os.RemoveAll(dir)
 	in, out := filepath.Join(dir, "text.txt"), filepath.Join(dir, "said.wav")
-	if err := os.WriteFile(in, []byte(Respell(v.Language, text, v.Respell)), 0o600); err != nil {
+	if err := os.WriteFile(in, []byte(v.respelled(text)), 0o600); err != nil {
 		return sound.Sound{}, err
 	}
 	if err := v.run(ctx, dir, in, out); err != nil {
 		return sound.Sound{}, err
 	}
-	return spokenIn(out)
+	return written(out)
 }
 
-// spokenIn reads what a voice has written.
-func spokenIn(file string) (sound.Sound, error) {
-	info, err := os.Lstat(file)
+// written reads what a voice has written.
+func written(file string) (sound.Sound, error) {
+	info, err := os.Stat(file)
 	switch {
-	case err != nil:
-		return sound.Sound{}, errors.New("the voice has written no file: {wav} names it")
-	case !info.Mode().IsRegular():
-		return sound.Sound{}, errors.New("the voice has written something that is no file")
+	case errors.Is(err, fs.ErrNotExist):
+		return sound.Sound{}, errors.New("the voice has written no file: it is to write {wav}")
+	case err == nil && !info.Mode().IsRegular():
+		return sound.Sound{}, errors.New("what the voice has written: it is no file")
 	}
-	data, err := readAtMost(file, mostSpoken)
+	data, err := readAtMost(file, clipBytes)
 	if err != nil {
 		return sound.Sound{}, fmt.Errorf("what the voice has written: %s", reason(err))
 	}
-	seconds, err := sound.Length(data)
-	switch {
-	case err != nil:
-		return sound.Sound{}, fmt.Errorf("what the voice has written: %w", err)
-	case seconds > maxSeconds:
-		return sound.Sound{}, fmt.Errorf("the voice speaks for %.0f s, %d are the most", seconds, maxSeconds)
-	}
-	s, err := sound.ReadWAV(data)
+	s, err := sound.ReadShortWAV(data, maxSeconds)
 	if err != nil {
 		return s, fmt.Errorf("what the voice has written: %w", err)
 	}
-	if inaudible(s) {
+	if !sound.Audible(s) {
 		return s, errors.New("the voice has written silence")
 	}
 	return sound.Telephone(s)[0], nil
 }
 
+// respelled is the text with the words of Respell replaced, wherever they stand, of two that begin at one
+// place the longer.
+func (v Voice) respelled(text string) string {
+	wrong := slices.SortedFunc(maps.Keys(v.Respell), func(a, b string) int {
+		return cmp.Or(len(b)-len(a), strings.Compare(a, b))
+	})
+	var words []string
+	for _, w := range wrong {
+		if w != "" { // which would stand everywhere
+			words = append(words, w, v.Respell[w])
+		}
+	}
+	return strings.NewReplacer(words...).Replace(text)
+}
+
+// run lets the program write its file.
 func (v Voice) run(ctx context.Context, dir, in, out string) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	ctx, cancel := context.WithTimeoutCause(ctx, v.Timeout, fmt.Errorf("the voice was not done after %s", v.Timeout))
+	timed, cancel := context.WithTimeout(ctx, v.Timeout)
 	defer cancel()
 	args := slices.Clone(v.Command)
 	for i := range args {
 		args[i] = strings.NewReplacer("{text}", in, "{wav}", out).Replace(args[i])
 	}
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd := exec.CommandContext(timed, args[0], args[1:]...)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "LANG=C.UTF-8", "TMPDIR=" + dir}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "LANG=C.UTF-8"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	group := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.Cancel = group
-	cmd.WaitDelay = lastBreaths
-	told := &beginning{left: mostTold}
-	cmd.Stderr = told
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("the voice cannot be started: %w", err)
+	end := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Cancel = end
+	cmd.WaitDelay = time.Second
+	var told bytes.Buffer
+	cmd.Stderr = &limited{to: &told, left: 1 << 10}
+	err := cmd.Run()
+	if cmd.Process != nil {
+		_ = end() // what it has started and left behind; mostly there is nothing
 	}
-	go watchSize(ctx, out, stop)
-	err := cmd.Wait()
-	_ = group() // whatever it has left running; mostly there is nothing any more
 	switch {
+	case errors.Is(err, exec.ErrWaitDelay): // it is done; something that it left behind held its error output
+		return nil
+	case err == nil:
+		return nil
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err != nil && !errors.Is(err, exec.ErrWaitDelay): // a child of it that held on to the pipe is no fault
-		return fmt.Errorf("the voice: %w: %s", err, strings.TrimSpace(strings.ToValidUTF8(string(told.kept), "?")))
+		return fmt.Errorf("the voice: %w", ctx.Err())
+	case timed.Err() != nil:
+		return fmt.Errorf("the voice was not done after %s", v.Timeout)
 	}
-	return nil
+	if said := printable(strings.Join(strings.Fields(told.String()), " ")); said != "" {
+		return fmt.Errorf("the voice: %w: %s", err, said)
+	}
+	return fmt.Errorf("the voice: %w", err)
 }
 
-// watchSize ends a program that writes without end.
-func watchSize(ctx context.Context, file string, stop context.CancelCauseFunc) {
-	tick := time.NewTicker(lookAgain)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if info, err := os.Stat(file); err == nil && info.Size() > mostSpoken {
-			stop(fmt.Errorf("the voice has written more than %d MB", mostSpoken>>20))
-			return
-		}
-	}
-}
-
-// A beginning keeps the first bytes of what a program says, and lets it say the rest. It is no
-// bytes.Buffer, which would take all by ReadFrom.
-type beginning struct {
-	kept []byte
+// limited takes the beginning of what a program says.
+type limited struct {
+	to   *bytes.Buffer
 	left int
 }
 
-func (b *beginning) Write(p []byte) (int, error) {
-	n := min(len(p), b.left)
-	b.kept = append(b.kept, p[:n]...)
-	b.left -= n
+func (l *limited) Write(p []byte) (int, error) {
+	n := min(len(p), l.left)
+	l.to.Write(p[:n])
+	l.left -= n
 	return len(p), nil
 }
 
 // Clip makes a clip of a sound that a voice has spoken.
 func Clip(key string, lang call.Language, s sound.Sound) *call.Clip { return makeClip(key, lang, s) }
-
-// Render lets a voice say a text at once, for an incident that nobody has recorded: the clip has the key
-// and the voice's language. It may take as long as the voice's time-out: not to be called while somebody
-// listens.
-func Render(ctx context.Context, v Voice, key, text string) (*call.Clip, error) {
-	s, err := v.Speak(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	return Clip(key, v.Language, s), nil
-}

@@ -15,10 +15,14 @@
 // caller is sent, one second of file for one second of call. While it grows its header gives the
 // sizes as 0xFFFFFFFF, which every player we tried takes for "until the end of the file". So
 // what was written survives the process, and Repair only has to write the true sizes at the
-// next start. What the manifest would have said survives too: every change is appended to
-// CALL.draft, which goes away with the seal.
+// next start. Either channel can be turned off for a while (Voice, Heard): it is silence then,
+// and a gap with its reason in the manifest. What the manifest would have said survives too:
+// every change is appended to CALL.draft, which goes away with the seal.
 //
 // Nothing here waits for a disk except the goroutines whose work it is. While the disk stalls,
 // each call may hold ten seconds in memory; what comes after that is lost and marked as a gap.
 // A disk that refuses a write loses sound, marked as a gap, and never a call.
+//
+// A Message is another Sink: what a caller leaves after the tone, in memory until it is over.
+// Messages keeps it then, as a file of its own with a slip beside it, before anybody is told.
 package recording

@@ -26,10 +26,14 @@ var answered = time.Date(2026, 3, 1, 20, 5, 0, 123e6, time.UTC)
 
 var baku = time.FixedZone("Asia/Baku", 4*3600)
 
-// TestMain is also the process that the kill test kills.
+// TestMain is also the processes that the kill tests kill.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		recordUntilKilled(dir)
+		return
+	}
+	if dir := os.Getenv(keeperDir); dir != "" {
+		keepUntilKilled(dir)
 		return
 	}
 	os.Exit(m.Run())

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -42,6 +43,12 @@ func recordUntilKilled(dir string) {
 	g.SetNotice(call.Notice{Key: "notice.recording", Language: "ru", Version: "v", From: begin, To: begin})
 	g.Voice(true, "")
 	for i := range uint32(1 << 20) {
+		switch i {
+		case secretFrom:
+			g.Heard(false, "secret")
+		case secretTo:
+			g.Heard(true, "")
+		}
 		time.Sleep(time.Until(begin.Add(time.Duration(i) * 20 * time.Millisecond)))
 		for ch := range call.Channel(2) {
 			g.Take(call.Frame{Channel: ch, Codec: call.PCMA, Timestamp: i * 160, At: time.Now(), Payload: numbered(i)})
@@ -49,6 +56,12 @@ func recordUntilKilled(dir string) {
 		fmt.Println(i)
 	}
 }
+
+// The caller of the process that is to be killed is read a secret from one packet to another.
+const (
+	secretFrom = 5
+	secretTo   = 10
+)
 
 // numbered is a payload that says its number: four digits, each 40 samples long and of other
 // A-law values than the others. Value 0xD5, silence, is none of them.
@@ -158,6 +171,18 @@ func judgeKilled(t *testing.T, i int, data string, newest uint32) {
 	m := readManifest(t, files[0])
 	if m["state"] != StateInterrupted || m["language"] != "ru" || m["notice"] == nil || m["node"] != "child" {
 		t.Errorf("kill %d: the manifest is %v", i, m)
+	}
+	for n := 0; n+160 <= len(right); n++ {
+		if number, ok := numberAt(right, n); ok && number >= secretFrom && number < secretTo {
+			t.Errorf("kill %d: packet %d is a secret and in the file", i, number)
+		}
+	}
+	secret := slices.ContainsFunc(m["gaps"].([]any), func(g any) bool {
+		gap := g.(map[string]any)
+		return gap["channel"] == "right" && gap["reason"] == "secret"
+	})
+	if last > secretTo+50 && !secret {
+		t.Errorf("kill %d: the manifest does not say that a secret was left out: %v", i, m["gaps"])
 	}
 	if faults, err := Verify(dir, []Expected{{done[0].Call, done[0].Path}}, nil); err != nil || len(faults) > 0 {
 		t.Errorf("kill %d: verify finds %v, %v", i, faults, err)

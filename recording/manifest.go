@@ -119,18 +119,25 @@ func (s *stamp) UnmarshalJSON(b []byte) error {
 
 // pack is the manifest as it lies on disk, its digest in it.
 func (m manifest) pack() ([]byte, error) {
-	m.Digest = ""
-	b, err := json.Marshal(m)
+	b, err := digested(&m, &m.Digest)
 	if err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	return b, nil
+}
+
+// digested is v as a line of JSON. In digest, a field of v that is left out while it is empty,
+// it has the SHA-256 of the line without it.
+func digested(v any, digest *string) ([]byte, error) {
+	*digest = ""
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
 	}
 	sum := sha256.Sum256(b)
-	m.Digest = hex.EncodeToString(sum[:])
-	b, err = json.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("manifest: %w", err)
-	}
-	return append(b, '\n'), nil
+	*digest = hex.EncodeToString(sum[:])
+	b, err = json.Marshal(v)
+	return append(b, '\n'), err
 }
 
 // unpack reads a manifest and takes it only as pack wrote it, to the byte.

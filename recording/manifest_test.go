@@ -95,21 +95,27 @@ func TestGapsThatTouchAreOne(t *testing.T) {
 	}
 }
 
-// TestVoiceOffForAnotherReason begins another gap; for the same it does not.
-func TestVoiceOffForAnotherReason(t *testing.T) {
+// TestOffForAnotherReason begins another gap; for the same it does not. Each channel has gaps of
+// its own.
+func TestOffForAnotherReason(t *testing.T) {
 	r := quietRecorder(t)
 	now := answered
 	r.now = func() time.Time { return now }
 	g := newRecording(r, Meta{Call: call.NewID(), Answered: answered}, "x")
 	for _, s := range []struct {
+		turn   func(bool, string)
 		on     bool
 		reason string
-	}{{false, beforeNotice}, {false, "waiting"}, {false, "waiting"}, {true, ""}, {true, ""}, {false, "hold"}} {
+	}{
+		{g.Voice, false, beforeNotice}, {g.Voice, false, "waiting"}, {g.Heard, false, "secret"}, {g.Heard, false, "secret"},
+		{g.Heard, false, "emergency"}, {g.Voice, true, ""}, {g.Voice, true, ""}, {g.Heard, true, ""}, {g.Voice, false, "hold"},
+	} {
 		now = now.Add(time.Second)
-		g.Voice(s.on, s.reason)
+		s.turn(s.on, s.reason)
 	}
 	want := []gapLine{
-		{"left", since(0), since(2), beforeNotice}, {"left", since(2), since(4), "waiting"}, {"left", since(6), stamp{}, "hold"},
+		{"left", since(0), since(2), beforeNotice}, {"left", since(2), since(6), "waiting"}, {"left", since(9), stamp{}, "hold"},
+		{"right", since(3), since(5), "secret"}, {"right", since(5), since(8), "emergency"},
 	}
 	if got := g.manifest().Gaps; !slices.Equal(got, want) {
 		t.Errorf("the gaps are %v", got)

@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"math"
 	"sync"
 	"time"
 
@@ -9,109 +8,157 @@ import (
 	"hotline/media"
 )
 
-// A Message takes what a caller says after the tone: it is a call.Sink for the caller's side. Its memory is
-// taken at once, so the media thread allocates nothing and waits for nobody. What no packet brought is
-// silence; what comes out of order finds its place.
+// A Message takes what a caller says after the tone. It is a call.Sink: its Take is called by the
+// media thread, its other methods by whoever conducts the call. It is held in memory, as long as
+// it may become, one byte a sample: three minutes are 1.4 MB.
+//
+// Its time begins when it is made. Frames are placed by their RTP time on it, as a recording's
+// are, so what was lost or never sent is silence, and one second of message is one second of call.
 type Message struct {
-	mu     sync.Mutex
-	pcm    []int16
-	length int    // samples, up to the end of the latest frame
-	begun  bool   // a frame has come
-	first  uint32 // its timestamp
-	from   time.Time
-	floor  float64 // mean square of the quietest frame so far, slowly forgotten: the noise of the line
-	spoken int     // samples of speech
-	voice  int     // where the last speech ended
+	begin time.Time
+
+	mu     sync.Mutex // held for a few instructions only: the media thread takes it per frame
+	begun  bool
+	codec  call.Codec // of the first frame
+	law    []byte     // the sound, coded by codec, each byte as its difference from silence
+	levels []uint8    // of each block of it; nothingCame where nothing did
+	end    int64      // samples there are, up to len(law)
+	axis   axis
+
+	ears sync.Mutex // one listens at a time; taken before mu
+	ear  ear        // has heard the blocks that do not change any more
 }
 
-// NewMessage begins a message of at most longest.
+var _ call.Sink = (*Message)(nil)
+
+// NewMessage begins a message that may last as long as longest; a negative one is none. All memory
+// is taken here.
 func NewMessage(longest time.Duration) *Message {
-	return &Message{pcm: make([]int16, int(longest.Seconds()*call.ClockRate)), from: time.Now(), floor: math.Inf(1)}
+	n := timeSamples(max(0, longest))
+	m := &Message{begin: time.Now(), law: make([]byte, n), levels: make([]uint8, (n+blockSamples-1)/blockSamples)}
+	fillByte(m.law, 0) // the kernel gives a page when it is first written to: not on the media thread's time
+	fillByte(m.levels, nothingCame)
+	return m
 }
 
-// What is speech: a frame whose mean square lies this far above the quietest there were, and above any
-// line's noise (-48 dBov).
-const (
-	speechOver  = 10.0 // 10 dB
-	speechLeast = 32768 * 32768 * 1.6e-5
-	floorRise   = 1.0005 // a frame: a line that becomes noisier is learnt in a minute
-)
-
-// Take implements call.Sink.
+// Take puts a frame of the caller in its place; others, and what lies behind longest, are left
+// out. Where the law changes, the later frames lose a little. It allocates nothing and waits for
+// nobody.
 func (m *Message) Take(f call.Frame) {
 	if f.Channel != call.Said || len(f.Payload) == 0 || len(f.Payload) > maxPayload || f.Codec != call.PCMA && f.Codec != call.PCMU {
 		return
 	}
+	arrival := timeSamples(f.At.Sub(m.begin))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.begun {
-		m.begun, m.first = true, f.Timestamp-uint32(max(0, timeSamples(f.At.Sub(m.from))))
+		m.begun, m.codec = true, f.Codec
 	}
-	at := int(int32(f.Timestamp - m.first))
-	if at < 0 || at > len(m.pcm) {
+	pos := m.axis.place(f.Timestamp, arrival)
+	to := min(pos+int64(len(f.Payload)), int64(len(m.law)))
+	m.end = max(m.end, to)
+	from := max(pos, 0)
+	if from >= to {
 		return
 	}
-	decode := media.DecodeALaw
-	if f.Codec == call.PCMU {
-		decode = media.DecodeMuLaw
+	part := m.law[from:to]
+	copy(part, f.Payload[from-pos:])
+	media.Transcode(part, f.Codec, m.codec)
+	m.turn(part)
+	var pcm [blockSamples]int16
+	for b := from / blockSamples; b*blockSamples < to; b++ {
+		m.levels[b] = levelOf(pcm[:m.decode(pcm[:], b*blockSamples)])
 	}
-	n, energy := min(len(f.Payload), len(m.pcm)-at), 0.0
-	for i, b := range f.Payload[:n] {
-		v := decode(b)
-		m.pcm[at+i] = v
-		energy += float64(v) * float64(v)
-	}
-	m.length = max(m.length, at+n)
-	m.judge(at, n, energy/float64(max(1, n)))
 }
 
-// judge says whether a frame is speech.
-func (m *Message) judge(at, n int, power float64) {
-	if power > speechLeast && power > m.floor*speechOver || power > speechLeast*100 {
-		m.spoken += n
-		m.voice = max(m.voice, at+n)
+// turn makes the difference from silence of what the codec says, and the other way round.
+func (m *Message) turn(law []byte) {
+	hush := media.Silence(m.codec)
+	for i := range law {
+		law[i] ^= hush
 	}
-	m.floor = min(m.floor*floorRise, max(power, 1))
 }
 
-// Length is how long it is so far.
+// decode makes samples from one on. The lock is held.
+func (m *Message) decode(pcm []int16, from int64) int {
+	var law [blockSamples]byte
+	n := copy(law[:min(len(pcm), blockSamples)], m.law[from:])
+	m.turn(law[:n])
+	return media.Decode(pcm, law[:n], m.codec)
+}
+
+// Length is the time from the begin to the end of the last frame, at most longest.
 func (m *Message) Length() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return samplesTime(int64(m.length))
+	return samplesTime(m.end)
 }
 
-// Spoken is how much of it is speech.
-func (m *Message) Spoken() time.Duration {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return samplesTime(int64(m.spoken))
-}
-
-// Quiet is how long there has been no speech up to now: also while a telephone sends nothing because
-// nobody speaks.
+// Quiet is how long nobody has been speaking, up to now: since the last speech, or since the
+// begin. It goes on while no frames come at all.
 func (m *Message) Quiet(now time.Time) time.Duration {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return max(0, now.Sub(m.from)-samplesTime(int64(m.voice)))
+	return max(0, now.Sub(m.begin)-blocksTime(m.listen().last))
 }
 
-// PCM is what was said, at 8 kHz, without the silence at its end but for a second.
+// Spoken is how much speech there is in all, short pauses within it included.
+func (m *Message) Spoken() time.Duration { return blocksTime(m.listen().spoken) }
+
+// settles is how late a frame may come, in blocks, and still be listened to: 200 ms. Later ones
+// are in the sound all the same.
+const settles = 10
+
+// listen hears what is new, and is an ear that has heard all there is.
+func (m *Message) listen() ear {
+	m.ears.Lock()
+	defer m.ears.Unlock()
+	for {
+		var some [64]uint8
+		n := m.look(some[:], m.ear.at, -settles)
+		if n == 0 {
+			break
+		}
+		m.ear.hear(some[:n])
+	}
+	e := m.ear
+	var rest [settles + 1]uint8
+	e.hear(rest[:m.look(rest[:], e.at, 0)])
+	return e
+}
+
+// look copies the levels from a block on, up to the last one and so many more.
+func (m *Message) look(dst []uint8, from, more int) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	to := int((m.end+blockSamples-1)/blockSamples) + more
+	if from >= to {
+		return 0
+	}
+	return copy(dst, m.levels[from:to])
+}
+
+// endQuiet is how much of the silence at its end a message keeps.
+const endQuiet = time.Second
+
+// PCM is the message so far, at 8 kHz, from its begin. It ends with the last frame, but without
+// the tone of the key that has ended it, where the telephone sent that as sound, and with a second
+// at most of silence: of a voice, however soft, nothing is cut off. The samples are the
+// receiver's own.
 func (m *Message) PCM() []int16 {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	end := min(m.length, m.voice+call.ClockRate)
-	return append([]int16(nil), m.pcm[:end]...)
-}
-
-// Tee hands each frame to several sinks: a leg has one tap.
-func Tee(sinks ...call.Sink) call.Sink { return tee(sinks) }
-
-type tee []call.Sink
-
-// Take implements call.Sink.
-func (t tee) Take(f call.Frame) {
-	for _, s := range t {
-		s.Take(f)
+	end := m.end
+	m.mu.Unlock()
+	pcm := make([]int16, end)
+	for at := int64(0); at < end; { // in pieces, so that the media thread never waits for all of them
+		m.mu.Lock()
+		for range 8 {
+			at += int64(m.decode(pcm[at:], at))
+		}
+		m.mu.Unlock()
 	}
+	pcm = withoutKey(pcm)
+	loud := len(pcm) // up to here somebody or something can be heard
+	for loud > 0 && levelOf(pcm[max(0, loud-blockSamples):loud]) >= faint {
+		loud = max(0, loud-blockSamples)
+	}
+	return pcm[:min(len(pcm), max(loud, m.listen().last*blockSamples)+int(timeSamples(endQuiet)))]
 }

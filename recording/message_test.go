@@ -1,335 +1,440 @@
 package recording
 
 import (
-	"context"
-	"encoding/binary"
-	"errors"
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"go.uber.org/zap"
+	"pgregory.net/rapid"
 
 	"hotline/call"
 	"hotline/media"
 )
 
-// A voice is a shipped clip, as somebody who speaks.
-func voice(t *testing.T, key string) []int16 {
+// A tape is a message that is fed faster than its time passes.
+type tape struct {
+	*Message
+	now   time.Time
+	ts    uint32
+	codec call.Codec
+}
+
+func newTape(c call.Codec, longest time.Duration) *tape {
+	p := &tape{Message: NewMessage(longest), ts: 0xFFFFFE00, codec: c}
+	p.now = p.begin
+	return p
+}
+
+// quiet is how long it is quiet by the tape's own time.
+func (p *tape) quiet() time.Duration { return p.Quiet(p.now) }
+
+// say feeds pcm in packets of 20 ms, except those that lost names.
+func (p *tape) say(pcm []int16, lost func(packet int) bool) {
+	for i := 0; i*160 < len(pcm); i++ {
+		if lost == nil || !lost(i) {
+			b := make([]byte, min(160, len(pcm)-i*160))
+			media.Encode(b, pcm[i*160:], p.codec)
+			p.Take(call.Frame{Channel: call.Said, Codec: p.codec, Timestamp: p.ts, At: p.now, Payload: b})
+		}
+		p.ts += 160
+		p.now = p.now.Add(20 * time.Millisecond)
+	}
+}
+
+// nothing is that long without a packet.
+func (p *tape) nothing(d time.Duration) {
+	p.say(make([]int16, timeSamples(d)), func(int) bool { return true })
+}
+
+// clip is a prompt of ours: speech, 8 kHz.
+func clip(t *testing.T, name string) []int16 {
 	t.Helper()
-	b, err := os.ReadFile("../prompts/clips/" + key + ".wav")
+	b, err := os.ReadFile(filepath.Join("../prompts/clips", name+".wav"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := strings.Index(string(b), "data")
-	var pcm []int16
-	for _, x := range b[at+8:] {
-		pcm = append(pcm, media.DecodeALaw(x))
+	i := bytes.Index(b, []byte("data"))
+	if i < 0 || b[20] != 6 {
+		t.Fatalf("%s is no longer A-law", name)
 	}
+	pcm := make([]int16, len(b)-i-8)
+	media.Decode(pcm, b[i+8:], call.PCMA)
 	return pcm
 }
 
-// noise is a line on which nobody speaks, at a level in dBov.
+// at is pcm made louder or softer, to a level in dBov of its whole.
+func at(pcm []int16, dBov float64) []int16 {
+	var sum float64
+	for _, s := range pcm {
+		sum += float64(s) * float64(s)
+	}
+	by := math.Pow(10, dBov/20) * 32768 / math.Sqrt(sum/float64(len(pcm)))
+	out := make([]int16, len(pcm))
+	for i, s := range pcm {
+		out[i] = int16(max(-32767, min(32767, float64(s)*by)))
+	}
+	return out
+}
+
+// noise is white noise of a level in dBov.
 func noise(d time.Duration, dBov float64) []int16 {
-	r := rand.New(rand.NewPCG(1, 2))
-	pcm := make([]int16, timeSamples(d))
-	for i := range pcm {
-		pcm[i] = int16(r.NormFloat64() * 32768 * math.Pow(10, dBov/20))
+	dice := rand.New(rand.NewPCG(1, 2))
+	out := make([]int16, timeSamples(d))
+	for i := range out {
+		out[i] = int16(dice.NormFloat64() * math.Pow(10, dBov/20) * 32768)
 	}
-	return pcm
+	return out
 }
 
-// say sends samples to a message in frames of 20 ms, as the bubble's clock goes. drop loses a frame, and
-// what it returns for the order is added to the timestamps.
-func say(m *Message, from time.Time, at int, pcm []int16, lose func(frame int) bool) int {
-	for i := 0; i+160 <= len(pcm); i += 160 {
-		time.Sleep(20 * time.Millisecond)
-		if lose != nil && lose(i/160) {
-			at += 160
-			continue
+// mix is both at once, as long as a.
+func mix(a, b []int16) []int16 {
+	out := slices.Clone(a)
+	for i := range out {
+		out[i] += b[i%len(b)]
+	}
+	return out
+}
+
+// sine is a tone whose amplitude is that of tone.
+func sine(d time.Duration, hz float64) []int16 {
+	out := make([]int16, timeSamples(d))
+	for i := range out {
+		out[i] = int16(8000 * math.Sin(2*math.Pi*hz*float64(i)/call.ClockRate))
+	}
+	return out
+}
+
+// TestAMessageIsWhatWasSaid, at its place, in both laws, whatever the law of a frame is.
+func TestAMessageIsWhatWasSaid(t *testing.T) {
+	for _, c := range []call.Codec{call.PCMA, call.PCMU} {
+		p := newTape(c, time.Minute)
+		p.nothing(200 * time.Millisecond)
+		p.say(sine(time.Second, 500), nil)
+		p.nothing(400 * time.Millisecond)
+		p.codec = call.PCMA + call.PCMU - c
+		p.say(sine(time.Second, 700), func(i int) bool { return i == 10 })
+		p.Take(call.Frame{Channel: call.Heard, Codec: c, At: p.now, Payload: make([]byte, 160)})
+		p.Take(call.Frame{Channel: call.Said, Codec: call.Codec(101), At: p.now, Payload: make([]byte, 160)})
+		p.Take(call.Frame{Channel: call.Said, Codec: c, At: p.now})
+		pcm := p.PCM()
+		ms := time.Millisecond
+		if p.Length() != 2600*ms || len(pcm) != 2600*8 {
+			t.Fatalf("codec %d: the message lasts %v and has %d samples", c, p.Length(), len(pcm))
 		}
-		b := make([]byte, 160)
-		for j, v := range pcm[i : i+160] {
-			b[j] = media.EncodeALaw(v)
+		quiet(t, "before", between(pcm, 0, 200*ms))
+		quiet(t, "between", between(pcm, 1200*ms, 1600*ms))
+		quiet(t, "the lost packet", between(pcm, 1800*ms, 1820*ms))
+		if level(between(pcm, 200*ms, 1200*ms), 500) < 0.97 || level(between(pcm, 1820*ms, 2600*ms), 700) < 0.97 {
+			t.Errorf("codec %d: what was said is not in its place", c)
 		}
-		m.Take(call.Frame{Channel: call.Said, Codec: call.PCMA, Timestamp: 7000 + uint32(at), At: time.Now(), Payload: b})
-		at += 160
-	}
-	return at
-}
-
-func TestAMessageKnowsWhenItIsOver(t *testing.T) {
-	for _, level := range []float64{-90, -65, -50} { // the line's noise
-		synctest.Test(t, func(t *testing.T) {
-			m := NewMessage(3 * time.Minute)
-			began := time.Now()
-			speech := slices.Concat(voice(t, "az/notice.recording"), voice(t, "ru/notice.recording"))
-			at := say(m, began, 0, noise(2*time.Second, level), nil)
-			if m.Spoken() > 100*time.Millisecond || m.Quiet(time.Now()) < 1900*time.Millisecond {
-				t.Errorf("at %v dBov: %v of speech before anybody spoke, quiet for %v", level, m.Spoken(), m.Quiet(time.Now()))
-			}
-			at = say(m, began, at, speech, nil)
-			long := time.Duration(len(speech)) * time.Second / call.ClockRate
-			if spoken := m.Spoken(); spoken < long/2 || spoken > long+time.Second {
-				t.Errorf("at %v dBov: %v of %v were speech", level, spoken, long)
-			}
-			if q := m.Quiet(time.Now()); q > 500*time.Millisecond {
-				t.Errorf("at %v dBov: quiet for %v while somebody spoke", level, q)
-			}
-			say(m, began, at, noise(10*time.Second, level), nil)
-			if q := m.Quiet(time.Now()); q < 9900*time.Millisecond || q > 10500*time.Millisecond {
-				t.Errorf("at %v dBov: quiet for %v after ten seconds", level, q)
-			}
-			if got := time.Duration(len(m.PCM())) * time.Second / call.ClockRate; got > 2*time.Second+long+1500*time.Millisecond {
-				t.Errorf("%v are kept: the silence at the end is not cut", got)
-			}
-		})
 	}
 }
 
-// A telephone that sends nothing while nobody speaks is quiet as well.
-func TestNoPacketsAreQuiet(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := NewMessage(time.Minute)
-		say(m, time.Now(), 0, voice(t, "en/notice.recording"), nil)
-		time.Sleep(9 * time.Second)
-		if q := m.Quiet(time.Now()); q < 9*time.Second || q > 9500*time.Millisecond {
-			t.Errorf("quiet for %v", q)
+// TestAnyNetworkMakesASheetOfPaper: whatever is lost, doubled and comes late or out of order, the
+// message is a sheet on which each packet stands at its place, never longer than it may be.
+func TestAnyNetworkMakesASheetOfPaper(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		longest := time.Duration(rapid.IntRange(0, 3000).Draw(t, "longest")) * time.Millisecond
+		p := newTape(call.PCMA, longest)
+		base := rapid.Uint32().Draw(t, "base")
+		sheet := make([]byte, timeSamples(longest)) // as differences from silence
+		end := 0
+		type sent struct {
+			i, late int
+			b       byte
+		}
+		var way []sent
+		for i := range rapid.IntRange(1, 200).Draw(t, "packets") {
+			for range rapid.SampledFrom([]int{0, 1, 1, 1, 1, 1, 1, 2}).Draw(t, "copies") {
+				late := rapid.IntRange(0, 9).Draw(t, "late")
+				if i%8 == 0 {
+					late = 0 // where every packet of a second is late, the way has become longer
+				}
+				way = append(way, sent{i, late, byte(rapid.IntRange(0, 255).Draw(t, "sound"))})
+			}
+		}
+		if len(way) == 0 {
+			return
+		}
+		way[0].late = 0 // the first is believed
+		slices.SortStableFunc(way, func(a, b sent) int { return a.i + a.late - b.i - b.late })
+		for _, s := range way {
+			payload := bytes.Repeat([]byte{s.b ^ media.Silence(call.PCMA)}, 160)
+			p.Take(call.Frame{
+				Codec: call.PCMA, Timestamp: base + uint32(s.i*160), Payload: payload,
+				At: p.begin.Add(time.Duration(s.i+s.late) * 20 * time.Millisecond),
+			})
+			if from := s.i * 160; from < len(sheet) {
+				copy(sheet[from:], bytes.Repeat([]byte{s.b}, 160))
+			}
+			end = min(max(end, s.i*160+160), len(sheet))
+		}
+		if p.Length() != samplesTime(int64(end)) {
+			t.Fatalf("the message lasts %v, %d samples were said", p.Length(), end)
+		}
+		if !bytes.Equal(p.law, sheet) {
+			t.Fatalf("a sample is not in its place")
+		}
+		for i, l := range p.levels {
+			var pcm [160]int16
+			if n := p.decode(pcm[:], int64(i*160)); l != nothingCame && l != levelOf(pcm[:n]) {
+				t.Fatalf("block %d is heard at another level than it has", i)
+			}
 		}
 	})
 }
 
-// Whatever comes, a message is never longer than it may be, and each sample stands where it was said.
-func TestAMessageTakesWhateverComes(t *testing.T) {
-	for seed := range uint64(200) {
-		r := rand.New(rand.NewPCG(seed, 3))
-		m := NewMessage(2 * time.Second)
-		want := make([]int16, 16000)
-		base := time.Now()
-		frames := r.Perm(120) // some behind the end
-		if r.IntN(2) == 0 {
-			slices.Sort(frames)
+// FuzzMessage: frames of any kind at any time never panic and never make more than may be.
+func FuzzMessage(f *testing.F) {
+	f.Add(int64(0), int64(20e6), uint32(0), uint32(160), uint8(8), []byte{1, 2, 3})
+	f.Add(int64(-1<<60), int64(1<<60), uint32(1<<31), uint32(0), uint8(0), make([]byte, maxPayload))
+	f.Add(int64(1<<62), int64(-1<<62), uint32(1<<31-1), uint32(1<<31), uint8(9), make([]byte, maxPayload+1))
+	f.Fuzz(func(t *testing.T, at, then int64, ts, later uint32, kind uint8, payload []byte) {
+		p := newTape(call.PCMU, time.Second)
+		for range 20 {
+			p.now = p.begin.Add(time.Duration(at))
+			p.Take(call.Frame{Channel: call.Channel(kind >> 7), Codec: call.Codec(kind & 0x7F), Timestamp: ts, At: p.now, Payload: payload})
+			at, ts = at+then, ts+later
 		}
-		frames = append([]int{0}, frames...)
-		for _, f := range frames {
-			if f != 0 && r.IntN(20) == 0 {
-				continue
+		if n := p.Length(); n < 0 || n > time.Second || p.Spoken() > time.Second || p.quiet() < 0 || len(p.PCM()) > 8000 {
+			t.Fatalf("the message lasts %v, with %v of speech and %v of quiet, and has %d samples", n, p.Spoken(), p.quiet(), len(p.PCM()))
+		}
+	})
+}
+
+// TestAMessageEndsAtItsLongest, and one of no length takes nothing.
+func TestAMessageEndsAtItsLongest(t *testing.T) {
+	p := newTape(call.PCMA, 990*time.Millisecond)
+	p.say(sine(3*time.Second, 500), nil)
+	if pcm := p.PCM(); p.Length() != 990*time.Millisecond || len(pcm) != 7920 || level(pcm, 500) < 0.97 {
+		t.Errorf("the message lasts %v and has %d samples", p.Length(), len(pcm))
+	}
+	for _, d := range []time.Duration{0, -time.Second} {
+		p := newTape(call.PCMA, d)
+		p.say(sine(time.Second, 500), nil)
+		if p.Length() != 0 || len(p.PCM()) != 0 || p.Spoken() != 0 {
+			t.Errorf("a message of %v lasts %v", d, p.Length())
+		}
+	}
+}
+
+// TestAMessageAllocatesNothing while it is taken.
+func TestAMessageAllocatesNothing(t *testing.T) {
+	m := NewMessage(10 * time.Second)
+	f := call.Frame{Channel: call.Said, Codec: call.PCMU, Payload: make([]byte, 160)}
+	begin := time.Now()
+	if n := testing.AllocsPerRun(1000, func() {
+		f.Timestamp += 160
+		f.At = begin.Add(samplesTime(int64(f.Timestamp)))
+		m.Take(f)
+	}); n != 0 {
+		t.Errorf("a frame allocates %v times", n)
+	}
+	if m.Length() != 10*time.Second {
+		t.Errorf("it never became full: %v", m.Length())
+	}
+}
+
+// TestWhoSpeaksIsHeard: speech is speech, loud and soft, on a clean line and on a bad one; the
+// quiet behind it is as long as it is, whatever the line does instead of speaking.
+func TestWhoSpeaksIsHeard(t *testing.T) {
+	speech := slices.Concat(clip(t, "az/callback.offer"), clip(t, "az/bye"))
+	whole := samplesTime(int64(len(speech)))
+	silent := 8 * time.Second
+	for _, c := range []struct {
+		name   string
+		voice  float64 // dBov
+		before []int16
+		behind []int16 // nil: no packets
+		under  []int16
+		lost   func(int) bool
+	}{
+		{"clean", -22, nil, make([]int16, timeSamples(silent)), nil, nil},
+		{"clean and loud", -12, nil, make([]int16, timeSamples(silent)), nil, nil},
+		{"soft", -36, nil, make([]int16, timeSamples(silent)), nil, nil},
+		{"noise of -50", -26, noise(time.Second, -50), noise(silent, -50), noise(time.Second, -50), nil},
+		{"soft in noise of -60", -36, noise(time.Second, -60), noise(silent, -60), noise(time.Second, -60), nil},
+		{"a car, noise of -40", -22, noise(time.Second, -40), noise(silent, -40), noise(time.Second, -40), nil},
+		{"no packets while nobody speaks", -22, nil, nil, nil, nil},
+		{"every tenth packet lost", -22, nil, make([]int16, timeSamples(silent)), nil, func(i int) bool { return i%10 == 3 }},
+	} {
+		p := newTape(call.PCMA, time.Minute)
+		p.say(c.before, nil)
+		voice := at(speech, c.voice)
+		if c.under != nil {
+			voice = mix(voice, c.under)
+		}
+		p.say(voice, c.lost)
+		during := p.quiet()
+		if c.behind == nil {
+			p.nothing(silent)
+		} else {
+			p.say(c.behind, c.lost)
+		}
+		spoken, since := p.Spoken(), p.quiet()
+		t.Logf("%s: of %v of a prompt %v is speech; quiet %v, then %v", c.name, whole, spoken, during, since)
+		if spoken < whole/2 || spoken > whole {
+			t.Errorf("%s: of %v of a prompt %v is speech", c.name, whole, spoken)
+		}
+		if during > time.Second {
+			t.Errorf("%s: while somebody speaks, it is quiet for %v", c.name, during)
+		}
+		if since < silent-500*time.Millisecond || since > silent+time.Second {
+			t.Errorf("%s: %v behind the speech it is quiet for %v", c.name, silent, since)
+		}
+	}
+}
+
+// TestWhoSaysNothingIsNotHeard: no noise of a line is speech, nor are clicks.
+func TestWhoSaysNothingIsNotHeard(t *testing.T) {
+	clicks := make([]int16, timeSamples(10*time.Second))
+	for i := 0; i < len(clicks); i += 4000 {
+		for j := range 200 {
+			clicks[i+j] = int16(20000 * (1 - j%2*2))
+		}
+	}
+	blinking := noise(10*time.Second, -50) // comfort noise that comes and goes
+	for i := range blinking {
+		if i/8000%2 == 0 {
+			blinking[i] = 0
+		}
+	}
+	for name, pcm := range map[string][]int16{
+		"noise of -50": noise(10*time.Second, -50), "noise of -38": noise(10*time.Second, -38), "nothing": make([]int16, 80000),
+		"clicks": clicks, "comfort noise": blinking,
+	} {
+		for _, loss := range []int{1 << 30, 7} {
+			p := newTape(call.PCMU, time.Minute)
+			p.say(pcm, func(i int) bool { return i%loss == loss-1 })
+			if p.Spoken() != 0 || p.quiet() != 10*time.Second {
+				t.Errorf("%s: %v is speech, quiet for %v", name, p.Spoken(), p.quiet())
 			}
-			n := 1 + r.IntN(160)
-			b := make([]byte, n)
-			for i := range b {
-				b[i] = byte(r.IntN(256))
-			}
-			m.Take(call.Frame{Channel: call.Said, Codec: call.PCMA, Timestamp: uint32(seed*1e7) + uint32(f*160), At: base, Payload: b})
-			for i, x := range b {
-				if at := f*160 + i; at < len(want) {
-					want[at] = media.DecodeALaw(x)
+		}
+	}
+	p := newTape(call.PCMU, time.Minute)
+	p.nothing(7 * time.Second)
+	if p.quiet() != 7*time.Second || p.Length() != 0 {
+		t.Errorf("a caller who sends nothing at all is quiet for %v in a message of %v", p.quiet(), p.Length())
+	}
+}
+
+// TestANoiseThatBeginsIsQuietSoon: a fan that is turned on in the middle is taken for speech until
+// its steadiness shows.
+func TestANoiseThatBeginsIsQuietSoon(t *testing.T) {
+	p := newTape(call.PCMA, time.Minute)
+	p.say(noise(4*time.Second, -65), nil)
+	p.say(noise(10*time.Second, -38), nil)
+	if got := p.quiet(); got < 6*time.Second {
+		t.Errorf("ten seconds of a fan are quiet for %v", got)
+	}
+}
+
+// TestListeningOftenHearsTheSame as listening once.
+func TestListeningOftenHearsTheSame(t *testing.T) {
+	speech := clip(t, "ru/callback.offer")
+	once, often := newTape(call.PCMA, time.Minute), newTape(call.PCMA, time.Minute)
+	once.say(speech, nil)
+	for i := 0; i < len(speech); i += 800 {
+		often.say(speech[i:min(i+800, len(speech))], nil)
+		often.quiet()
+		often.Spoken()
+	}
+	if once.Spoken() != often.Spoken() || once.listen().last != often.listen().last {
+		t.Errorf("listening once hears %v of speech, often %v", once.Spoken(), often.Spoken())
+	}
+}
+
+// TestTheKeyThatEndsAMessageIsNotInIt, whichever it is; what was said is, to its end.
+func TestTheKeyThatEndsAMessageIsNotInIt(t *testing.T) {
+	speech := at(clip(t, "az/callback.offer"), -20)
+	for _, keyed := range []time.Duration{50 * time.Millisecond, 100 * time.Millisecond, 800 * time.Millisecond} {
+		for _, behind := range []time.Duration{0, 35 * time.Millisecond, 200 * time.Millisecond} {
+			for low := range 4 {
+				for high := 4; high < 8; high++ {
+					key := mix(sine(keyed, keyTones[low]), sine(keyed, keyTones[high]))
+					all := slices.Concat(speech, key, noise(behind, -60))
+					got := len(withoutKey(all))
+					if lost := len(speech) - got; lost < -80 || lost > 320 {
+						t.Errorf("%v of the key of %v and %v Hz, %v before the end: %v of the message are cut off, of the key %d samples are left",
+							keyed, keyTones[low], keyTones[high], behind, samplesTime(int64(len(all)-got)), -lost)
+					}
 				}
 			}
-			m.Take(call.Frame{Channel: call.Heard, Codec: call.PCMA, Timestamp: uint32(f), At: base, Payload: b})
-			m.Take(call.Frame{Channel: call.Said, Codec: call.Codec(9), Timestamp: uint32(f), At: base, Payload: b})
-		}
-		if m.Length() > 2*time.Second {
-			t.Fatalf("seed %d: %v long", seed, m.Length())
-		}
-		got := m.pcm
-		if !slices.Equal(got, want) {
-			t.Fatalf("seed %d: a sample is not where it was said", seed)
 		}
 	}
 }
 
-func TestTakeOfAMessageAllocatesNothing(t *testing.T) {
-	m := NewMessage(time.Minute)
-	f := call.Frame{Channel: call.Said, Codec: call.PCMU, At: time.Now(), Payload: make([]byte, 160)}
-	both := Tee(m, m)
-	if n := testing.AllocsPerRun(1000, func() { f.Timestamp += 160; both.Take(f) }); n > 0 {
-		t.Errorf("%v allocations a packet", n)
+// TestSpeechIsNoKey: of no prompt of ours is anything cut off, wherever it ends.
+func TestSpeechIsNoKey(t *testing.T) {
+	for _, name := range []string{"az/callback.offer", "ru/callback.offer", "en/callback.offer", "az/bye"} {
+		pcm := clip(t, name)
+		cut := 0
+		for n := 0; n <= len(pcm); n += 400 {
+			if len(withoutKey(pcm[:n])) != n {
+				cut++
+			}
+		}
+		if cut > len(pcm)/400/100 {
+			t.Errorf("%s: of %d ends, %d are taken for a key", name, len(pcm)/400, cut)
+		}
+	}
+	for _, pcm := range [][]int16{nil, make([]int16, 1), make([]int16, 160), sine(time.Second, 770), sine(time.Second, 1336)} {
+		if len(withoutKey(pcm)) != len(pcm) {
+			t.Errorf("of %d samples that are no key, something is cut off", len(pcm))
+		}
 	}
 }
 
-func keeper(t *testing.T, data string) *Messages {
-	t.Helper()
-	zone, err := time.LoadLocation("Asia/Baku")
+// TestSilenceAtTheEndIsCut, down to a second; no voice is, however soft, and no noise that could
+// hide one.
+func TestSilenceAtTheEndIsCut(t *testing.T) {
+	speech := clip(t, "az/bye")
+	for name, c := range map[string]struct {
+		behind []int16
+		left   time.Duration
+	}{
+		"silence": {make([]int16, 80000), time.Second}, "noise of -60": {noise(10*time.Second, -60), time.Second},
+		"noise of -40": {noise(10*time.Second, -40), 10 * time.Second}, "half a second": {make([]int16, 4000), 500 * time.Millisecond},
+		"a murmur": {slices.Concat(make([]int16, 40000), at(sine(20*time.Millisecond, 300), -44), make([]int16, 40000)), 6 * time.Second},
+	} {
+		p := newTape(call.PCMA, time.Minute)
+		p.say(speech, nil)
+		p.say(c.behind, nil)
+		got := samplesTime(int64(len(p.PCM()) - len(speech)))
+		if got > c.left+40*time.Millisecond || got < c.left-300*time.Millisecond { // the clip itself ends softly
+			t.Errorf("%s: behind the speech %v are left, not %v", name, got, c.left)
+		}
+	}
+}
+
+// TestTee: both hear each frame; who is not there is not asked.
+func TestTee(t *testing.T) {
+	r := quietRecorder(t)
+	g, err := r.Open(Meta{Call: call.NewID(), Arrived: answered, Answered: answered})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := OpenMessages(data, zone, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
+	g.Voice(true, "")
+	p, none := newTape(call.PCMA, time.Second), (*Recording)(nil)
+	f := call.Frame{Channel: call.Said, Codec: call.PCMA, At: p.begin, Payload: tone(500, 0, call.PCMA)}
+	sink := Tee(none, g, nil, p)
+	sink.Take(f)
+	if g.ring.head == nil || p.Length() != 20*time.Millisecond {
+		t.Error("one of two did not hear the frame")
 	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
-func aMessage() call.Message {
-	return call.Message{
-		ID: call.NewID(), Call: call.NewID(), Line: "919", From: "+000123456789", Language: "az", Kind: call.MatterComplaint, Confidential: true,
-		Length: 2 * time.Second, At: time.Date(2026, 3, 1, 20, 30, 0, 0, time.UTC),
+	if Tee() != nil || Tee(nil, none) != nil {
+		t.Error("a tee for nobody is somebody")
 	}
-}
-
-func TestMessagesAreKept(t *testing.T) {
-	data := t.TempDir()
-	s := keeper(t, data)
-	pcm := voice(t, "en/notice.recording")
-	kept, err := s.Keep(t.Context(), aMessage(), pcm)
-	if err != nil {
-		t.Fatal(err)
+	if Tee(none, p) != call.Sink(p) {
+		t.Error("a tee for one is not that one")
 	}
-	if want := "messages/2026/03/02/" + string(kept.ID) + ".wav"; kept.Path != want {
-		t.Errorf("the path is %s, not %s: the day is that in Baku", kept.Path, want)
-	}
-	file := filepath.Join(data, kept.Path)
-	for player := range players {
-		if got := played(t, player, file); !slices.Equal(got, pcm) {
-			t.Errorf("%s hears something else", player)
-		}
-	}
-	for _, p := range []string{file, filepath.Join(data, "messages/new", string(kept.ID)+".json")} {
-		if info, err := os.Stat(p); err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v, %v", p, info.Mode(), err)
-		}
-	}
-	again := keeper(t, data) // as after a restart
-	list, err := again.Untold(t.Context())
-	if err != nil || len(list) != 1 || list[0] != kept {
-		t.Fatalf("untold are %+v, %v; want %+v", list, err, kept)
-	}
-	for range 2 {
-		if err := again.Told(t.Context(), kept); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if list, err := keeper(t, data).Untold(t.Context()); err != nil || len(list) != 0 {
-		t.Errorf("untold are still %+v, %v", list, err)
-	}
-	if b, err := again.Sound(kept.Path); err != nil || int(binary.LittleEndian.Uint32(b[40:])) != 2*len(pcm) {
-		t.Errorf("the sound: %d bytes, %v", len(b), err)
-	}
-	if _, err := again.Sound("messages/../hotline.db"); err == nil {
-		t.Error("a path leads out of the folder")
-	}
-}
-
-func TestAMessageIsTakenBack(t *testing.T) {
-	data := t.TempDir()
-	s := keeper(t, data)
-	kept, err := s.Keep(t.Context(), aMessage(), make([]int16, 100))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Discard(t.Context(), kept); err != nil {
-		t.Fatal(err)
-	}
-	if list, err := s.Untold(t.Context()); err != nil || len(list) != 0 {
-		t.Errorf("untold are %+v, %v", list, err)
-	}
-	if _, err := os.Stat(filepath.Join(data, kept.Path)); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("its sound: %v", err)
-	}
-	told, err := s.Keep(t.Context(), aMessage(), make([]int16, 100))
-	if err != nil || s.Told(t.Context(), told) != nil {
-		t.Fatal(err)
-	}
-	if err := s.Discard(t.Context(), told); err == nil {
-		t.Error("what a case was made of is taken back")
-	}
-	if _, err := os.Stat(filepath.Join(data, told.Path)); err != nil {
-		t.Errorf("the sound of a case: %v", err)
-	}
-}
-
-func TestDamagedMessagesStopNobody(t *testing.T) {
-	data := t.TempDir()
-	s := keeper(t, data)
-	kept, err := s.Keep(t.Context(), aMessage(), make([]int16, 100))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, body := range map[string]string{"a.json": "{", string(call.NewID()) + ".json": `{"id":"x"}`, "b.json.tmp": "", "c.txt": ""} {
-		if err := os.WriteFile(filepath.Join(data, "messages/new", name), []byte(body), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if list, err := s.Untold(t.Context()); err != nil || len(list) != 1 || list[0].ID != kept.ID {
-		t.Errorf("untold are %+v, %v", list, err)
-	}
-}
-
-// A disk that fails at any step, or hangs, is told; what it was given is there whole or not at all.
-func TestADiskThatDoesNotTakeAMessage(t *testing.T) {
-	for step := range 2 { // the sound, the words about it
-		data := t.TempDir()
-		s := keeper(t, data)
-		n := 0
-		s.sync = func(*os.File) error {
-			if n++; n > step {
-				return errors.New("input/output error")
-			}
-			return nil
-		}
-		if _, err := s.Keep(t.Context(), aMessage(), make([]int16, 100)); err == nil {
-			t.Errorf("step %d: no error", step)
-		}
-		if list, err := s.Untold(t.Context()); err != nil || len(list) != 0 {
-			t.Errorf("step %d: untold are %+v, %v", step, list, err)
-		}
-	}
-	hangs := make(chan struct{})
-	s := keeper(t, t.TempDir())
-	s.sync = func(*os.File) error { <-hangs; return nil }
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := s.Keep(ctx, aMessage(), make([]int16, 100)); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a disk that hangs: %v", err)
-	}
-	close(hangs)
-}
-
-// TestHeardIsSilentWhileOff: what is told meanwhile is in no file, to the sample, and the manifest says so.
-func TestHeardIsSilentWhileOff(t *testing.T) {
-	for _, format := range []string{PCM16, G711} {
-		for _, killed := range []bool{false, true} {
-			s := newStudio(t, format, nil)
-			k := s.open(call.PCMA)
-			k.tones(time.Second, 300, 500)
-			k.Heard(false, "secret")
-			k.tones(time.Second, 300, 700)
-			k.Heard(true, "")
-			k.tones(time.Second, 300, 900)
-			if killed {
-				s.Close()
-				if _, err := Repair(t.Context(), s.o.Dir, func(id call.ID) Meta { return Meta{Call: id, Answered: answered} }); err != nil {
-					t.Fatal(err)
-				}
-			} else {
-				k.seal()
-			}
-			file := s.file(k.Recording)
-			_, right := channels(t, file)
-			for i, hz := range []float64{500, 0, 900} {
-				pcm := between(right, time.Duration(i)*time.Second, time.Duration(i+1)*time.Second)
-				if hz == 0 && slices.ContainsFunc(pcm, func(s int16) bool { return s > 8 || s < -8 }) {
-					t.Errorf("%s, killed %v: the secret is on the right, energy %.3f", format, killed, rms(pcm))
-				} else if hz != 0 && level(pcm, hz) < 0.95 {
-					t.Errorf("%s, killed %v: the tone of %v Hz has level %.3f", format, killed, hz, level(pcm, hz))
-				}
-			}
-			b, err := os.ReadFile(strings.TrimSuffix(file, soundExt) + manifestExt)
-			want := `{"channel":"right","from":"2026-03-01T20:05:01.123Z","to":"2026-03-01T20:05:02.123Z","reason":"secret"}`
-			if err != nil || !strings.Contains(string(b), want) {
-				t.Errorf("%s, killed %v: the manifest is %s, %v", format, killed, b, err)
-			}
-			if faults, err := Verify(s.o.Dir, nil, nil); err != nil || len(faults) > 0 {
-				t.Errorf("%s, killed %v: verify finds %v, %v", format, killed, faults, err)
-			}
-		}
+	if n := testing.AllocsPerRun(5, func() { sink.Take(f) }); n != 0 {
+		t.Errorf("a frame allocates %v times", n)
 	}
 }

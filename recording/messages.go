@@ -2,16 +2,11 @@ package recording
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path"
-	"strings"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,208 +14,169 @@ import (
 	"hotline/call"
 )
 
-// Messages keeps what callers have left, in a folder of the data folder:
+// The files and folders of messages are for the server alone: they hold numbers in full, and what
+// people say about others.
+const (
+	messageFolderMode = 0o700
+	messageFileMode   = 0o600
+)
+
+// keepsAtOnce is how many requests may wait for the disk: a message of three minutes has 6 MB in
+// memory until it is kept.
+const keepsAtOnce = 32
+
+// Messages keeps what callers leave after the tone, in a folder of the data folder:
 //
-//	YYYY/MM/DD/ID.wav   what was said, 16-bit PCM, mono, 8 kHz
-//	new/ID.json         what it is, until a case has been made of it; then it lies beside the sound
+//	YYYY/MM/DD/ID.wav   the sound, in the folder of its day: 16-bit PCM, mono, 8 kHz
+//	new/ID.json         its slip, until a case has been made of it
+//	YYYY/MM/DD/ID.json  its slip from then on
 //
-// The JSON is the message: sound without one is what a process died over, and nobody was told of it.
+// A message is kept when its slip has its name, and not before. The slip is written first, under
+// the name new/ID.json.tmp, then the sound, and then the slip gets its name. So whoever dies
+// leaves either nothing, or a temporary slip with which the next start finds the sound: it
+// finishes the message if the sound is whole, and removes both if it is not. What has no case yet
+// is found in one small folder, however many messages there are.
 type Messages struct {
 	root *os.Root
 	zone *time.Location
 	log  *zap.Logger
-	sync func(*os.File) error
+	disk disk
+
+	mu      sync.Mutex
+	closed  bool
+	busy    map[call.ID]bool // being kept
+	days    map[string]bool  // folders whose entries are on the disk, up to the root
+	damaged map[string]bool  // slips that were logged as unreadable
+
+	places  chan struct{} // a place for each request that waits for the disk
+	working sync.WaitGroup
 }
 
-// messagesFolder is the folder's name in the data folder.
-const messagesFolder = "messages"
-
-// untold is the folder of messages of which no case was made yet.
-const untold = "new"
-
-// The modes of what only the server's user may read: a message is somebody's voice and number.
-const (
-	privateFolder = 0o700
-	privateFile   = 0o600
-)
-
-// OpenMessages opens the folder below a data folder, and makes it.
+// OpenMessages opens the folder below a data folder, and makes it where it is not there. zone
+// decides the day a message is filed under. What an earlier process died over is finished, or
+// taken away; only what has no case yet is read.
 func OpenMessages(data string, zone *time.Location, log *zap.Logger) (*Messages, error) {
-	dir := path.Join(data, messagesFolder)
-	if err := os.MkdirAll(path.Join(dir, untold), privateFolder); err != nil {
+	return openMessages(data, zone, log, realDisk())
+}
+
+func openMessages(data string, zone *time.Location, log *zap.Logger, d disk) (*Messages, error) {
+	dir := filepath.Join(data, messageFolder)
+	if err := os.MkdirAll(filepath.Join(dir, newFolder), messageFolderMode); err != nil {
 		return nil, fmt.Errorf("messages: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("messages: %w", err)
 	}
-	return &Messages{root: root, zone: zone, log: log.Named("messages"), sync: datasync}, nil
-}
-
-// Close lets the folder go.
-func (s *Messages) Close() error { return s.root.Close() }
-
-// letter is a message as it lies on disk: the caller's number is whole there.
-type letter struct {
-	ID           call.ID       `json:"id"`
-	Call         call.ID       `json:"call"`
-	Line         string        `json:"line"`
-	From         string        `json:"from"`
-	Withheld     bool          `json:"withheld"`
-	Language     call.Language `json:"language"`
-	Matter       call.Matter   `json:"matter"`
-	Topic        string        `json:"topic"`
-	Confidential bool          `json:"confidential"`
-	Path         string        `json:"path"`
-	LengthMS     int64         `json:"length_ms"`
-	At           time.Time     `json:"at"`
-	SHA256       string        `json:"sha256"` // of the sound's file
-}
-
-func (l letter) message() call.Message {
-	return call.Message{
-		ID: l.ID, Call: l.Call, Line: l.Line, From: call.Number(l.From), Withheld: l.Withheld, Language: l.Language, Kind: l.Matter,
-		Topic: l.Topic, Confidential: l.Confidential, Path: l.Path, Length: time.Duration(l.LengthMS) * time.Millisecond, At: l.At,
+	s := &Messages{
+		root: root, zone: zone, log: log.Named("messages"), disk: d,
+		busy: map[call.ID]bool{}, days: map[string]bool{}, damaged: map[string]bool{},
+		places: make(chan struct{}, keepsAtOnce),
 	}
+	if err := errors.Join(d.folder(root, "."), syncPath(data)); err != nil { // all may be new
+		return nil, errors.Join(fmt.Errorf("messages: %w", err), root.Close())
+	}
+	if err := s.mend(); err != nil {
+		return nil, errors.Join(fmt.Errorf("messages: %w", err), root.Close())
+	}
+	return s, nil
 }
 
-// Keep puts a message on the disk, and gives it with its path. When it returns without error the message
-// outlives the process and the power. It waits for the disk, at most for as long as ctx lasts; a disk that
-// takes longer may still take it, and then the next start finds it.
-func (s *Messages) Keep(ctx context.Context, m call.Message, pcm []int16) (call.Message, error) {
-	if !isID(string(m.ID)) {
-		return m, fmt.Errorf("keep message: %q is no id", string(m.ID))
-	}
-	day := m.At.In(s.zone).Format("2006/01/02")
-	m.Path = path.Join(messagesFolder, day, string(m.ID)+soundExt)
-	done := make(chan error, 1)
-	go func() { done <- s.keep(day, m, mono(pcm)) }()
-	select {
-	case err := <-done:
-		if err != nil {
-			return m, fmt.Errorf("keep message: %w", err)
-		}
-		return m, nil
-	case <-ctx.Done():
-		return m, fmt.Errorf("keep message: the disk takes too long: %w", ctx.Err())
-	}
-}
-
-func (s *Messages) keep(day string, m call.Message, sound []byte) error {
-	sum := sha256.Sum256(sound)
-	about, err := json.Marshal(letter{
-		m.ID, m.Call, m.Line, m.From.Raw(), m.Withheld, m.Language, m.Kind, m.Topic, m.Confidential, m.Path,
-		m.Length.Milliseconds(), m.At.UTC(), hex.EncodeToString(sum[:]),
-	})
+// syncPath makes the entries of a folder survive a power cut.
+func syncPath(dir string) error {
+	f, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	if err := s.root.MkdirAll(day, privateFolder); err != nil {
-		return err
-	}
-	if err := s.write(path.Join(day, string(m.ID)+soundExt), sound); err != nil {
-		return err
-	}
-	if err := syncFolders(s.root, day); err != nil {
-		return err
-	}
-	name := path.Join(untold, string(m.ID)+".json")
-	if err := s.write(name+".tmp", about); err != nil {
-		return err
-	}
-	if err := s.root.Rename(name+".tmp", name); err != nil {
-		return err
-	}
-	return syncFolders(s.root, untold)
+	return errors.Join(f.Sync(), f.Close())
 }
 
-func (s *Messages) write(name string, b []byte) error {
-	f, err := s.root.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, privateFile)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = s.sync(f)
-	}
-	return errors.Join(err, f.Close())
-}
-
-// Untold are the messages of which nobody has made a case, the oldest first. One that cannot be read is
-// logged and left where it is.
-func (s *Messages) Untold(ctx context.Context) (list []call.Message, err error) {
-	files, err := fs.ReadDir(s.root.FS(), untold)
-	if err != nil {
-		return nil, fmt.Errorf("messages: %w", err)
-	}
-	for _, f := range files { // ids sort by time
-		id, isJSON := strings.CutSuffix(f.Name(), ".json")
-		if !isJSON || ctx.Err() != nil {
-			continue
-		}
-		b, err := s.root.ReadFile(path.Join(untold, f.Name()))
-		var l letter
-		if err == nil {
-			err = json.Unmarshal(b, &l)
-		}
-		if err == nil && string(l.ID) != id {
-			err = errors.New("it is another message's")
-		}
-		if err != nil {
-			s.log.Error("a message cannot be read", zap.String("file", path.Join(messagesFolder, untold, f.Name())), zap.Error(err))
-			continue
-		}
-		list = append(list, l.message())
-	}
-	return list, ctx.Err()
-}
-
-// Told says that there is a case of a message. Telling it twice is no error.
-func (s *Messages) Told(_ context.Context, m call.Message) error {
-	name := string(m.ID) + ".json"
-	to := strings.TrimSuffix(strings.TrimPrefix(m.Path, messagesFolder+"/"), soundExt) + ".json"
-	err := s.root.Rename(path.Join(untold, name), to)
-	if errors.Is(err, fs.ErrNotExist) {
+// Close waits up to five seconds for what is being kept. Afterwards nothing is kept any more.
+func (s *Messages) Close() error {
+	s.mu.Lock()
+	was := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if was {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("messages: %w", err)
+	done := make(chan struct{})
+	go func() { s.working.Wait(); close(done) }()
+	bound := time.NewTimer(closeWait)
+	defer bound.Stop()
+	select {
+	case <-done:
+		return s.root.Close()
+	case <-bound.C: // the folder is still theirs
+		return errors.New("messages: the disk does not take what waits for it; the next start finishes what it has of it")
 	}
-	return syncFolders(s.root, untold)
 }
 
-// Discard takes back a message that its caller does not want to have left. What a case was made of stays.
-func (s *Messages) Discard(_ context.Context, m call.Message) error {
-	if err := s.root.Remove(path.Join(untold, string(m.ID)+".json")); err != nil {
-		return fmt.Errorf("messages: %w", err)
+// run does work that may hang in the disk, on a goroutine of its own, and waits for it as long as
+// ctx lasts. The work goes on all the same.
+func (s *Messages) run(ctx context.Context, work func() error) error {
+	if err := s.enter(); err != nil {
+		return err
 	}
-	if err := s.root.Remove(strings.TrimPrefix(m.Path, messagesFolder+"/")); err != nil {
-		return fmt.Errorf("messages: %w", err)
+	done := make(chan error, 1)
+	go func() {
+		defer s.leave()
+		done <- s.guard(work)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("the disk takes too long: %w", ctx.Err())
 	}
-	return syncFolders(s.root, untold)
 }
 
-// Sound is the file of a message, as its path names it.
-func (s *Messages) Sound(p string) ([]byte, error) {
-	b, err := s.root.ReadFile(strings.TrimPrefix(p, messagesFolder+"/"))
-	if err != nil {
-		return nil, fmt.Errorf("messages: %w", err)
+// enter takes a place at the disk.
+func (s *Messages) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("no more messages are kept: %w", ErrClosed)
 	}
-	return b, nil
+	select {
+	case s.places <- struct{}{}:
+	default:
+		return fmt.Errorf("the disk of the messages does not answer: %d wait for it", keepsAtOnce)
+	}
+	s.working.Add(1)
+	return nil
 }
 
-// mono is a WAV file of 16-bit PCM, mono, at 8 kHz.
-func mono(pcm []int16) []byte {
-	le := binary.LittleEndian
-	b := make([]byte, 0, 44+2*len(pcm))
-	b = le.AppendUint32(append(b, "RIFF"...), uint32(36+2*len(pcm)))
-	b = le.AppendUint32(append(b, "WAVEfmt "...), 16)
-	b = le.AppendUint16(le.AppendUint16(b, 1), 1) // PCM, one channel
-	b = le.AppendUint32(le.AppendUint32(b, call.ClockRate), 2*call.ClockRate)
-	b = le.AppendUint16(le.AppendUint16(b, 2), 16)
-	b = le.AppendUint32(append(b, "data"...), uint32(2*len(pcm)))
-	for _, v := range pcm {
-		b = le.AppendUint16(b, uint16(v))
+func (s *Messages) leave() {
+	<-s.places
+	s.working.Done()
+}
+
+// guard makes an error of a bug: it costs one message and nobody else's call.
+func (s *Messages) guard(work func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("a panic while keeping messages", zap.Any("panic", p), zap.StackSkip("stack", 2))
+			err = fmt.Errorf("a panic: %v", p)
+		}
+	}()
+	return work()
+}
+
+// disk is what Messages asks the disk for. Tests put one here that is full, hangs, or is the end of
+// the process.
+type disk struct {
+	write  func(f *os.File, b []byte) error
+	sync   func(f *os.File) error
+	folder func(root *os.Root, dir string) error // syncs its entries
+	rename func(root *os.Root, from, to string) error
+}
+
+func realDisk() disk {
+	return disk{
+		write:  func(f *os.File, b []byte) error { _, err := f.Write(b); return err },
+		sync:   datasync,
+		folder: syncFolder,
+		rename: (*os.Root).Rename,
 	}
-	return b
 }

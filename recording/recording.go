@@ -101,9 +101,12 @@ func (g *Recording) SetNotice(n call.Notice) {
 func (g *Recording) Voice(on bool, reason string) { g.write(call.Said, on, reason) }
 
 // Heard does the same for what the caller is sent, on the right channel. At first it is on. It is turned
-// off while something is told that must be in no file: a number that was keyed, a talk with 112.
+// off while something is told that must be in no file: a number that was keyed, a talk with 112. While it
+// is off the file goes on with silence, even if nothing comes on the left either.
 func (g *Recording) Heard(on bool, reason string) { g.write(call.Heard, on, reason) }
 
+// write turns the writing of a channel on or off. What was taken before is still written, up to this moment of
+// the call; a frame that is taken afterwards is not even held in memory.
 func (g *Recording) write(ch call.Channel, on bool, reason string) {
 	at := g.since(g.r.now())
 	g.note(func() {
@@ -200,14 +203,14 @@ func (s *silences) off(at time.Duration, reason string) {
 		if (*s)[n-1].reason == reason {
 			return
 		}
-		(*s)[n-1].to = at
+		(*s)[n-1].to = max(at, (*s)[n-1].from)
 	}
 	*s = append(*s, silence{at, forever, reason})
 }
 
 func (s *silences) on(at time.Duration) {
 	if n := len(*s); n > 0 && (*s)[n-1].to == forever {
-		(*s)[n-1].to = at
+		(*s)[n-1].to = max(at, (*s)[n-1].from)
 	}
 }
 

@@ -199,8 +199,10 @@ func draftOf(root *os.Root, sh shelf, known Meta) manifest {
 		Gaps: []gapLine{}, Parties: []partyLine{},
 	}
 	if m.Node, _ = os.Hostname(); !known.Answered.IsZero() {
-		// What is known of the left channel went with the draft: the whole of it is doubtful.
-		m.Gaps = append(m.Gaps, gapLine{Channel: call.Said.String(), From: stamp(known.Answered), Reason: "unknown"})
+		// What was left out, and why, went with the draft: the whole of it is doubtful.
+		for _, ch := range []call.Channel{call.Said, call.Heard} {
+			m.Gaps = append(m.Gaps, gapLine{Channel: ch.String(), From: stamp(known.Answered), Reason: "unknown"})
+		}
 	}
 	return m
 }

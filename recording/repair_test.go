@@ -224,8 +224,8 @@ func TestCloseLeavesWhatNobodySealed(t *testing.T) {
 	}
 }
 
-// TestRepairBelievesNoDraftOfAnotherCall: then the call's record tells, and the left channel is
-// doubtful.
+// TestRepairBelievesNoDraftOfAnotherCall: then the call's record tells, and what was left out on
+// either channel is doubtful.
 func TestRepairBelievesNoDraftOfAnotherCall(t *testing.T) {
 	_, wav, draft := left(t, PCM16, time.Second)
 	data, id := t.TempDir(), call.NewID()
@@ -242,7 +242,7 @@ func TestRepairBelievesNoDraftOfAnotherCall(t *testing.T) {
 	if m["call"] != string(id) || m["line"] != "920" || m["language"] != "" {
 		t.Errorf("the manifest is %v", m)
 	}
-	if gaps, want := gapsOf(t, name+soundExt, "unknown"), []string{"left 0s 1s"}; !slices.Equal(gaps, want) {
+	if gaps, want := gapsOf(t, name+soundExt, "unknown"), []string{"left 0s 1s", "right 0s 1s"}; !slices.Equal(gaps, want) {
 		t.Errorf("the gaps are %v", gaps)
 	}
 }

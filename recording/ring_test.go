@@ -95,21 +95,24 @@ func TestTakeAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestVoiceThatIsOffIsNotEvenHeld: before the notice the caller's words stay out of memory too.
-func TestVoiceThatIsOffIsNotEvenHeld(t *testing.T) {
+// TestWhatIsOffIsNotEvenHeld: before the notice the caller's words stay out of memory too, and so
+// do the digits that are read back to him.
+func TestWhatIsOffIsNotEvenHeld(t *testing.T) {
 	r := quietRecorder(t)
 	g, err := r.Open(Meta{Call: call.NewID(), Arrived: answered, Answered: answered})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := call.Frame{Channel: call.Said, Codec: call.PCMA, At: answered, Payload: make([]byte, 160)}
 	for _, c := range []struct {
-		voice, held bool
-	}{{false, false}, {true, true}, {false, false}} {
+		voice, heard bool
+	}{{false, true}, {true, true}, {true, false}, {false, false}, {false, true}} {
 		g.Voice(c.voice, "hold")
-		g.Take(f)
-		if got := g.ring.take(); (got.head != nil) != c.held {
-			t.Errorf("voice is written: %v; held in memory: %v", c.voice, got.head != nil)
+		g.Heard(c.heard, "secret")
+		for ch, want := range []bool{c.voice, c.heard} {
+			g.Take(call.Frame{Channel: call.Channel(ch), Codec: call.PCMA, At: answered, Payload: make([]byte, 160)})
+			if got := g.ring.take(); (got.head != nil) != want {
+				t.Errorf("%v is written: %v; held in memory: %v", call.Channel(ch), want, got.head != nil)
+			}
 		}
 	}
 }

@@ -52,20 +52,29 @@ func makeTables() *tables {
 type format struct {
 	codec  string // codecPCM16, codecALaw or codecULaw
 	tables *tables
+	mono   bool // a message; recordings have two channels
 }
 
 // formatFor is the format of a call's file: what the options ask for, in the caller's law.
 func formatFor(option string, c call.Codec, t *tables) format {
 	switch {
 	case option != G711:
-		return format{codecPCM16, t}
+		return format{codec: codecPCM16, tables: t}
 	case c == call.PCMA:
-		return format{codecALaw, t}
+		return format{codec: codecALaw, tables: t}
 	}
-	return format{codecULaw, t}
+	return format{codec: codecULaw, tables: t}
 }
 
-// sample is the size of one sample of one channel in bytes, frame that of both.
+// channels is how many there are.
+func (f format) channels() int {
+	if f.mono {
+		return 1
+	}
+	return 2
+}
+
+// sample is the size of one sample of one channel in bytes, frame that of all.
 func (f format) sample() int {
 	if f.codec == codecPCM16 {
 		return 2
@@ -73,7 +82,7 @@ func (f format) sample() int {
 	return 1
 }
 
-func (f format) frame() int { return 2 * f.sample() }
+func (f format) frame() int { return f.channels() * f.sample() }
 
 // offset is where sample n begins in the file.
 func (f format) offset(n int64) int64 { return int64(f.headSize()) + n*int64(f.frame()) }
@@ -170,7 +179,7 @@ func (f format) head(samples int64) []byte {
 		b = le.AppendUint32(b, 18)
 	}
 	b = le.AppendUint16(b, f.tag())
-	b = le.AppendUint16(b, 2)
+	b = le.AppendUint16(b, uint16(f.channels()))
 	b = le.AppendUint32(b, call.ClockRate)
 	b = le.AppendUint32(b, uint32(call.ClockRate*f.frame()))
 	b = le.AppendUint16(b, uint16(f.frame()))
@@ -189,7 +198,7 @@ func (f format) head(samples int64) []byte {
 const maxHead = 58
 
 // readHead finds the format and the number of samples in the first bytes of a file; samples is
-// negative for a file that is still open. It takes only headers that head writes.
+// negative for a file that is still open. It takes only headers that head writes for recordings.
 func readHead(b []byte) (f format, samples int64, err error) {
 	if len(b) < 44 {
 		return f, 0, fmt.Errorf("the file ends in its header, after %d bytes", len(b))

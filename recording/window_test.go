@@ -51,7 +51,7 @@ func TestWindowIsASheetOfPaper(t *testing.T) {
 		var lost []stretch
 		w := newWindow(f, func(s stretch) { lost = append(lost, s) }, func(int64) {})
 		w.file = file
-		closed := []stretch{{8000, 12000}, {30000, forever}}
+		closed := [2][]stretch{{{8000, 12000}, {30000, forever}}, {{1000, 4000}, {4000, 9000}, {20000, 32000}}}
 		var sheet [2][]int16
 		now := int64(0)
 		for range rapid.IntRange(1, 60).Draw(t, "packets") {
@@ -60,12 +60,8 @@ func TestWindowIsASheetOfPaper(t *testing.T) {
 			c := rapid.SampledFrom([]call.Codec{call.PCMA, call.PCMU}).Draw(t, "codec")
 			pos := now - rapid.Int64Range(0, 9000).Draw(t, "late")
 			payload := bytes.Repeat([]byte{rapid.Byte().Draw(t, "sound")}, 160)
-			var gaps []stretch
-			if ch == call.Said {
-				gaps = closed
-			}
-			w.put(ch, pos, payload, c, gaps)
-			write(&sheet, f, ch, pos, payload, c, gaps)
+			w.put(ch, pos, payload, c, closed[ch])
+			write(&sheet, f, ch, pos, payload, c, closed[ch])
 			if rapid.Bool().Draw(t, "tick") {
 				_ = w.flush() // a refusal is what is tested
 			}

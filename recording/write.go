@@ -19,6 +19,10 @@ import (
 // retryEvery is how often a disk that refused is asked again.
 const retryEvery = 500 * time.Millisecond
 
+// behind is how far a file to which nothing comes stays behind the call: a call whose end is told
+// late must not have a longer file.
+const behind = 500 * time.Millisecond
+
 // The operations a disk may refuse.
 const (
 	opCreate = "create"
@@ -32,6 +36,7 @@ type writer struct {
 	window *window
 	axes   [2]axis
 	closed [2][]stretch // by channel: where it is not written
+	mute   bool         // what the caller is sent is not written now
 	draft  *os.File
 	headed bool      // the file has its header
 	retry  time.Time // not before, after a refusal
@@ -160,6 +165,7 @@ func (r *Recorder) serve(g *Recording) {
 	if w.gone {
 		return
 	}
+	now := g.since(r.now()) // before collect: what came until then is in it
 	in, news, closing := g.collect()
 	rested := closing || !r.now().Before(w.retry)
 	if !w.headed && rested {
@@ -178,8 +184,12 @@ func (r *Recorder) serve(g *Recording) {
 			r.metrics.overflow.Add((s.to - s.from).Seconds())
 		}
 	}
-	if closing {
+	switch {
+	case closing:
 		w.window.grow(timeSamples(g.since(g.ended)))
+	case w.mute:
+		// Otherwise what the caller is sent, which never ceases, keeps the file in step.
+		w.window.grow(timeSamples(now - behind))
 	}
 	if closing || !r.now().Before(w.retry) {
 		r.flush(g)
@@ -204,6 +214,7 @@ func (g *Recording) collect() (in ring, news *manifest, closing bool) {
 	for ch := range w.closed {
 		w.closed[ch] = g.silent[ch].stretches(w.closed[ch][:0])
 	}
+	w.mute = !g.writes[call.Heard]
 	if g.changed && !g.closing && !g.r.now().Before(w.retry) {
 		m := g.manifest()
 		news, g.changed = &m, false

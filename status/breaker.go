@@ -5,63 +5,81 @@ import (
 	"time"
 )
 
-// How a breaker rests: after so many failures in a row, so long, twice as long after each more.
+// When the outside system rests.
 const (
-	tolerated = 5
-	firstRest = 30 * time.Second
-	lastRest  = 5 * time.Minute
+	restAfter = 5                // failures in a row
+	restFirst = 30 * time.Second // doubled each time it fails again
+	restMost  = 5 * time.Minute
 )
 
-// A breaker leaves a system alone that has failed too often, so that callers need not wait for what will not
-// come, and it is not asked more while it is ill. After the rest one question is let through.
+// An end is what became of a question that a breaker let through.
+type end int
+
+// The ends.
+const (
+	endGood      end = iota // answered as agreed
+	endBad                  // not
+	endUndecided            // the caller left before it could be told
+)
+
+// A breaker keeps questions from a system that fails, so that callers do not wait for nothing and it
+// can come to itself. It is closed until restAfter failures in a row; then it rests, and lets one
+// question through as a probe, whose end decides.
 type breaker struct {
-	mu     sync.Mutex
-	row    int // failures
-	rest   time.Duration
-	until  time.Time
-	probes bool // the one question is under way
+	told func(open bool, rest time.Duration) // when it opens, rests on or closes; called with the lock held
+
+	mu      sync.Mutex
+	failed  int           // in a row, while closed
+	open    bool          // resting or probing
+	rest    time.Duration // how long this rest is
+	until   time.Time     // its end
+	probing bool          // a probe is on its way
 }
 
-// admit says whether a question may go out. It is followed by works, failed or leave.
-func (b *breaker) admit(now time.Time) bool {
+// enter says whether a question may go out now. Whoever may must leave, once.
+func (b *breaker) enter(now time.Time) (leave func(end, time.Time), ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.rest == 0:
-		return true
-	case now.Before(b.until) || b.probes:
-		return false
+	case !b.open:
+		return b.leave, true
+	case b.probing || now.Before(b.until):
+		return nil, false
 	}
-	b.probes = true
-	return true
+	b.probing = true
+	return b.probed, true
 }
 
-func (b *breaker) works() {
+// leave is the end of a question that went out while the breaker was closed.
+func (b *breaker) leave(e end, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.row, b.rest, b.probes = 0, 0, false
-}
-
-// leave takes a question back of which nothing was learnt.
-func (b *breaker) leave() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.probes = false
-}
-
-// failed counts a failure, and gives the rest that begins with it; 0: none does.
-func (b *breaker) failed(now time.Time) time.Duration {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.row++
 	switch {
-	case b.probes:
-		b.rest = min(2*b.rest, lastRest)
-	case b.row >= tolerated && b.rest == 0:
-		b.rest = firstRest
-	default:
-		return 0
+	case b.open: // others have opened it meanwhile: the probe decides, not a straggler
+	case e == endGood:
+		b.failed = 0
+	case e == endBad:
+		if b.failed++; b.failed >= restAfter {
+			b.sleep(restFirst, now)
+		}
 	}
-	b.probes, b.until = false, now.Add(b.rest)
-	return b.rest
+}
+
+// probed is the end of a probe. One that nobody waited for decides nothing: the next question is one.
+func (b *breaker) probed(e end, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.probing = false
+	switch e {
+	case endGood:
+		b.open, b.failed = false, 0
+		b.told(false, 0)
+	case endBad:
+		b.sleep(min(2*b.rest, restMost), now)
+	}
+}
+
+func (b *breaker) sleep(rest time.Duration, now time.Time) {
+	b.open, b.rest, b.until = true, rest, now.Add(rest)
+	b.told(true, rest)
 }

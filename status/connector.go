@@ -1,20 +1,9 @@
 package status
 
 import (
-	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
-	"net/http"
-	"os"
 	"slices"
 	"time"
 
@@ -24,273 +13,260 @@ import (
 	"hotline/call"
 )
 
-// Options are what a Connector is made of.
-type Options struct {
-	URL              string // empty: nobody outside is asked
-	Token            string // bearer; empty: none is sent
-	CA               string // PEM file; empty: the system's authorities
-	Certificate, Key string // PEM files, shown to the system; empty: none
-	Timeout          time.Duration
-	Cache            time.Duration // how old an answer may be that stands in; 0: none does
-	Daily            int           // questions a day from one number
-	Zone             *time.Location
+// hiddenShare is how many numbers' worth of questions a day all callers together have whose number
+// is withheld or not known: of 500 calls a day some twenty are such callers who ask. When it is
+// spent they are put through to a person like anybody else.
+const hiddenShare = 5
 
-	// Own is asked first: about cases of ours. mine is false where the number is none of them.
-	Own func(ctx context.Context, q call.StatusQuestion) (s call.Standing, mine bool, err error)
+// wrongShare is how many numbers' worth of wrong dates of birth a day an application takes, from
+// whatever numbers they come: callers' numbers can be forged, and 20,000 dates are soon tried. It
+// is counted for numbers that do not exist, too, so that nothing is learnt from it.
+const wrongShare = 3
 
-	Log     *zap.Logger
-	Metrics prometheus.Registerer
-	Now     func() time.Time
-}
-
-// Bounds.
-const (
-	mostAtOnce = 20       // questions outside at once: a slow system does not pile up callers
-	mostBody   = 64 << 10 // of an answer
-)
-
-// A Connector answers how applications stand. Its methods may be called from any goroutine.
+// A Connector answers how applications stand. It may be used by many calls at once.
 type Connector struct {
-	o       Options
 	log     *zap.Logger
-	client  *http.Client
-	places  chan struct{}
-	breaker breaker
-	cache   cache
-	days    days
-	salt    []byte
 	metrics *metrics
+	seal    *seal
+	now     func() time.Time
+
+	outside *outside
+	running chan struct{} // a place for each question on its way
+	breaker breaker
+
+	answers answers
+	callers tally // questions by caller's number
+	wrong   tally // wrong dates of birth by application
 }
 
-// New makes a Connector; the error names the file that cannot be used.
+// New makes a Connector. Values that make no sense are an error, each of them named; files that
+// cannot be read are told in the log, and the outside system is away until they can be: a hotline
+// starts without it.
 func New(o Options) (*Connector, error) {
-	c := &Connector{o: o, log: o.Log.Named("status"), places: make(chan struct{}, mostAtOnce), salt: make([]byte, 32), metrics: newMetrics(o.Metrics)}
-	if _, err := rand.Read(c.salt); err != nil {
-		return nil, fmt.Errorf("status: %w", err)
+	if o.Log == nil {
+		o.Log = zap.NewNop()
 	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12}
-	if o.CA != "" {
-		pem, err := os.ReadFile(o.CA)
-		if err != nil {
-			return nil, fmt.Errorf("status.ca: %w", err)
-		}
-		if t.RootCAs = x509.NewCertPool(); !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("status.ca: %s holds no certificate", o.CA)
-		}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
 	}
-	if o.Certificate != "" {
-		pair, err := tls.LoadX509KeyPair(o.Certificate, o.Key)
-		if err != nil {
-			return nil, fmt.Errorf("status.certificate: %w", err)
-		}
-		t.Certificates = []tls.Certificate{pair}
+	if o.Zone == nil {
+		o.Zone = time.UTC
 	}
-	c.client = &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: t, Proxy: nil, MaxIdleConnsPerHost: mostAtOnce, IdleConnTimeout: time.Minute},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	if err := refuse(o); err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(o.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("status metrics: %w", err)
+	}
+	c := &Connector{log: o.Log.Named("status"), metrics: m, seal: newSeal(), now: o.now, running: make(chan struct{}, atOnce),
+		answers: answers{table: newTable[call.Standing]()}}
+	c.breaker.told = c.rests
+	c.outside = &outside{o: o, log: c.log}
+	if o.URL != "" {
+		c.outside.get(c.now()) // so that bad files are told now and not by the first caller
 	}
 	return c, nil
 }
 
-// Close lets connections go.
-func (c *Connector) Close() { c.client.CloseIdleConnections() }
-
-// Ask answers a question. The error is call.ErrNoApplication, call.ErrStatusAway or call.ErrStatusTries.
-// Each question counts for the day: whoever asks about an application of their own has no need of ten.
-func (c *Connector) Ask(ctx context.Context, q call.StatusQuestion) (call.Standing, error) {
-	s, result, err := c.ask(ctx, q)
-	c.metrics.questions.WithLabelValues(string(result)).Inc()
-	return s, err
+// refuse joins what is wrong with values.
+func refuse(o Options) error {
+	var errs []error
+	for _, f := range o.values() {
+		errs = append(errs, f)
+	}
+	return errors.Join(errs...)
 }
 
-// A result is what became of a question, a label of its metric.
-type result string
+// Close lets the connections go. Questions on their way end by themselves, in Options.Timeout.
+func (c *Connector) Close() { c.outside.close() }
 
-// The results.
-const (
-	found    result = "found"
-	own      result = "own"
-	cached   result = "cached"
-	notFound result = "not_found"
-	away     result = "away"
-	limited  result = "limited"
-)
+// Ask says how an application stands. Its errors are call.ErrNoApplication, call.ErrStatusAway and
+// call.ErrStatusTries, and no others. It takes Options.Timeout at most, and ends early with ctx.
+// Every question counts for the daily limit, whatever comes of it.
+func (c *Connector) Ask(ctx context.Context, q call.StatusQuestion) (call.Standing, error) {
+	s, result := c.answer(ctx, q)
+	c.metrics.questions.WithLabelValues(result).Inc()
+	switch result {
+	case resultFound, resultOwn, resultCached:
+		return s, nil
+	case resultNotFound:
+		return call.Standing{}, call.ErrNoApplication
+	case resultLimited:
+		return call.Standing{}, call.ErrStatusTries
+	}
+	return call.Standing{}, call.ErrStatusAway
+}
 
-func (c *Connector) ask(ctx context.Context, q call.StatusQuestion) (call.Standing, result, error) {
-	if !c.days.admit(c.caller(q), c.o.Now().In(c.o.Zone), c.o.Daily) {
-		return call.Standing{}, limited, call.ErrStatusTries
+// answer goes through the steps. What it gives is a result, and with the good ones a Standing.
+func (c *Connector) answer(ctx context.Context, q call.StatusQuestion) (call.Standing, string) {
+	o, now := c.outside.o, c.now()
+	day := now.In(o.Zone).Format(time.DateOnly)
+	application := c.seal.of("application", q.Number)
+	if !c.callers.count(c.caller(q), limit(q, o.Daily), day) || c.wrong.reached(application, wrongShare*o.Daily, day) {
+		return call.Standing{}, resultLimited
 	}
-	born, err := time.Parse("02012006", q.Born)
-	if err != nil || born.After(c.o.Now()) || born.Year() < 1900 {
-		return call.Standing{}, notFound, call.ErrNoApplication // nobody was born then
+	s, mine, ownErr := c.own(ctx, q)
+	switch {
+	case mine && ownErr == nil:
+		return s, resultOwn
+	case mine && errors.Is(ownErr, call.ErrNoApplication):
+		c.wrong.count(application, wrongShare*o.Daily, day)
+		return call.Standing{}, resultNotFound
+	case mine:
+		return call.Standing{}, resultAway
+	case o.URL == "" && (o.Own == nil || ownErr != nil):
+		return call.Standing{}, resultAway
 	}
-	if c.o.Own != nil {
-		if s, mine, err := c.o.Own(ctx, q); mine {
-			if err != nil {
-				return s, outcome(err), err
-			}
-			return s, own, nil
+	s, result := call.Standing{}, resultNotFound
+	born, ok := date(q.Born, now.In(o.Zone))
+	if ok && digits(q.Number) && o.URL != "" {
+		s, result = c.learn(ctx, question{Number: q.Number, Born: born})
+	}
+	if result == resultNotFound {
+		c.wrong.count(application, wrongShare*o.Daily, day)
+		if ownErr != nil { // it may have been one of ours
+			result = resultAway
 		}
 	}
-	if c.o.URL == "" {
-		return call.Standing{}, notFound, call.ErrNoApplication
-	}
-	return c.outside(ctx, q.Number, born)
+	return s, result
 }
 
-func outcome(err error) result {
-	if errors.Is(err, call.ErrNoApplication) {
-		return notFound
+// caller is whom a question counts for. A number that somebody wants hidden is not used for this either.
+func (c *Connector) caller(q call.StatusQuestion) sum {
+	if nameless(q) {
+		return c.seal.of("nobody")
 	}
-	return away
+	return c.seal.of("caller", q.From.Raw())
 }
 
-// caller is who asks, for the count of the day: those who show no number are counted together.
-func (c *Connector) caller(q call.StatusQuestion) string {
-	if q.Hidden || q.From == "" {
-		return ""
+func limit(q call.StatusQuestion, daily int) int {
+	if nameless(q) {
+		return hiddenShare * daily
 	}
-	return string(c.digest(q.From.Raw()))
+	return daily
 }
 
-// digest stands for something that need not be kept itself.
-func (c *Connector) digest(parts ...string) []byte {
-	mac := hmac.New(sha256.New, c.salt)
-	for _, p := range parts {
-		fmt.Fprintf(mac, "%d:%s", len(p), p)
+// nameless reports whether there is no number to count by: withheld, none, or a word such as anonymous.
+func nameless(q call.StatusQuestion) bool {
+	n := q.From.Raw()
+	if len(n) > 0 && n[0] == '+' {
+		n = n[1:]
 	}
-	return mac.Sum(nil)
+	return q.Hidden || !digits(n)
 }
 
-// outside asks the system, or what it answered lately.
-func (c *Connector) outside(ctx context.Context, number string, born time.Time) (call.Standing, result, error) {
-	key := string(c.digest(number, born.Format(time.DateOnly)))
-	now := c.o.Now()
-	if !c.breaker.admit(now) {
-		return c.lately(key, now)
+// digits reports whether s is 1 to 32 digits: what can be keyed, and no telephone number is longer.
+func digits(s string) bool {
+	return len(s) > 0 && len(s) <= 32 && !slices.ContainsFunc([]byte(s), func(b byte) bool { return b < '0' || b > '9' })
+}
+
+// date makes YYYY-MM-DD of DDMMYYYY. Days that nobody who lives can be born on are none.
+func date(born string, now time.Time) (string, bool) {
+	at, err := time.ParseInLocation("02012006", born, now.Location())
+	if err != nil || at.After(now) || at.Year() < now.Year()-130 {
+		return "", false
 	}
-	select {
-	case c.places <- struct{}{}:
-		defer func() { <-c.places }()
-	default: // it is busy with others, which is no failure of its own
-		c.breaker.leave()
-		return c.lately(key, now)
+	return at.Format(time.DateOnly), true
+}
+
+// own asks the hotline's own cases.
+func (c *Connector) own(ctx context.Context, q call.StatusQuestion) (s call.Standing, mine bool, err error) {
+	o := c.outside.o
+	if o.Own == nil {
+		return s, false, nil
 	}
-	asking, cancel := context.WithTimeout(ctx, c.o.Timeout)
-	defer cancel()
-	began := time.Now()
-	s, err := c.exchange(asking, number, born)
-	c.metrics.took.Observe(time.Since(began).Seconds())
+	if o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.Timeout)
+		defer cancel()
+	}
+	s, mine, err = o.Own(ctx, q)
+	switch {
+	case err == nil && mine && !slices.Contains(call.StandingStates, s.State):
+		err = faultState
+	case errors.Is(err, call.ErrNoApplication) && !mine:
+		err = nil // not ours, said in another way
+	}
+	if err != nil && !errors.Is(err, call.ErrNoApplication) && ctx.Err() == nil {
+		c.log.Error("no standing of an own case", zap.String("fault", string(faultOwn)), zap.Error(err))
+	}
+	return s, mine, err
+}
+
+// learn asks outside, and falls back on what was learnt before.
+func (c *Connector) learn(ctx context.Context, q question) (call.Standing, string) {
+	key, oldest := c.seal.of(q.Number, q.Born), c.outside.o.Cache
+	s, err := c.send(ctx, q)
 	switch {
 	case err == nil:
-		c.works()
-		c.cache.put(key, s, now)
-		return s, found, nil
+		if oldest > 0 {
+			c.answers.learn(key, s, c.now())
+		}
+		return s, resultFound
 	case errors.Is(err, call.ErrNoApplication):
-		c.works()
-		c.cache.drop(key)
-		return s, notFound, err
-	case ctx.Err() != nil: // the caller has hung up: nobody's failure
-		c.breaker.leave()
-		return s, away, call.ErrStatusAway
+		c.answers.forget(key)
+		return s, resultNotFound
+	case errors.Is(err, faultGone):
+		return s, resultGone
 	}
-	if rest := c.breaker.failed(c.o.Now()); rest > 0 {
-		c.metrics.open.Set(1)
-		c.log.Warn("the status system has failed too often and is left alone for a while", zap.Duration("rest", rest), zap.Error(err))
-	} else {
-		c.log.Warn("the status system has not answered as it should", zap.Error(err))
+	if oldest > 0 {
+		if s, ok := c.answers.recall(key, oldest, c.now()); ok {
+			return s, resultCached
+		}
 	}
-	return c.lately(key, now)
+	return call.Standing{}, resultAway
 }
 
-func (c *Connector) works() {
-	c.breaker.works()
-	c.metrics.open.Set(0)
-}
-
-// lately is what was answered before, where that is not too old.
-func (c *Connector) lately(key string, now time.Time) (call.Standing, result, error) {
-	if s, at, ok := c.cache.get(key); ok && now.Sub(at) <= c.o.Cache {
-		s.Known = at.In(c.o.Zone)
-		return s, cached, nil
+// send asks outside if the breaker and the number of those on their way allow it. Its error is
+// ErrNoApplication or a fault.
+func (c *Connector) send(ctx context.Context, q question) (call.Standing, error) {
+	select {
+	case c.running <- struct{}{}:
+	default:
+		c.log.Warn("the status system is not asked", zap.String("fault", string(faultBusy)))
+		return call.Standing{}, faultBusy
 	}
-	return call.Standing{}, away, call.ErrStatusAway
-}
-
-// question is the body of what is sent.
-type question struct {
-	Number string `json:"number"`
-	Born   string `json:"born"` // YYYY-MM-DD
-}
-
-// exchange asks and understands the answer. Its errors tell what sort of fault it was, and nothing of the
-// answer.
-func (c *Connector) exchange(ctx context.Context, number string, born time.Time) (s call.Standing, err error) {
-	body, err := json.Marshal(question{number, born.Format(time.DateOnly)})
-	if err != nil {
+	defer func() { <-c.running }()
+	leave, ok := c.breaker.enter(c.now())
+	if !ok {
+		return call.Standing{}, faultResting
+	}
+	came := endUndecided // also if somebody panics below: a probe that never ends would be for ever
+	defer func() { leave(came, c.now()) }()
+	began := time.Now()
+	s, code, err, cause := c.outside.ask(ctx, q)
+	took := time.Since(began)
+	if err != nil && ctx.Err() != nil {
+		return call.Standing{}, faultGone
+	}
+	if errors.Is(err, faultFiles) { // told when it was found, and no reason to rest when it is mended
+		return call.Standing{}, err
+	}
+	c.metrics.took.Observe(took.Seconds())
+	if err == nil || errors.Is(err, call.ErrNoApplication) {
+		came = endGood
 		return s, err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.o.URL, bytes.NewReader(body))
-	if err != nil {
-		return s, errors.New("the address cannot be asked")
+	came = endBad
+	fields := []zap.Field{zap.String("fault", err.Error()), zap.Duration("took", took)}
+	if code != 0 {
+		fields = append(fields, zap.Int("code", code))
 	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Accept", "application/json")
-	if c.o.Token != "" {
-		r.Header.Set("Authorization", "Bearer "+c.o.Token)
+	if cause != nil {
+		fields = append(fields, zap.Error(cause))
 	}
-	answer, err := c.client.Do(r)
-	if err != nil {
-		if ctx.Err() != nil {
-			return s, errors.New("no answer in time")
-		}
-		return s, errors.New("no connection, or it broke")
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, mostBody+1))
-	switch {
-	case err != nil:
-		return s, errors.New("the answer broke off")
-	case answer.StatusCode == http.StatusNotFound:
-		return s, call.ErrNoApplication
-	case answer.StatusCode != http.StatusOK:
-		return s, fmt.Errorf("it answers %d", answer.StatusCode)
-	case len(text) > mostBody:
-		return s, errors.New("the answer is too long")
-	}
-	if kind, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return s, errors.New("the answer is no JSON")
-	}
-	return understand(text, c.o.Zone)
+	c.log.Warn("no answer of the status system", fields...)
+	return call.Standing{}, err
 }
 
-// reply is what is understood of an answer; more, such as a name, is not read.
-type reply struct {
-	Status  string `json:"status"`
-	Changed string `json:"changed"`
-	Due     string `json:"due"`
-}
-
-// understand reads an answer. Whatever it is, what comes out is of the closed list.
-func understand(text []byte, zone *time.Location) (s call.Standing, err error) {
-	var r reply
-	if err := json.Unmarshal(text, &r); err != nil {
-		return s, errors.New("the answer is not as it should be")
+// rests tells that the breaker has opened, stays open or has closed.
+func (c *Connector) rests(open bool, rest time.Duration) {
+	if !open {
+		c.metrics.resting.Set(0)
+		c.log.Info("the status system answers again")
+		return
 	}
-	if !slices.Contains(call.StandingStates, call.StandingState(r.Status)) {
-		return s, errors.New("the answer has a status that is not known here")
-	}
-	for _, d := range []struct {
-		text string
-		to   *time.Time
-	}{{r.Changed, &s.Changed}, {r.Due, &s.Due}} {
-		if d.text == "" {
-			continue
-		}
-		if *d.to, err = time.ParseInLocation(time.DateOnly, d.text, zone); err != nil {
-			return call.Standing{}, errors.New("the answer has a date that is none")
-		}
-	}
-	s.State = call.StandingState(r.Status)
-	return s, nil
+	c.metrics.resting.Set(1)
+	c.log.Warn("the status system is left alone for a while", zap.Duration("rest", rest))
 }

@@ -1,29 +1,63 @@
 package status
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"errors"
 
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// What became of a question: labels of hotline_status_questions_total.
+const (
+	resultFound    = "found"
+	resultOwn      = "own"
+	resultCached   = "cached"
+	resultNotFound = "not_found"
+	resultAway     = "away"
+	resultLimited  = "limited"
+	resultGone     = "gone" // kept apart from away: callers who hang up are no reason to ring an alert
+)
+
+// metrics are the series of this room.
 type metrics struct {
-	questions *prometheus.CounterVec // hotline_status_questions_total{result}
-	took      prometheus.Histogram   // hotline_status_seconds
-	open      prometheus.Gauge       // hotline_status_resting
+	questions *prometheus.CounterVec
+	took      prometheus.Histogram
+	resting   prometheus.Gauge
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	var errs []error
 	m := &metrics{
-		questions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hotline_status_questions_total", Help: "Callers' questions how an application stands, by what became of them.",
-		}, []string{"result"}),
-		took: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "hotline_status_seconds", Help: "How long the status system took to answer, or not to.",
-			Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5},
-		}),
-		open: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "hotline_status_resting", Help: "1 while the status system is left alone, as it has failed too often.",
-		}),
+		questions: register(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_status_questions_total",
+			Help: "Questions how an application stands, by what came of them; cached is an old answer in place of none, gone a caller who hung up first.",
+		}, []string{"result"})),
+		took: register(r, &errs, prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "hotline_status_seconds",
+			Help:    "How long the status system took for a question, whatever came of it.",
+			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2, 3, 5, 10},
+		})),
+		resting: register(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hotline_status_resting",
+			Help: "Whether the status system is left alone after failures: 1 until it has answered again.",
+		})),
 	}
-	for _, one := range []result{found, own, cached, notFound, away, limited} {
-		m.questions.WithLabelValues(string(one))
+	for _, result := range []string{resultFound, resultOwn, resultCached, resultNotFound, resultAway, resultLimited, resultGone} {
+		m.questions.WithLabelValues(result)
 	}
-	r.MustRegister(m.questions, m.took, m.open)
-	return m
+	return m, errors.Join(errs...)
+}
+
+// register registers c, or finds the collector that is there already.
+func register[C prometheus.Collector](r prometheus.Registerer, errs *[]error, c C) C {
+	err := r.Register(c)
+	var already prometheus.AlreadyRegisteredError
+	if errors.As(err, &already) {
+		if same, ok := already.ExistingCollector.(C); ok {
+			return same
+		}
+	}
+	if err != nil {
+		*errs = append(*errs, err)
+	}
+	return c
 }

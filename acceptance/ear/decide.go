@@ -14,7 +14,7 @@ const (
 	overlap = 2 * block
 	// cost and brokenCost are what a clip, and one without its end or beginning, must explain more
 	// than others do, in blocks, to be believed.
-	cost, brokenCost = 3, 5
+	cost, brokenCost = 3, 2
 )
 
 // began and ended report whether the clip was heard from its first sound, and to its last.
@@ -30,6 +30,34 @@ func (o *original) loudBetween(from, to int) (n int) {
 		}
 	}
 	return n
+}
+
+// alone reports whether the silence at the ends of a short clip is there too, some of it. A beep would
+// be found anywhere in a longer tone of the same pitch; a second of speech is not found by chance.
+func (c *candidate) alone(pcm []int16) bool {
+	if c.alike >= rate/block {
+		return true
+	}
+	head, tail := c.runs[0].shift, c.runs[len(c.runs)-1].shift
+	return (!c.began() || anyQuiet(pcm, head, head+c.first*block)) &&
+		(!c.ended() || anyQuiet(pcm, c.end(), tail+len(c.loud)*block))
+}
+
+// anyQuiet reports whether any block of a stretch is quiet, or there is none.
+func anyQuiet(pcm []int16, from, to int) bool {
+	if from < 0 || to > len(pcm) || to-from < block {
+		return true
+	}
+	for ; from+block <= to; from += block {
+		sum := int64(0)
+		for _, v := range pcm[from : from+block] {
+			sum += int64(v) * int64(v)
+		}
+		if sum < 4*block*quiet*quiet {
+			return true
+		}
+	}
+	return false
 }
 
 // believed reports whether enough was heard to say so: most of what lies between the first and the
@@ -109,11 +137,14 @@ func (c *candidate) peers(all []*candidate) []*candidate {
 	return slices.DeleteFunc(same, func(p *candidate) bool { return p.noise() > 1.5*least+1e-5 })
 }
 
-// rivals reports whether p says of the same stretch, as whole and with as much alike, that it is
-// another clip.
+// rivals reports whether p says of the same stretch, with as much alike, that it is another clip. Where
+// c has its last sound, p must too.
 func (p *candidate) rivals(c *candidate) bool {
-	return near(p.start(), c.start()) && near(p.end(), c.end()) && p.alike >= c.alike-3 &&
-		p.whole() == c.whole() && p.began() == c.began()
+	return near(p.start(), c.start()) && near(p.end(), c.end()) && p.alike >= c.alike-1 &&
+		p.began() == c.began() && (p.ended() == c.ended() || c.lacks())
 }
+
+// lacks reports whether any of the clip's last sounds is missing.
+func (c *candidate) lacks() bool { return c.loudBetween(c.to(), c.last+1) > 0 }
 
 func near(a, b int) bool { return a-b <= 3*block && b-a <= 3*block }

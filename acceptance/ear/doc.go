@@ -12,7 +12,7 @@
 // packet missing here and there. So a clip is not guessed from its likeness but found to the
 // sample. It goes in four steps, each in its file:
 //
-//   - marks.go: peaks of the sound are landmarks, and the shape around each is 24 bits. The same
+//   - marks.go: peaks of the sound are landmarks, and the shape around each is 32 bits. The same
 //     bits in a recording and in an original say where in the recording that original may stand.
 //   - match.go: there the energy of the difference is compared with the original's, every 10 ms. A
 //     run is a stretch where next to nothing is left.

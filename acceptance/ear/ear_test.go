@@ -3,6 +3,7 @@ package ear
 import (
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +26,11 @@ func TestEveryClipIsHeardAsItself(t *testing.T) {
 	for _, name := range []string{"A-law", "there and back"} {
 		t.Run(name, func(t *testing.T) {
 			p := newTape(t, seed())
-			for _, i := range p.dice.Perm(len(p.ear.originals)) {
+			order := p.dice.Perm(len(p.ear.originals))
+			if os.Getenv("HOTLINE_NIGHTLY") == "" { // each run an eighth of them
+				order = order[:len(order)/8]
+			}
+			for _, i := range order {
 				p.play(p.ear.originals[i])
 			}
 			p.coded(paths[name]...)
@@ -73,6 +78,19 @@ func TestClipsThatBeginAlike(t *testing.T) {
 	p.coded(MuLaw)
 	p.lose(0.01)
 	p.check(t, exact)
+}
+
+// begins reports whether a longer clip begins with a shorter one, but for its last 100 ms.
+func (p *tape) begins(short, long *original) bool {
+	for b := range short.last - 10 {
+		if b >= len(long.loud) {
+			return false
+		}
+		if _, ok := short.difference(long.pcm, 0, b); !ok {
+			return false
+		}
+	}
+	return short != long
 }
 
 // hasTwin reports whether another original is the same for a fifth of a second.
@@ -130,8 +148,16 @@ func (p *tape) checkCuts(t *testing.T) {
 		h := heard[i]
 		heard = slices.Delete(heard, i, i+1)
 		lateCut := h.Whole() && w.cut && h.To-from-long < 400*time.Millisecond // what is missing has pauses
+		if w.cut && p.begins(p.named(h.Names[0].String()), p.named(w.name)) {
+			continue // as far as it was heard it is the shorter clip, no ear could tell
+		}
 		if !h.Is(w.name) || h.Skipped != 0 || h.Cut != w.cut && !lateCut {
 			t.Errorf("heard %s, played was %s at %v for %v, cut: %v", h, w.name, from, long, w.cut)
+		}
+		for _, n := range h.Names {
+			if !sameSound(p.named(n.String()), p.named(w.name), samplesIn(h.To-h.From-exact)) {
+				t.Errorf("heard %s, but %s is another sound than %s", h, n, w.name)
+			}
 		}
 		if h.Cut && (h.To > from+long+exact || h.Part > float64(w.to-w.from)/float64(w.of)+0.05) {
 			t.Errorf("heard %s, played was %s only for %v", h, w.name, long)
@@ -154,6 +180,14 @@ func TestWhatIsNoClip(t *testing.T) {
 	for i := range 5 * rate { // a key that is held, and noise
 		at := 2 * math.Pi * float64(i) / rate
 		p.pcm = append(p.pcm, int16(8000*(math.Sin(697*at)+math.Sin(1209*at))), int16(2000*p.dice.NormFloat64()))
+	}
+	for _, o := range p.ear.originals { // what a beep sounds like in its middle, for a second
+		if o.names[0].Language == "" && len(o.pcm) < rate {
+			p.silence(time.Duration(p.dice.IntN(2)) * time.Second)
+			for i := range rate {
+				p.pcm = append(p.pcm, o.pcm[o.first*block+200+i%400])
+			}
+		}
 	}
 	p.silence(5 * time.Second)
 	p.coded(ALaw)
@@ -198,12 +232,23 @@ func TestHear(t *testing.T) {
 			p.silence(60 * time.Millisecond)
 			p.add(o.pcm[second:])
 		}, []string{"en/notice.recording"}},
+		{"a clip whose last syllable the next one cuts off", func(p *tape) {
+			o := p.named("en/press.7")
+			p.cut(o, (o.last-5)*block)
+			p.play(p.named("en/press.8"))
+		}, []string{"en/press.7, cut short", "en/press.8"}},
+		{"a clip whose last packets are lost", func(p *tape) {
+			o := p.named("en/press.7")
+			p.add(o.pcm)
+			clear(p.pcm[(o.last-5)*block:])
+			p.play(p.named("en/press.8"))
+		}, []string{"en/press.7", "en/press.8"}},
 		{"half a second of nothing in the middle", func(p *tape) {
 			o := p.named("en/notice.recording")
 			p.add(o.pcm)
 			clear(p.pcm[second : second*3/2])
 		}, []string{"en/notice.recording"}},
-		{"a syllable that may be anything", func(p *tape) { p.cut(p.named("az/open.greeting"), second/10) }, nil},
+		{"a syllable that may be anything", func(p *tape) { p.cut(p.named("az/open.greeting"), second*15/100) }, nil},
 		{"a clip that is three times as loud", func(p *tape) {
 			p.add(p.named("az/bye").pcm)
 			for i := range p.pcm {
@@ -238,5 +283,5 @@ func TestHear(t *testing.T) {
 func same(got, want string) bool {
 	name, rest, _ := strings.Cut(want, ", ")
 	first, more, _ := strings.Cut(got, ", ")
-	return slices.Contains(strings.Split(first, " = "), name) && strings.HasPrefix(more, rest)
+	return slices.Contains(strings.Split(first, " = "), name) && strings.HasPrefix(more, rest) && (rest == "") == !strings.Contains(more, "%")
 }

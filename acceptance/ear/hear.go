@@ -61,7 +61,7 @@ func (e *Ear) Hear(pcm []int16) []Heard {
 	var all, chosen []*candidate
 	for before := -1; before < len(s.runs); { // until there are no more
 		before = len(s.runs)
-		all = e.candidates(s.runs)
+		all = slices.DeleteFunc(e.candidates(s.runs), func(c *candidate) bool { return !c.alone(pcm) })
 		chosen = decide(all)
 		for _, c := range chosen {
 			for _, p := range c.peers(all) {
@@ -111,8 +111,5 @@ func (c *candidate) heard(peers []*candidate, limit int) Heard {
 	h.Score = (1 - c.noise()) * min(1, float64(c.alike)/float64(c.loudBetween(wantFrom, wantTo)))
 	return h
 }
-
-// lacks reports whether any of the clip's last sounds is missing.
-func (c *candidate) lacks() bool { return c.loudBetween(c.to(), c.last+1) > 0 }
 
 func duration(samples int) time.Duration { return time.Duration(samples) * time.Second / rate }

@@ -7,13 +7,13 @@ import (
 )
 
 const (
-	peakReach = 16  // samples: a landmark is the highest for 2 ms on both sides
+	peakReach = 6   // samples: a landmark is the highest for 0.75 ms on both sides, so 1 kHz has some
 	peakLevel = 300 // and higher than this
-	around    = 128 // samples on both sides that its shape is taken from
+	around    = 200 // samples on both sides that its shape is taken from
 	smooth    = 4   // samples that are added up for one point of the shape
-	bucketLog = 16  // the index is found by so many bits of a shape
-	shapeBits = 24  //
 	margin    = around + smooth
+	shapeBits = 32
+	bucketLog = 16 // the index is found by so many bits of a shape
 )
 
 // points are the pairs of places around a landmark that are compared, each a bit of its shape.

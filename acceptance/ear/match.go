@@ -30,6 +30,8 @@ type run struct {
 func (r *run) start() int { return r.shift + r.from*block }
 func (r *run) end() int   { return r.shift + r.to*block }
 
+func (r *run) has(block int) bool { return r.from <= block && block < r.to }
+
 // difference is the energy of what is left of a block of the recording when the original is taken
 // away. It gives up when that is too much. Nobody writes what it reads, and the race detector would
 // make it ten times as slow.
@@ -60,9 +62,10 @@ func (o *original) limit(b int) int64 { return o.energy[b]/likeness + block*step
 // A search is the runs found so far in a recording.
 type search struct {
 	*Ear
-	pcm   []int16
-	known map[place][]*run
-	runs  []*run // those that are long enough
+	pcm    []int16
+	known  map[place][]*run
+	recent []*run // of each original, the one that was last found or met again
+	runs   []*run // those that are long enough
 }
 
 // A place is where an original may stand in the recording.
@@ -71,7 +74,7 @@ type place struct{ original, shift int }
 // listen finds every run in the recording. A landmark proposes a place; what is alike there is
 // followed in both directions as far as it goes.
 func (e *Ear) listen(pcm []int16) *search {
-	s := &search{Ear: e, pcm: pcm, known: make(map[place][]*run)}
+	s := &search{Ear: e, pcm: pcm, known: make(map[place][]*run), recent: make([]*run, len(e.originals))}
 	for _, m := range marks(pcm) {
 		for _, p := range e.index.find(m.shape) {
 			s.try(place{int(p.original), m.at - int(p.at)}, int(p.at)/block)
@@ -86,8 +89,12 @@ func (s *search) try(at place, b int) {
 	if b >= len(o.loud) || !o.loud[b] {
 		return
 	}
+	if r := s.recent[at.original]; r != nil && r.shift == at.shift && r.has(b) {
+		return
+	}
 	for _, r := range s.known[at] {
-		if r.from <= b && b < r.to {
+		if r.has(b) {
+			s.recent[at.original] = r
 			return
 		}
 	}
@@ -96,7 +103,7 @@ func (s *search) try(at place, b int) {
 	}
 	r := o.follow(s.pcm, at.shift, b)
 	r.original = at.original
-	s.known[at] = append(s.known[at], r)
+	s.known[at], s.recent[at.original] = append(s.known[at], r), r
 	if r.alike >= shortestRun {
 		s.runs = append(s.runs, r)
 	}

@@ -162,6 +162,18 @@ func nearestOf(table [256]int16) []int16 {
 	return out
 }
 
+// sameSound reports whether the difference between the first n samples of two originals is 27 dB below
+// them.
+func sameSound(a, b *original, n int) bool {
+	var left, energy int64
+	for i := range min(len(a.pcm), len(b.pcm), n) {
+		d := int64(a.pcm[i]) - int64(b.pcm[i])
+		left += d * d
+		energy += int64(a.pcm[i]) * int64(a.pcm[i])
+	}
+	return 500*left <= energy
+}
+
 const packet = rate / 50
 
 // lose takes away that share of the packets; what is heard instead is silence or the packet before.
@@ -207,6 +219,11 @@ func (p *tape) compare(heard []Heard, near time.Duration) string {
 			return fmt.Sprintf("heard %s, played was %s, cut: %v", h, w.name, w.cut)
 		case from > near, to > near && !w.cut:
 			return fmt.Sprintf("heard %s, off by %v and %v", h, from, to)
+		}
+		for _, n := range h.Names {
+			if !w.cut && !sameSound(p.named(n.String()), p.named(w.name), w.of) {
+				return fmt.Sprintf("heard %s, of which only %s was played", h, w.name)
+			}
 		}
 	}
 	if len(heard) > len(p.want) {

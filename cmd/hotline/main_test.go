@@ -321,6 +321,10 @@ func TestBesideAServer(t *testing.T) {
 		{"operator resume aysel", 0, `aysel is ready`},
 		{"operator wrap-up aysel", exitNotSo, ``}, // there is none
 		{"call prioritise 0 --by 5m", exitNotSo, ``},
+		{"case tasks", 0, `CASE .* OUTCOME`},
+		{"case tasks --all -o json", 0, `"tasks": \[\]`},
+		{"case call 2026-000001", exitNotSo, ``}, // there is none
+		{"case tasks cancel 2026-000001", exitNotSo, ``},
 		{"call list", 0, `OUTCOME`},
 		{"callback list", 0, `TRIES`},
 		{"callback list -o json", 0, `"callbacks": \[`},

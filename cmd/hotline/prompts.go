@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"hotline/app"
 	"hotline/configs"
@@ -26,15 +24,40 @@ type promptJSON struct {
 	Key      string   `json:"key"`
 	Language string   `json:"language"`
 	Source   string   `json:"source"`
-	Seconds  float64  `json:"seconds,omitempty"` // these three are there where the clip is
-	Level    float64  `json:"level_dbov,omitempty"`
-	Peak     float64  `json:"peak_dbfs,omitempty"`
+	Seconds  *float64 `json:"seconds"` // null, as the next two, where it is missing
+	Level    *float64 `json:"level_dbov"`
+	Peak     *float64 `json:"peak_dbfs"`
 	Text     string   `json:"text"`
 	Remarks  []string `json:"remarks"`
 }
 
 func promptOf(r app.PromptRow) promptJSON {
-	return promptJSON{r.Key, string(r.Language), string(r.Source), r.Measure.Seconds, r.Measure.Level, r.Measure.Peak, r.Text, append([]string{}, r.Remarks...)}
+	p := promptJSON{Key: r.Key, Language: string(r.Language), Source: string(r.Source), Text: r.Text, Remarks: append([]string{}, r.Remarks...)}
+	if r.Source != app.MissingPrompt {
+		p.Seconds, p.Level, p.Peak = &r.Measure.Seconds, &r.Measure.Level, &r.Measure.Peak
+	}
+	return p
+}
+
+// measured is a number of a table; nil is none.
+func measured(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.1f", *v)
+}
+
+// inLanguage refuses a language that no caller speaks.
+func inLanguage(lang string, f *configs.File) error {
+	for _, l := range f.Languages {
+		if lang == string(l) {
+			return nil
+		}
+	}
+	if lang != "" {
+		return usageError{fmt.Errorf("there are no callers in %q, only in %v", lang, f.Languages)}
+	}
+	return nil
 }
 
 type promptsListCmd struct {
@@ -50,17 +73,17 @@ func (c *promptsListCmd) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
+	if err := inLanguage(c.Language, f); err != nil {
+		return err
+	}
 	rows, list := [][]string{{"KEY", "LANGUAGE", "FROM", "SECONDS", "LEVEL", "PEAK", "SAYS"}}, []promptJSON{}
 	_, err = app.Prompts(f, func(r app.PromptRow) {
 		if c.Language != "" && c.Language != string(r.Language) {
 			return
 		}
-		list = append(list, promptOf(r))
-		measures := []string{"-", "-", "-"}
-		if r.Measure.Seconds > 0 {
-			measures = []string{fmt.Sprintf("%.1f", r.Measure.Seconds), fmt.Sprintf("%.1f", r.Measure.Level), fmt.Sprintf("%.1f", r.Measure.Peak)}
-		}
-		rows = append(rows, slices.Concat([]string{r.Key, string(r.Language), string(r.Source)}, measures, []string{r.Text}))
+		p := promptOf(r)
+		list = append(list, p)
+		rows = append(rows, []string{p.Key, p.Language, p.Source, measured(p.Seconds), measured(p.Level), measured(p.Peak), p.Text})
 	})
 	if err != nil {
 		return err
@@ -86,40 +109,18 @@ func (c *promptsCheckCmd) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
-	missing, err := app.MissingPrompts(f)
+	told, list, err := c.lacks(f)
 	if err != nil {
 		return err
 	}
-	var told []string
-	for _, m := range missing {
-		told = append(told, m.String())
-	}
-	list := []promptJSON{}
-	faults, err := app.Prompts(f, func(r app.PromptRow) {
-		switch {
-		case r.Source == "missing", c.Voices && r.Source == "built-in":
-			told = append(told, fmt.Sprintf("%s/%s.wav: is to be recorded: %q", r.Language, r.Key, r.Text))
-		case len(r.Remarks) == 0:
-			return
-		}
-		for _, remark := range r.Remarks {
-			told = append(told, fmt.Sprintf("%s/%s.wav: %s", r.Language, r.Key, remark))
-		}
-		list = append(list, promptOf(r))
-	})
-	if err != nil {
-		return err
-	}
-	for _, fault := range faults {
-		told = append(told, fault.String())
-	}
-	if c.json() {
-		if err := printJSON(t.out, map[string]any{"prompts": list, "faults": append([]string{}, told...)}); err != nil {
+	switch {
+	case c.json():
+		if err := printJSON(t.out, map[string]any{"prompts": list, "faults": told}); err != nil {
 			return err
 		}
-	} else if len(told) == 0 {
+	case len(told) == 0:
 		fmt.Fprintln(t.out, "every prompt is there, in every language, and well")
-	} else {
+	default:
 		fmt.Fprintln(t.out, strings.Join(told, "\n"))
 	}
 	if len(told) > 0 {
@@ -128,10 +129,50 @@ func (c *promptsCheckCmd) Run(t *terminal) error {
 	return nil
 }
 
+// lacks are what is missing or not well: in words, and as the prompts that it is about.
+func (c *promptsCheckCmd) lacks(f *configs.File) (told []string, list []promptJSON, err error) {
+	told, list = []string{}, []promptJSON{}
+	missing, err := app.MissingPrompts(f)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, m := range missing {
+		told = append(told, m.String())
+	}
+	faults, err := app.Prompts(f, func(r app.PromptRow) {
+		words := c.about(r)
+		if len(words) > 0 {
+			list = append(list, promptOf(r))
+		}
+		for _, w := range words {
+			told = append(told, fmt.Sprintf("%s: %s", filepath.Join(string(r.Language), r.Key+".wav"), w))
+		}
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, fault := range faults {
+		told = append(told, fault.String())
+	}
+	return told, list, nil
+}
+
+// about is what is to be done with a prompt.
+func (c *promptsCheckCmd) about(r app.PromptRow) []string {
+	missing := r.Source == app.MissingPrompt
+	switch {
+	case missing && r.Text == "":
+		return []string{"is to be recorded, as in the other languages"}
+	case missing, c.Voices && r.Source == app.BuiltInPrompt && r.Text != "":
+		return append([]string{fmt.Sprintf("is to be recorded: %q", r.Text)}, r.Remarks...)
+	}
+	return r.Remarks
+}
+
 type promptsImportCmd struct {
 	fileFlag
 	DryRun bool   `help:"Only tell what would be done."`
-	From   string `arg:"" placeholder:"DIR" help:"A folder or a .zip archive: az/KEY.wav, en/KEY.wav, ru/KEY.wav, or LANG_KEY.wav."`
+	From   string `arg:"" name:"dir" help:"A folder or a .zip archive: az/KEY.wav, en/KEY.wav, ru/KEY.wav, or LANG_KEY.wav."`
 }
 
 func (promptsImportCmd) Help() string {
@@ -160,11 +201,7 @@ func imported(t *terminal, taken, left *int) func(app.ImportedPrompt) {
 			return
 		}
 		*taken++
-		fmt.Fprintf(t.out, "taken  %s: %s in %s, %.1f s, %.1f dBov", i.File, i.Key, i.Language, i.To.Seconds, i.To.Level)
-		if i.From != i.To {
-			fmt.Fprintf(t.out, ", %.1f before", i.From.Level)
-		}
-		fmt.Fprintln(t.out)
+		fmt.Fprintf(t.out, "taken  %s: %s in %s, %.1f s, %.1f dBov before, %.1f now\n", i.File, i.Key, i.Language, i.To.Seconds, i.From.Level, i.To.Level)
 		for _, r := range i.Remarks {
 			fmt.Fprintf(t.out, "       %s\n", r)
 		}
@@ -187,7 +224,7 @@ type promptsRenderCmd struct {
 	fileFlag
 	Language string   `placeholder:"LANG" help:"Only in one language."`
 	Text     string   `help:"Say this, instead of what stands in texts.yaml; with one KEY and --language."`
-	Keys     []string `arg:"" optional:"" placeholder:"KEY" help:"Only these, also over a recording; without any, what is new or changed in texts.yaml."`
+	Keys     []string `arg:"" optional:"" placeholder:"KEY" help:"Only these; without any, all of texts.yaml."`
 }
 
 func (promptsRenderCmd) Help() string {
@@ -199,24 +236,17 @@ func (c *promptsRenderCmd) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
+	if err := inLanguage(c.Language, f); err != nil {
+		return err
+	}
 	texts, err := c.texts(f)
 	if err != nil {
 		return err
 	}
-	if c.Text == "" && len(c.Keys) == 0 {
-		unsaid, kept := app.Unsaid(f, texts)
-		for _, k := range kept {
-			fmt.Fprintf(t.out, "kept   %s in %s: a person has recorded it; name the key to let a voice speak instead\n", k.Key, k.Language)
-		}
-		if texts = unsaid; len(texts) == 0 {
-			fmt.Fprintln(t.out, "nothing is to be said anew")
-			return nil
-		}
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	taken, left := 0, 0
-	app.Render(ctx, f, texts, imported(t, &taken, &left))
+	if err := app.Render(context.Background(), f, texts, imported(t, &taken, &left)); err != nil {
+		return err
+	}
 	return summed(t, taken, left, false)
 }
 
@@ -225,14 +255,19 @@ func (c *promptsRenderCmd) texts(f *configs.File) ([]app.Text, error) {
 		if len(c.Keys) != 1 || c.Language == "" {
 			return nil, usageError{errors.New("--text needs one KEY and --language")}
 		}
-		return []app.Text{{Key: c.Keys[0], Language: app.Language(c.Language), Text: c.Text}}, nil
+		return []app.Text{{Key: c.Keys[0], Language: c.Language, Text: c.Text}}, nil
 	}
 	all, err := app.Texts(f)
 	if err != nil {
 		return nil, err
 	}
+	for _, key := range c.Keys {
+		if !slices.ContainsFunc(all, func(t app.Text) bool { return t.Key == key }) {
+			return nil, usageError{fmt.Errorf("texts.yaml has no text %q", key)}
+		}
+	}
 	all = slices.DeleteFunc(all, func(t app.Text) bool {
-		return c.Language != "" && c.Language != string(t.Language) || len(c.Keys) > 0 && !slices.Contains(c.Keys, t.Key)
+		return c.Language != "" && c.Language != t.Language || len(c.Keys) > 0 && !slices.Contains(c.Keys, t.Key)
 	})
 	if len(all) == 0 {
 		return nil, usageError{errors.New("texts.yaml has no such text")}

@@ -53,7 +53,8 @@ func (c *tryCmd) Run(t *terminal) error {
 // printTrial says where everything is.
 func printTrial(w io.Writer, t *app.Trial) {
 	fmt.Fprintf(w, "hotline is up, on this machine only. Stop it with Ctrl-C.\n\n")
-	fmt.Fprintf(w, "  call        sip:919@%s   (keys 1, 2, 3 choose a language)\n", t.Trunk)
+	fmt.Fprintf(w, "  call        sip:919@%s   (keys 1, 2, 3 choose a language; then 1 is an operator)\n", t.Trunk)
+	fmt.Fprintf(w, "  by night    sip:9190@%s   (what callers meet outside the hours, at any time)\n", t.Trunk)
 	fmt.Fprintf(w, "  phones      register at %s, UDP or TCP, as\n", t.Phones)
 	for _, o := range t.Operators {
 		langs := make([]string, len(o.Languages))
@@ -74,4 +75,6 @@ func printTrial(w io.Writer, t *app.Trial) {
 	}
 	fmt.Fprintf(w, "\nLook inside from another terminal:   hotline call list --config %s\n", t.Config)
 	fmt.Fprintf(w, "See one whole call by itself:        hotline try --call\n")
+	fmt.Fprintf(w, "What callers have left:              hotline case list --config %s\n", t.Config)
+	fmt.Fprintf(w, "The journey as a picture:            hotline menu draw --config %s --to journey.svg\n", t.Config)
 }

@@ -1,135 +1,244 @@
-// Command status stands in for the system that knows how applications stand, for trying: it answers a few
-// invented applications and misbehaves by number. See README.md.
+// Command status stands in for the outside system that knows how applications stand, so that the
+// hotline can be tried without it. It answers for invented applications and misbehaves when it is
+// asked to. The contract is "The status of applications" in docs/operating.md.
 package main
 
 import (
-	"bytes"
+	"context"
+	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
+	"strings"
+	"syscall"
 	"time"
 )
 
-//go:embed applications.json
-var applications []byte
-
+// An application is one of the register. Dates are YYYY-MM-DD.
 type application struct {
 	Number  string `json:"number"`
 	Born    string `json:"born"`
+	Status  string `json:"status"`
+	Changed string `json:"changed"`
+	Due     string `json:"due"`
+}
+
+//go:embed applications.json
+var invented []byte
+
+// An answer is what goes out of one.
+type answer struct {
 	Status  string `json:"status"`
 	Changed string `json:"changed,omitempty"`
 	Due     string `json:"due,omitempty"`
 }
 
+type flags struct{ listen, token, applications, certificate, key, clientCA string }
+
 func main() {
-	listen := flag.String("listen", "127.0.0.1:8099", "where to listen")
-	token := flag.String("token", "", "the bearer token that is demanded; empty: none")
-	cert := flag.String("cert", "", "PEM certificate; with --key, for TLS")
-	key := flag.String("key", "", "PEM key")
-	clients := flag.String("clients", "", "PEM of who signs clients' certificates; they are demanded then")
+	log.SetFlags(log.Ltime)
+	var f flags
+	flag.StringVar(&f.listen, "listen", "127.0.0.1:8099", "address and port; port 0 takes a free one")
+	flag.StringVar(&f.token, "token", "", "bearer token that is demanded; empty: none is")
+	flag.StringVar(&f.applications, "applications", "", "file of applications; empty: the invented ones")
+	flag.StringVar(&f.certificate, "cert", "", "PEM certificate, for https")
+	flag.StringVar(&f.key, "key", "", "PEM key that belongs to it")
+	flag.StringVar(&f.clientCA, "clients", "", "PEM authority whose certificate the hotline must show; empty: none need be shown")
 	flag.Parse()
-	if err := run(*listen, *token, *cert, *key, *clients); err != nil {
+	if flag.NArg() > 0 {
+		log.Fatalf("%s is not understood, write --listen 127.0.0.1:8099", flag.Arg(0))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, f, os.Stdout); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(listen, token, cert, key, clients string) error {
-	var all []application
-	if err := json.Unmarshal(applications, &all); err != nil {
-		return err
+// run serves until ctx ends. Where it listens is said on out, as one line of JSON.
+func run(ctx context.Context, f flags, out io.Writer) error {
+	body := invented
+	if f.applications != "" {
+		var err error
+		if body, err = os.ReadFile(f.applications); err != nil {
+			return err
+		}
 	}
-	l, err := net.Listen("tcp", listen)
+	var register []application
+	if err := json.Unmarshal(body, &register); err != nil {
+		return fmt.Errorf("read the applications: %w", err)
+	}
+	secure, err := tlsOf(f)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: handler{all, token}, ReadHeaderTimeout: 5 * time.Second}
+	l, err := net.Listen("tcp", f.listen)
+	if err != nil {
+		return err
+	}
 	scheme := "http"
-	if cert != "" {
-		scheme = "https"
-		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-		if clients != "" {
-			pem, err := os.ReadFile(clients)
-			if err != nil {
-				return err
-			}
-			server.TLSConfig.ClientCAs, server.TLSConfig.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
-			server.TLSConfig.ClientCAs.AppendCertsFromPEM(pem)
+	address := l.Addr().String()
+	if secure != nil {
+		scheme, l = "https", tls.NewListener(l, secure)
+	}
+	where := map[string]string{"listen": address, "url": scheme + "://" + address + "/status"}
+	if err := json.NewEncoder(out).Encode(where); err != nil {
+		return err
+	}
+	server := &http.Server{Handler: handler(register, f.token), ReadHeaderTimeout: 5 * time.Second}
+	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// tlsOf is nil where plain HTTP is spoken.
+func tlsOf(f flags) (*tls.Config, error) {
+	if f.certificate == "" {
+		if f.clientCA != "" {
+			return nil, errors.New("--clients needs https: name --cert and --key, too")
 		}
+		return nil, nil
 	}
-	fmt.Printf("{\"url\":\"%s://%s/status\"}\n", scheme, l.Addr())
-	if cert != "" {
-		return server.ServeTLS(l, cert, key)
+	pair, err := tls.LoadX509KeyPair(f.certificate, f.key)
+	if err != nil {
+		return nil, err
 	}
-	return server.Serve(l)
+	c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	if f.clientCA == "" {
+		return c, nil
+	}
+	b, err := os.ReadFile(f.clientCA)
+	if err != nil {
+		return nil, err
+	}
+	c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
+	if !c.ClientCAs.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("%s holds no certificate", f.clientCA)
+	}
+	return c, nil
 }
 
-// A handler answers questions.
-type handler struct {
-	all   []application
-	token string
-}
-
-func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h.token != "" && r.Header.Get("Authorization") != "Bearer "+h.token {
-		http.Error(w, "who are you?", http.StatusUnauthorized)
-		return
-	}
-	var q struct{ Number, Born string }
-	if r.Method != http.MethodPost || json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&q) != nil {
-		http.Error(w, `POST {"number": "…", "born": "YYYY-MM-DD"}`, http.StatusBadRequest)
-		return
-	}
-	if odd, ok := misbehaving[q.Number]; ok {
-		odd(w, r)
-		return
-	}
-	for _, a := range h.all {
-		if a.Number == q.Number && a.Born == q.Born {
-			answer(w, a)
+// handler answers questions. The log says what came of them, not what was asked.
+func handler(register []application, token string) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /status", func(w http.ResponseWriter, r *http.Request) {
+		if given := r.Header.Get("Authorization"); token != "" && subtle.ConstantTimeCompare([]byte(given), []byte("Bearer "+token)) != 1 {
+			say(w, http.StatusUnauthorized, map[string]string{"error": "the token is missing or wrong"})
 			return
 		}
-	}
-	http.Error(w, "no such application", http.StatusNotFound)
-}
-
-func answer(w http.ResponseWriter, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(body)
-}
-
-// misbehaving are the numbers that show what a caller hears when the system is not well.
-var misbehaving = map[string]func(http.ResponseWriter, *http.Request){
-	"5000": func(w http.ResponseWriter, r *http.Request) { // slow
-		select {
-		case <-time.After(10 * time.Second):
-		case <-r.Context().Done():
+		var q struct{ Number, Born string }
+		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&q); err != nil {
+			say(w, http.StatusBadRequest, map[string]string{"error": `send {"number": "…", "born": "YYYY-MM-DD"}`})
+			return
 		}
-		answer(w, application{Status: "ready"})
-	},
-	"5001": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) },
-	"5002": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>maintenance</html>") },
-	"5003": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, // closes the connection
-	"5004": func(w http.ResponseWriter, _ *http.Request) { // far too long
-		w.Header().Set("Content-Type", "application/json")
-		for range 1 << 14 {
-			if _, err := w.Write(bytes.Repeat([]byte(" "), 1<<16)); err != nil {
+		if _, err := time.Parse(time.DateOnly, q.Born); err != nil {
+			say(w, http.StatusBadRequest, map[string]string{"error": "born must be YYYY-MM-DD"})
+			return
+		}
+		if odd := misbehaviour[q.Number]; odd != nil {
+			log.Print("misbehaves as asked")
+			odd(w, r)
+			return
+		}
+		for _, a := range register {
+			if a.Number == q.Number && a.Born == q.Born {
+				say(w, http.StatusOK, answer{a.Status, a.Changed, a.Due})
 				return
 			}
 		}
+		// Whether the number is wrong or the date is not said: nobody shall find out by trying.
+		say(w, http.StatusNotFound, map[string]string{"error": "no such application"})
+	})
+	return mux
+}
+
+// say answers with JSON.
+func say(w http.ResponseWriter, code int, body any) {
+	log.Printf("answers %d", code)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// misbehaviour is what numbers of applications stand for, with any date of birth.
+var misbehaviour = map[string]http.HandlerFunc{
+	"5000": func(w http.ResponseWriter, r *http.Request) { // slow
+		if pause(r, 10*time.Second) {
+			say(w, http.StatusOK, answer{Status: "granted"})
+		}
 	},
-	"5005": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
-	"5006": func(w http.ResponseWriter, _ *http.Request) { answer(w, application{Status: "lost"}) },
-	"5007": func(w http.ResponseWriter, _ *http.Request) { // rude: it tells a name
-		answer(w, map[string]string{"status": "ready", "name": "Somebody Somebody", "comment": "do not tell"})
+	"5001": func(w http.ResponseWriter, _ *http.Request) { // broken
+		say(w, http.StatusInternalServerError, map[string]string{"error": "out of order"})
 	},
-	"5008": func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, application{Status: "ready", Changed: "the day before yesterday"})
+	"5002": func(w http.ResponseWriter, _ *http.Request) { page(w, http.StatusOK, "Maintenance") },
+	"5003": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, // hangs up
+	"5004": huge,
+	"5005": func(w http.ResponseWriter, r *http.Request) { // sends to somebody else
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	},
+	"5006": func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, answer{Status: "lost"}) },
+	"5007": func(w http.ResponseWriter, _ *http.Request) { // tells more than it was asked
+		say(w, http.StatusOK, map[string]any{"status": "granted", "changed": "2026-11-12",
+			"name": "Invented Person", "family": []map[string]string{{"name": "Invented Child", "status": "refused"}}})
+	},
+	"5008": func(w http.ResponseWriter, _ *http.Request) { // means well
+		say(w, http.StatusOK, answer{Status: "ready", Changed: "the day before yesterday"})
+	},
+	"5009": drip,
+	"5010": func(w http.ResponseWriter, _ *http.Request) { page(w, http.StatusNotFound, "Not Found") }, // as at a wrong address
+}
+
+// page answers with a web page.
+func page(w http.ResponseWriter, code int, words string) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = fmt.Fprintf(w, "<!doctype html><title>%s</title><h1>%[1]s</h1>\n", words)
+}
+
+// huge sends a good answer with a gigabyte of spaces in it.
+func huge(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"status": "granted",`)
+	spaces := strings.Repeat(" ", 1<<20)
+	for range 1 << 10 {
+		if _, err := io.WriteString(w, spaces); err != nil {
+			return // nobody listens any more
+		}
+	}
+	_, _ = io.WriteString(w, `"due": null}`)
+}
+
+// drip sends a good answer, a byte a second.
+func drip(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	for _, b := range []byte(`{"status": "granted"}`) {
+		_, _ = w.Write([]byte{b})
+		if http.NewResponseController(w).Flush() != nil || !pause(r, time.Second) {
+			return
+		}
+	}
+}
+
+// pause waits, and says whether somebody still waits for the answer.
+func pause(r *http.Request, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-r.Context().Done():
+		return false
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"hotline/media"
 )
@@ -18,13 +19,8 @@ type Sound struct {
 // Seconds is how long the sound lasts.
 func (s Sound) Seconds() float64 { return float64(len(s.Samples)) / float64(s.Rate) }
 
-// The sampling rates that are read: all from 8 to 96 kHz that are a multiple of 25 Hz. Another would
-// need thousands of filters to become 8 kHz, and nobody records at it.
-const (
-	lowestRate  = 8000
-	highestRate = 96000
-	rateStep    = 25
-)
+// rates are the sampling rates that are read, in Hz.
+var rates = []int{8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000}
 
 // The codings of a WAV file that are read (RFC 2361 and the format tags of Windows).
 const (
@@ -44,28 +40,20 @@ type format struct {
 // ReadWAV reads a WAV file of PCM (8, 16, 24, 32 bits, or floats), A-law or μ-law, mono or stereo (which is
 // mixed down), at a rate between 8 and 96 kHz. A data chunk whose size was never filled in, as by a program
 // that wrote into a pipe, reaches to the end.
-func ReadWAV(file []byte) (Sound, error) {
-	f, data, err := open(file)
-	if err != nil {
-		return Sound{}, err
-	}
-	return f.decode(data)
+func ReadWAV(file []byte) (Sound, error) { return ReadShortWAV(file, math.Inf(1)) }
+
+// A TooLongError says that a sound is longer than it may be.
+type TooLongError struct{ Seconds, Most float64 }
+
+func (e *TooLongError) Error() string {
+	return fmt.Sprintf("it is %.0f s long, %.0f s are the most", e.Seconds, e.Most)
 }
 
-// Length is how long the sound of a WAV file lasts, in seconds, without reading it: what is far too long
-// would fill the memory.
-func Length(file []byte) (float64, error) {
-	f, data, err := open(file)
-	if err != nil {
-		return 0, err
-	}
-	return float64(len(data)/(f.bits/8*f.channels)) / float64(f.rate), nil
-}
-
-// open finds the format and the data of a WAV file.
-func open(file []byte) (*format, []byte, error) {
+// ReadShortWAV is ReadWAV for a file of at most so many seconds; a longer one, which would fill the memory, is
+// a *TooLongError.
+func ReadShortWAV(file []byte, most float64) (Sound, error) {
 	if len(file) < 12 || string(file[:4]) != "RIFF" || string(file[8:12]) != "WAVE" {
-		return nil, nil, errors.New("this is no WAV file")
+		return Sound{}, errors.New("this is no WAV file")
 	}
 	var f *format
 	for rest := file[12:]; len(rest) >= 8; {
@@ -73,23 +61,23 @@ func open(file []byte) (*format, []byte, error) {
 		body := rest[8:]
 		if id == "data" {
 			if f == nil {
-				return nil, nil, errors.New("the WAV file has its data before its format")
+				return Sound{}, errors.New("the WAV file has its data before its format")
 			}
-			return f, body[:min(size, uint64(len(body)))], nil
+			return f.decode(body[:min(size, uint64(len(body)))], most)
 		}
 		if size > uint64(len(body)) {
-			return nil, nil, fmt.Errorf("the WAV file ends inside its %q chunk", id)
+			return Sound{}, fmt.Errorf("the WAV file ends inside its %q chunk", id)
 		}
 		if id == "fmt " {
 			got, err := readFormat(body[:size])
 			if err != nil {
-				return nil, nil, err
+				return Sound{}, err
 			}
 			f = &got
 		}
 		rest = body[min(size+size%2, uint64(len(body))):] // chunks begin at even places
 	}
-	return nil, nil, errors.New("the WAV file has no data")
+	return Sound{}, errors.New("the WAV file has no data")
 }
 
 func readFormat(b []byte) (format, error) {
@@ -113,19 +101,22 @@ func readFormat(b []byte) (format, error) {
 	if f.channels != 1 && f.channels != 2 {
 		return format{}, fmt.Errorf("the WAV file has %d channels, not 1 or 2", f.channels)
 	}
-	if rate < lowestRate || rate > highestRate || rate%rateStep != 0 {
-		return format{}, fmt.Errorf("the WAV file has a rate of %d Hz, not one from %d to %d such as 48000", rate, lowestRate, highestRate)
+	if !slices.Contains(rates, int(rate)) {
+		return format{}, fmt.Errorf("the WAV file has a rate of %d Hz, not one of %v", rate, rates)
 	}
 	f.rate = int(rate)
 	return f, nil
 }
 
-// decode makes samples of the data chunk. Half a sample at the end is left.
-func (f *format) decode(data []byte) (Sound, error) {
+// decode makes samples of the data chunk, of at most so many seconds. Half a sample at the end is left.
+func (f *format) decode(data []byte, most float64) (Sound, error) {
 	width := f.bits / 8
 	n := len(data) / (width * f.channels)
 	if n == 0 {
 		return Sound{}, errors.New("the WAV file has no samples")
+	}
+	if seconds := float64(n) / float64(f.rate); seconds > most {
+		return Sound{}, &TooLongError{Seconds: seconds, Most: most}
 	}
 	out := Sound{Rate: f.rate, Samples: make([]float64, n)}
 	for i := range out.Samples {

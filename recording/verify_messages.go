@@ -1,0 +1,94 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"hotline/call"
+)
+
+// VerifyMessages reads every message below dir, the folder of messages, and compares its sound
+// with its slip. It changes nothing and returns every fault, not only the first; in Fault.Call
+// stands the message's ID. A message that is being kept is no fault. progress may be nil.
+func VerifyMessages(dir string, progress func(done, total int)) ([]Fault, error) {
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("verify messages: %w", err)
+	}
+	defer root.Close()
+	shelves, _, err := walk(root)
+	if err != nil {
+		return nil, fmt.Errorf("verify messages: %w", err)
+	}
+	fresh, err := fs.ReadDir(root.FS(), newFolder)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("verify messages: %w", err)
+	}
+	var faults []Fault
+	seen := map[call.ID]bool{}
+	total := len(shelves) + len(fresh)
+	for i, sh := range shelves {
+		seen[sh.call] = true
+		p := path.Join(messageFolder, sh.stem+soundExt)
+		if problem := examineMessage(root, sh.call, p); problem != "" {
+			faults = append(faults, Fault{sh.call, p, problem})
+		}
+		if progress != nil {
+			progress(i+1, total)
+		}
+	}
+	for i, e := range fresh {
+		id, ok := idOf(e.Name())
+		if ok && path.Ext(e.Name()) == manifestExt && !seen[id] {
+			faults = append(faults, Fault{id, path.Join(messageFolder, newFolder, e.Name()), "the sound of this message is missing"})
+		}
+		if progress != nil {
+			progress(len(shelves)+i+1, total)
+		}
+	}
+	return faults, nil
+}
+
+// examineMessage says what is wrong with one message, or "".
+func examineMessage(root *os.Root, id call.ID, told string) string {
+	stem := strings.TrimSuffix(strings.TrimPrefix(told, messageFolder+"/"), soundExt)
+	var b []byte
+	err := error(fs.ErrNotExist)
+	for _, name := range []string{stem + manifestExt, slipPath(id), slipPath(id) + tempExt, slipPath(id) + goneExt, stem + manifestExt} {
+		if b, err = root.ReadFile(name); err == nil { // the first again: it may have moved there meanwhile
+			if path.Ext(name) != manifestExt {
+				return "" // being kept or taken back, or the next start's to mend
+			}
+			break
+		}
+	}
+	if err != nil {
+		return "nothing says whose sound this is: " + err.Error()
+	}
+	n, err := unpackSlip(b, string(id))
+	switch {
+	case err != nil:
+		return err.Error()
+	case n.Path != told:
+		return "the slip names the sound at " + n.Path
+	}
+	f, err := root.Open(stem + soundExt)
+	if err != nil {
+		return "the sound cannot be read: " + err.Error()
+	}
+	defer f.Close() // only read
+	sum, err := hash(f)
+	switch {
+	case err != nil:
+		return "the sound cannot be read: " + err.Error()
+	case sum != n.SHA256:
+		return "the sound was changed: its SHA-256 is not the slip's"
+	}
+	return ""
+}
