@@ -1,6 +1,7 @@
 package prompts
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -43,6 +44,21 @@ func TestLike(t *testing.T) {
 	} {
 		if got := like(typed, known); got != want {
 			t.Errorf("%q: %q, want %q", typed, got, want)
+		}
+	}
+}
+
+func TestARoomThatIsHeard(t *testing.T) {
+	for name, c := range map[string]struct {
+		m    Measure
+		told bool
+	}{
+		"a studio":   {Measure{Level: -22, Noise: -70}, false},
+		"an office":  {Measure{Level: -22, Noise: -45}, true},
+		"cut pauses": {Measure{Level: -22, Noise: -120}, false},
+	} {
+		if told := strings.Contains(strings.Join(remarks(c.m), ";"), "the room is only 23 dB below"); told != c.told {
+			t.Errorf("%s: %v", name, remarks(c.m))
 		}
 	}
 }
