@@ -228,7 +228,7 @@ func like(typed string, known []string) string {
 	}
 	best, least := "", farOff
 	for _, k := range known {
-		if d := distance([]rune(plain(typed)), []rune(plain(k))); d < least && d <= len(k)/4 {
+		if d := distance([]rune(plain(typed)), []rune(plain(k))); d < least && d <= (len(k)+2)/4 {
 			best, least = k, d
 		}
 	}
