@@ -90,9 +90,25 @@ func Texts(f *configs.File) (list []Text, err error) {
 	return list, nil
 }
 
+// Unsaid are the texts that a voice has yet to say: new ones and changed ones. kept are those over which
+// a person's recording lies, which no voice replaces unasked.
+func Unsaid(f *configs.File, texts []Text) (unsaid, kept []Text) {
+	memory := prompts.Remember(ownPrompts(f))
+	for _, t := range texts {
+		switch memory.Of(t.Key, call.Language(t.Language), t.Text) {
+		case prompts.Unsaid:
+			unsaid = append(unsaid, t)
+		case prompts.Recorded:
+			kept = append(kept, t)
+		}
+	}
+	return unsaid, kept
+}
+
 // Render lets the voices say texts, and puts the clips into the deployer's folder. tell is called for each,
 // with why it could not be said, if it could not. The error is about the whole: ctx has ended.
 func Render(ctx context.Context, f *configs.File, texts []Text, tell func(ImportedPrompt)) error {
+	memory := prompts.Remember(ownPrompts(f))
 	for _, t := range texts {
 		lang := call.Language(t.Language)
 		done := ImportedPrompt{Key: t.Key, Language: lang}
@@ -103,7 +119,9 @@ func Render(ctx context.Context, f *configs.File, texts []Text, tell func(Import
 		case err != nil:
 			done.Err = err
 		default:
-			done = prompts.Keep(ownPrompts(f), t.Key, lang, s)
+			if done = prompts.Keep(ownPrompts(f), t.Key, lang, s); done.Err == nil {
+				done.Err = memory.Note(t.Key, lang, t.Text)
+			}
 		}
 		done.File = fmt.Sprintf("%s/%s.wav", t.Language, t.Key)
 		tell(done)

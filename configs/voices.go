@@ -2,6 +2,7 @@ package configs
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,8 @@ func (c *checker) voices() {
 		switch {
 		case len(v.Command) == 0 || v.Command[0] == "":
 			c.say(path+".command", `write [espeak-ng, -v, az, -f, "{text}", -w, "{wav}"]`, "it has no program")
+		case strings.Contains(v.Command[0], "/") && !filepath.IsAbs(v.Command[0]):
+			c.say(path+".command", "write the whole path, from / on, or a name that is in PATH", "%s is a path from nowhere: the program runs in a folder of its own", quote(v.Command[0]))
 		case !strings.Contains(all, "{text}") || !strings.Contains(all, "{wav}"):
 			c.say(path+".command", "write {text} where the file with the text is named, and {wav} where the sound goes", "the program does not learn what to say, or where to write it")
 		}

@@ -272,6 +272,14 @@ func (w *Walk) always(digit byte) bool {
 // choose reads a menu until a key leads on. It is false at the emergency key.
 func (w *Walk) choose(ctx context.Context, n *Node) bool {
 	say := append(w.clips(n.Words...), w.menu(n)...)
+	if len(say) == 0 { // every clip of it is missing: nobody can choose in silence
+		if n.Name == w.person {
+			w.Idle()
+		} else {
+			w.ToPerson()
+		}
+		return true
+	}
 	wrong := 0
 	for round := 0; round < n.Rounds && wrong < n.Rounds; {
 		key, ok := Ask(ctx, w.Audio, n.Listen, say...)

@@ -40,7 +40,7 @@ func (l *Line) nightWords(v *visit) {
 // in this language is left to the general words. On a non-working day, which may be one of several,
 // it is said when the line opens again.
 func (l *Line) closure(c call.Closure, next time.Time, lang call.Language) []*call.Clip {
-	own := l.clips(lang, c.Clip)
+	own := l.own(lang, c.Clip)
 	switch {
 	case c.Why == call.NonWorking:
 		own = append(l.clips(lang, "closed.nonworking"), l.opens(next, lang)...)
@@ -62,17 +62,26 @@ func (l *Line) opens(next time.Time, lang call.Language) []*call.Clip {
 	return append(words, day...)
 }
 
-// clips are those of the keys that there are in this language; the empty key is none.
+// clips are those of the keys, in the language or, where one is missing there, in another: other words
+// are better than none. The empty key is none.
 func (l *Line) clips(lang call.Language, keys ...string) (list []*call.Clip) {
 	for _, key := range keys {
 		if key == "" {
 			continue
 		}
-		if c := l.o.Prompts.Clip(key, lang); c != nil && c.Language == lang {
+		if c := l.o.Prompts.Clip(key, lang); c != nil {
 			list = append(list, c)
 		}
 	}
 	return list
+}
+
+// own is the clip of a key if there is one in this very language: general words stand in for another.
+func (l *Line) own(lang call.Language, key string) []*call.Clip {
+	if c := l.clips(lang, key); len(c) > 0 && c[0].Language == lang {
+		return c
+	}
+	return nil
 }
 
 // music is what those hear who wait for somebody of these lines: on a day of mourning silence, which

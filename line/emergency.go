@@ -243,7 +243,7 @@ func (l *Line) briefly(ctx context.Context, v *visit, in []call.Language) *call.
 	var clips []*call.Clip
 	var versions []string
 	for _, lang := range in {
-		c := l.clips(lang, shortNotice)
+		c := l.own(lang, shortNotice)
 		if len(c) == 0 {
 			return nil
 		}

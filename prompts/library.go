@@ -153,11 +153,17 @@ func clipOf(key string, lang call.Language, pcm []int16) *call.Clip {
 		c.ALaw[i], c.MuLaw[i] = media.EncodeALaw(v), media.EncodeMuLaw(v)
 		raw = binary.LittleEndian.AppendUint16(raw, uint16(v))
 	}
-	h := sha256.New()
-	h.Write([]byte(strings.Join([]string{key, string(lang), ""}, "\x00"))) // a hash takes all that is written
-	h.Write(raw)
-	c.Version = hex.EncodeToString(h.Sum(nil))[:12]
+	c.Version = digest([]byte(strings.Join([]string{key, string(lang), ""}, "\x00")), raw)
 	return c
+}
+
+// digest is short and tells one content from another.
+func digest(parts ...[]byte) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(p) // a hash takes all that is written
+	}
+	return hex.EncodeToString(h.Sum(nil))[:12]
 }
 
 // Clip finds a clip: in the language or among the tones, else in the first language that has it, which the

@@ -12,12 +12,13 @@ type Measure struct {
 	Seconds float64
 	Level   float64 // active speech level, dBov (ITU-T P.56)
 	Peak    float64 // dBFS
+	Noise   float64 // level of the quietest 40 ms, dBov: of the room
 	Clipped int     // samples that were cut off at full scale
 }
 
 // Measured measures a sound.
 func Measured(s sound.Sound) Measure {
-	return Measure{Seconds: s.Seconds(), Level: sound.ActiveLevel(s), Peak: sound.Peak(s.Samples), Clipped: clipped(s.Samples)}
+	return Measure{Seconds: s.Seconds(), Level: sound.ActiveLevel(s), Peak: sound.Peak(s.Samples), Noise: sound.Quietest(s), Clipped: clipped(s.Samples)}
 }
 
 // flatTop is the lowest full scale of the codings we read: that of μ-law (ITU-T G.711, 8031 of 8192).
@@ -44,6 +45,7 @@ const (
 	quietest, loudest = -30.0, -16.0 // active level, dBov
 	slowest, fastest  = 6.0, 28.0    // letters a second
 	offLevel          = 3.0          // dB between a clip in the folder and the others
+	clearest          = 30.0         // dB between a voice and its room
 )
 
 // remarks are what is not well with a recording as it came.
@@ -56,6 +58,9 @@ func remarks(m Measure) (list []string) {
 	}
 	if m.Level > loudest && m.Clipped == 0 {
 		list = append(list, fmt.Sprintf("it was recorded loudly, at %.1f dBov", m.Level))
+	}
+	if over := m.Level - m.Noise; over < clearest {
+		list = append(list, fmt.Sprintf("the room is only %.0f dB below the voice: record it again, in a quieter one", over))
 	}
 	return list
 }

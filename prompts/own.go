@@ -220,16 +220,44 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// like gives the known key that differs from a typed one only in capitals and signs between its
-// words, or "".
+// like gives the known key that a typed one was probably meant to be: it differs in capitals and signs
+// between its words, or in two letters at most. "" where none is near.
 func like(typed string, known []string) string {
 	plain := func(s string) string {
 		return strings.ToLower(strings.NewReplacer(".", "", "-", "", "_", "", " ", "").Replace(s))
 	}
+	best, least := "", farOff
 	for _, k := range known {
-		if plain(k) == plain(typed) {
-			return k
+		if d := distance([]rune(plain(typed)), []rune(plain(k))); d < least && d <= (len(k)+2)/4 {
+			best, least = k, d
 		}
 	}
-	return ""
+	return best
+}
+
+// farOff is how many letters make another word of it.
+const farOff = 3
+
+// distance counts the letters to insert, delete or replace that make a into b (Levenshtein); farOff where
+// that shows in their lengths.
+func distance(a, b []rune) int {
+	if len(a) >= len(b)+farOff || len(b) >= len(a)+farOff {
+		return farOff
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range a {
+		before := row[0]
+		row[0] = i + 1
+		for j := range b {
+			cost := before
+			if a[i] != b[j] {
+				cost++
+			}
+			before, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }

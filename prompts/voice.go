@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -33,7 +34,7 @@ type Voice struct {
 const mostText = 4000
 
 // Speak lets a voice say a text, and brings what came of it to the telephone. The program is ended, with all
-// that it has started, when its time is over.
+// that it has started, when its time is over, or when it writes more than 64 MB.
 func (v Voice) Speak(ctx context.Context, text string) (sound.Sound, error) {
 	text = strings.TrimSpace(text)
 	switch {
@@ -101,6 +102,7 @@ func (v Voice) respelled(text string) string {
 func (v Voice) run(ctx context.Context, dir, in, out string) error {
 	timed, cancel := context.WithTimeout(ctx, v.Timeout)
 	defer cancel()
+	tooMuch := watch(timed, out, cancel)
 	args := slices.Clone(v.Command)
 	for i := range args {
 		args[i] = strings.NewReplacer("{text}", in, "{wav}", out).Replace(args[i])
@@ -119,6 +121,8 @@ func (v Voice) run(ctx context.Context, dir, in, out string) error {
 		_ = end() // what it has started and left behind; mostly there is nothing
 	}
 	switch {
+	case tooMuch.Load():
+		return fmt.Errorf("what the voice has written: it is larger than %d MB", clipBytes>>20)
 	case errors.Is(err, exec.ErrWaitDelay): // it is done; something that it left behind held its error output
 		return nil
 	case err == nil:
@@ -133,6 +137,30 @@ func (v Voice) run(ctx context.Context, dir, in, out string) error {
 	}
 	return fmt.Errorf("the voice: %w", err)
 }
+
+// watch ends a program that would fill the disk, which may be the memory. It reports whether it has.
+func watch(ctx context.Context, file string, end func()) *atomic.Bool {
+	tooMuch := new(atomic.Bool)
+	go func() {
+		tick := time.NewTicker(lookAgain)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if info, err := os.Stat(file); err == nil && info.Size() > clipBytes {
+				tooMuch.Store(true)
+				end()
+			}
+		}
+	}()
+	return tooMuch
+}
+
+// lookAgain is how often a voice's file is looked at: a disk takes some hundred MB in that time at most.
+const lookAgain = 50 * time.Millisecond
 
 // limited takes the beginning of what a program says.
 type limited struct {

@@ -95,6 +95,7 @@ func TestAVoiceThatFails(t *testing.T) {
 		"it makes a folder":                    {script(t, `mkdir "$2"`), "x", "it is no file"},
 		"it makes a pipe":                      {script(t, `mkfifo "$2"`), "x", "it is no file"},
 		"it writes 100 MB":                     {script(t, `cp `+file+` "$2"; truncate -s 100M "$2"`), "x", "larger than 64 MB"},
+		"it writes without end":                {script(t, `cat /dev/zero > "$2"`), "x", "larger than 64 MB"},
 		"it speaks for an hour":                {script(t, `head -c 40 `+file+` > "$2"; printf '\377\377\377\377' >> "$2"; head -c 60000000 /dev/zero >> "$2"`), "x", "180 s are the most"},
 		"it is silent":                         {script(t, `head -c 44 `+file+` > "$2"; head -c 50000 /dev/zero >> "$2"`), "x", "silence"},
 		"it says why":                          {script(t, `cp `+file+` "$2"; echo "no voice 'az'" >&2; exit 1`), "x", "exit status 1: no voice 'az'"},

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"hotline/app"
 	"hotline/configs"
@@ -224,7 +227,7 @@ type promptsRenderCmd struct {
 	fileFlag
 	Language string   `placeholder:"LANG" help:"Only in one language."`
 	Text     string   `help:"Say this, instead of what stands in texts.yaml; with one KEY and --language."`
-	Keys     []string `arg:"" optional:"" placeholder:"KEY" help:"Only these; without any, all of texts.yaml."`
+	Keys     []string `arg:"" optional:"" placeholder:"KEY" help:"Only these, also over a recording; without any, what is new or changed in texts.yaml."`
 }
 
 func (promptsRenderCmd) Help() string {
@@ -243,8 +246,20 @@ func (c *promptsRenderCmd) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
+	if c.Text == "" && len(c.Keys) == 0 {
+		unsaid, kept := app.Unsaid(f, texts)
+		for _, k := range kept {
+			fmt.Fprintf(t.out, "kept   %s/%s.wav: a person has recorded it; name the key, and a voice speaks instead\n", k.Language, k.Key)
+		}
+		if texts = unsaid; len(texts) == 0 {
+			fmt.Fprintln(t.out, "nothing is to be said anew")
+			return nil
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	taken, left := 0, 0
-	if err := app.Render(context.Background(), f, texts, imported(t, &taken, &left)); err != nil {
+	if err := app.Render(ctx, f, texts, imported(t, &taken, &left)); err != nil {
 		return err
 	}
 	return summed(t, taken, left, false)

@@ -144,13 +144,25 @@ func TestPromptsFromStudioToCheck(t *testing.T) {
 func TestPromptsRender(t *testing.T) {
 	file, data := withVoice(t)
 	put(t, []byte("own.flood: {az: Sel, en: Flood}\nown.rain: {az: Yağış}\n"), data, "texts.yaml")
+	render := func(code int, says string, args ...string) {
+		t.Helper()
+		got, out, errs := hotline("", append([]string{"prompts", "render", "--config", file}, args...)...)
+		if got != code || !strings.Contains(out+errs, says) {
+			t.Errorf("render %s: exit %d, %s%s\nwant %d, %q", args, got, out, errs, code, says)
+		}
+	}
+	render(1, "2 taken, 1 left")
+	render(0, "nothing is to be said anew", "--language", "az")
+	put(t, []byte("own.flood: {az: Sel var, en: Flood}\nown.rain: {az: Yağış}\n"), data, "texts.yaml")
+	render(0, "1 taken, 0 left", "--language", "az")
+	put(t, []byte("a person's, not ours"), data, "az", "own.flood.wav")
+	render(1, "kept   az/own.flood.wav: a person has recorded it")
 	for args, c := range map[string]struct {
 		code int
 		says string
 	}{
-		"":                                   {1, "2 taken, 1 left"},
+		"own.flood --language az":            {0, "taken  az/own.flood.wav"},
 		"own.rain":                           {0, "taken  az/own.rain.wav: own.rain in az, 1.2 s"},
-		"--language az":                      {0, "2 taken, 0 left"},
 		"own.flood --language en":            {1, "left   en/own.flood.wav: no voice is configured for this language"},
 		"own.snow":                           {2, `texts.yaml has no text "own.snow"`},
 		"own.flood own.snow":                 {2, `texts.yaml has no text "own.snow"`},

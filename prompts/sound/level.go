@@ -20,13 +20,9 @@ func ActiveLevel(s Sound) float64 {
 	g := math.Exp(-1 / (float64(s.Rate) * smoothing))
 	hang := int(math.Ceil(hangOver * float64(s.Rate)))
 	var active, since [thresholds]int
-	var over [thresholds]float64
-	for j := range since {
-		since[j], over[j] = hang, threshold(j)
-	}
 	var levels [thresholds]float64
-	for j := range levels {
-		levels[j] = threshold(j)
+	for j := range since {
+		since[j], levels[j] = hang, threshold(j)
 	}
 	p, q, energy := 0.0, 0.0, 0.0
 	for _, x := range s.Samples {
@@ -93,4 +89,29 @@ func Peak(samples []float64) float64 {
 		return Silence
 	}
 	return 20 * math.Log10(top)
+}
+
+// Quietest is the level of the quietest 40 ms of a sound, in dBov: of its room, where nobody has cut the
+// pauses out. Silence where it is shorter.
+func Quietest(s Sound) float64 {
+	const steps = 4 // of 10 ms
+	step := s.Rate / 100
+	n := len(s.Samples) / step
+	if n < steps {
+		return Silence
+	}
+	energies := make([]float64, n)
+	for i := range energies {
+		for _, x := range s.Samples[i*step : (i+1)*step] {
+			energies[i] += x * x
+		}
+	}
+	least := math.Inf(1)
+	for i := range n - steps + 1 {
+		least = min(least, energies[i]+energies[i+1]+energies[i+2]+energies[i+3])
+	}
+	if least == 0 {
+		return Silence
+	}
+	return max(Silence, 10*math.Log10(least/float64(steps*step)))
 }

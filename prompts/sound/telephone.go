@@ -15,6 +15,9 @@ const (
 	HeadSeconds = 0.06
 	TailSeconds = 0.12
 	lowestHz    = 120.0
+
+	aboveRoom   = 8.0   // dB that a voice is above a room which is louder than FloorDBov
+	loudestRoom = -32.0 // dBov: what is louder is taken for the voice
 )
 
 // Audible reports whether there is speech in a sound, or anything as loud as faint speech: rumble, a steady
@@ -31,7 +34,8 @@ func Telephone(raw ...Sound) []Sound {
 		s = Resample(HighPass(s, lowestHz), call.ClockRate)
 		first := TargetDBov - ActiveLevel(s)
 		// Trimmed it is louder than it was: the meter counts 200 ms after the last word as speech.
-		out[i] = Trim(Gain(s, first), FloorDBov, HeadSeconds, TailSeconds)
+		s = Gain(s, first)
+		out[i] = Trim(s, floor(s), HeadSeconds, TailSeconds)
 		gains[i] = first + TargetDBov - ActiveLevel(out[i])
 	}
 	middle := median(gains)
@@ -40,6 +44,12 @@ func Telephone(raw ...Sound) []Sound {
 		out[i] = loud(s, TargetDBov-over)
 	}
 	return out
+}
+
+// floor is what is silence in a sound that is as loud as it will be: the noise of a loud room is, too, or a
+// caller would wait through it.
+func floor(s Sound) float64 {
+	return max(FloorDBov, min(Quietest(s)+aboveRoom, loudestRoom))
 }
 
 // loud brings a sound to a level, with its peaks bent. Bending takes some of the level away, which

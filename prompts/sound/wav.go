@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"hotline/media"
 )
@@ -19,8 +18,13 @@ type Sound struct {
 // Seconds is how long the sound lasts.
 func (s Sound) Seconds() float64 { return float64(len(s.Samples)) / float64(s.Rate) }
 
-// rates are the sampling rates that are read, in Hz.
-var rates = []int{8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000}
+// The sampling rates that are read: all from 8 to 96 kHz that are a multiple of 25 Hz. Another would
+// need thousands of filters to become 8 kHz, and nobody records at it.
+const (
+	lowestRate  = 8000
+	highestRate = 96000
+	rateStep    = 25
+)
 
 // The codings of a WAV file that are read (RFC 2361 and the format tags of Windows).
 const (
@@ -101,8 +105,8 @@ func readFormat(b []byte) (format, error) {
 	if f.channels != 1 && f.channels != 2 {
 		return format{}, fmt.Errorf("the WAV file has %d channels, not 1 or 2", f.channels)
 	}
-	if !slices.Contains(rates, int(rate)) {
-		return format{}, fmt.Errorf("the WAV file has a rate of %d Hz, not one of %v", rate, rates)
+	if rate < lowestRate || rate > highestRate || rate%rateStep != 0 {
+		return format{}, fmt.Errorf("the WAV file has a rate of %d Hz, not one from %d to %d such as 48000", rate, lowestRate, highestRate)
 	}
 	f.rate = int(rate)
 	return f, nil
