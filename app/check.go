@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hotline/call"
+	"hotline/call/spelling"
 	"hotline/configs"
 	"hotline/prompts"
 	"hotline/store"
@@ -161,7 +162,7 @@ func checkClips(f *configs.File, clips *prompts.Library) (faults configs.Faults,
 				continue
 			}
 			want := "record " + filepath.Join(f.Data, "prompts", string(lang), n.clip+".wav")
-			switch near := configs.Nearest(n.clip, keys); {
+			switch near := spelling.Nearest(n.clip, keys); {
 			case texts[n.clip] != nil:
 				want += ", which says " + reading(texts[n.clip], lang, f.Languages)
 			case near != "":

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hotline/call"
+	"hotline/call/spelling"
 )
 
 // spoken are the languages there are prompts for.
@@ -269,7 +270,7 @@ func defined(typed string, list []string, one, section string) string {
 	if len(list) == 0 {
 		return "add it under " + section
 	}
-	if n := nearest(typed, list); n != "" {
+	if n := spelling.Nearest(typed, list); n != "" {
 		return "did you mean " + n + "?"
 	}
 	return "name a " + one + " there is: " + either(list)

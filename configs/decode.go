@@ -16,6 +16,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"hotline/call/spelling"
 )
 
 // A decoder lays a tree of YAML over a File and collects what does not fit.
@@ -407,7 +409,7 @@ func keysOf(t reflect.Type) []string {
 
 // suggest says which known key an unknown one may have been meant to be.
 func suggest(key string, known []string) string {
-	if n := nearest(key, known); n != "" {
+	if n := spelling.Nearest(key, known); n != "" {
 		return "did you mean " + n + "?"
 	}
 	return "known here: " + strings.Join(known, ", ")

@@ -89,12 +89,3 @@ calendars:
 		t.Error("a calendar without hours is open")
 	}
 }
-
-func TestNearest(t *testing.T) {
-	known := []string{"data", "timezone", "languages", "wrap_up", "keep"}
-	for typed, want := range map[string]string{"time_zone": "timezone", "langauges": "languages", "wrapup": "wrap_up", "kepe": "keep", "xyz": "", "wait": ""} {
-		if got := nearest(typed, known); got != want {
-			t.Errorf("%s: %q, want %q", typed, got, want)
-		}
-	}
-}

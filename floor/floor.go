@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/call/series"
 	"hotline/queue"
 )
 
@@ -106,7 +107,11 @@ func New(o Options) *Floor {
 	}
 	f.timer.Stop() // until the state asks for a wake
 	f.metrics = newMetrics(f, o.Languages)
-	f.metrics.panics = panics(o.Metrics)
+	var errs []error
+	f.metrics.panics = series.Panics(o.Metrics, &errs)
+	if err := errors.Join(errs...); err != nil {
+		panic(err) // a series of another kind has that name: our bug, as where MustRegister says so below
+	}
 	f.metrics.ensure(o.Rules)
 	f.begin(o)
 	o.Metrics.MustRegister(f.metrics)

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"hotline/call"
+	"hotline/call/series"
 	"hotline/queue"
 )
 
@@ -317,7 +318,7 @@ func TestABugEndsNeitherTheFloorNorItsCalls(t *testing.T) {
 		if n := s.logs.FilterMessageSnippet("bug").Len(); n != 1 {
 			t.Errorf("the panic was told %d times", n)
 		}
-		if n := testutil.ToFloat64(panics(s.registry)); n != 1 {
+		if n := testutil.ToFloat64(series.Panics(s.registry, new([]error))); n != 1 {
 			t.Errorf("the panic was counted %v times", n)
 		}
 		s.want(s.enter("c1"), queue.Ring, "bob")

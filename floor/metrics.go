@@ -1,8 +1,6 @@
 package floor
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hotline/call"
@@ -45,21 +43,6 @@ type metrics struct {
 	called      *prometheus.CounterVec
 	collected   []prometheus.Collector
 	panics      prometheus.Counter // one for the whole program
-}
-
-// panics registers the counter of panics, or finds the one that another room has registered.
-func panics(r prometheus.Registerer) prometheus.Counter {
-	c := prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "hotline_panics_recovered_total",
-		Help: "Panics caught at a door: each one is our fault and ended at most one call.",
-	})
-	var already prometheus.AlreadyRegisteredError
-	if err := r.Register(c); errors.As(err, &already) {
-		if shared, ok := already.ExistingCollector.(prometheus.Counter); ok {
-			return shared
-		}
-	}
-	return c
 }
 
 func newMetrics(f *Floor, languages []call.Language) *metrics {

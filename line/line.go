@@ -265,8 +265,11 @@ func New(o Options) (*Line, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	l := &Line{o: o, log: o.Log, talks: newTalks()}
-	l.metrics = newMetrics(o.Metrics)
+	m, err := newMetrics(o.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	l := &Line{o: o, log: o.Log, talks: newTalks(), metrics: m}
 	l.stopping, l.stop = context.WithCancelCause(context.Background())
 	l.Configure(o.Settings)
 	return l, nil

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hotline/call"
+	"hotline/call/series"
 )
 
 // metrics are the series of this package.
@@ -24,50 +25,39 @@ type metrics struct {
 	emergencies *prometheus.CounterVec // hotline_line_emergencies_total{result}
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
-	return &metrics{
-		calls: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	var errs []error
+	m := &metrics{
+		calls: series.Shared(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_line_calls_total", Help: "Calls that have ended, by line and outcome.",
 		}, []string{"line", "outcome"})),
-		here: shared(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		here: series.Shared(r, &errs, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hotline_line_calls_active", Help: "Calls that are here now, by line and state.",
 		}, []string{"line", "state"})),
-		transfers: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+		transfers: series.Shared(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_line_transfers_total", Help: "Transfers that operators (blind, attended) or menus asked for, to whom, and what became of them.",
 		}, []string{"kind", "to", "outcome"})),
-		menus: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+		menus: series.Shared(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_line_menu_entered_total", Help: "Callers who came to a menu, again when they came back.",
 		}, []string{"line", "menu"})),
-		informed: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+		informed: series.Shared(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_line_announcements_total", Help: "Callers who heard an announcement whole.",
 		}, []string{"announcement"})),
-		incidents: shared(r, prometheus.NewCounter(prometheus.CounterOpts{
+		incidents: series.Shared(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_line_incident_heard_total", Help: "Callers who heard the announcement of an incident whole.",
 		})),
-		barred: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+		barred: series.Shared(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_line_barred_total", Help: "Callers who were let as far as the emergency key alone: blocked, too many calls, or a challenge not met.",
 		}, []string{"why"})),
-		emergencies: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+		emergencies: series.Shared(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_line_emergencies_total", Help: "Callers who pressed the emergency key, by what became of it: answered, failed (nobody was reached) or left (the caller hung up before).",
 		}, []string{"result"})),
-		panics: shared(r, prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "hotline_panics_recovered_total", Help: "Panics caught at a door: each one is our fault and ended at most one call.",
-		})),
-		missing: shared(r, prometheus.NewCounter(prometheus.CounterOpts{
+		panics: series.Panics(r, &errs),
+		missing: series.Shared(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_recording_missing_total", Help: "Answered calls that have no recording although the policy wants one.",
 		})),
 	}
-}
-
-// shared registers c, or returns the collector another room has registered under its name.
-func shared[C prometheus.Collector](r prometheus.Registerer, c C) C {
-	var already prometheus.AlreadyRegisteredError
-	if err := r.Register(c); errors.As(err, &already) {
-		if existing, ok := already.ExistingCollector.(C); ok {
-			return existing
-		}
-	}
-	return c
+	return m, errors.Join(errs...)
 }
 
 // preset makes the series of a line visible from the start, at zero.

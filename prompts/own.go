@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"hotline/call"
+	"hotline/call/spelling"
 	"hotline/prompts/sound"
 )
 
@@ -116,7 +117,7 @@ func textOf(entries []Entry, key string, lang call.Language) (text, want string)
 			return "", fmt.Sprintf("take it away: nothing that is said in %q needs it", lang)
 		}
 	}
-	switch near := like(key, known); {
+	switch near := spelling.Nearest(key, known); {
 	case near != "":
 		return "", "name it " + near + ".wav"
 	case lang == "":
@@ -218,46 +219,4 @@ func isDir(path string) bool {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-// like gives the known key that a typed one was probably meant to be: it differs in capitals and signs
-// between its words, or in two letters at most. "" where none is near.
-func like(typed string, known []string) string {
-	plain := func(s string) string {
-		return strings.ToLower(strings.NewReplacer(".", "", "-", "", "_", "", " ", "").Replace(s))
-	}
-	best, least := "", farOff
-	for _, k := range known {
-		if d := distance([]rune(plain(typed)), []rune(plain(k))); d < least && d <= (len(k)+2)/4 {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// farOff is how many letters make another word of it.
-const farOff = 3
-
-// distance counts the letters to insert, delete or replace that make a into b (Levenshtein); farOff where
-// that shows in their lengths.
-func distance(a, b []rune) int {
-	if len(a) >= len(b)+farOff || len(b) >= len(a)+farOff {
-		return farOff
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		before := row[0]
-		row[0] = i + 1
-		for j := range b {
-			cost := before
-			if a[i] != b[j] {
-				cost++
-			}
-			before, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

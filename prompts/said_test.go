@@ -36,18 +36,6 @@ func TestNoVoiceSpeaksOverAPerson(t *testing.T) {
 	}
 }
 
-func TestLike(t *testing.T) {
-	known := []string{"queue.enter", "menu.invalid", "bye", "number.1", "number.2", "docs.work"}
-	for typed, want := range map[string]string{
-		"Queue_Enter": "queue.enter", "queue-enter": "queue.enter", "queue.entre": "queue.enter", "menu.invalide": "menu.invalid", "menu.inlid": "menu.invalid",
-		"Bye": "bye", "buy": "", "byee": "bye", "nonsense": "", "": "", "number.10": "number.1", "docs": "", "menu.in": "",
-	} {
-		if got := like(typed, known); got != want {
-			t.Errorf("%q: %q, want %q", typed, got, want)
-		}
-	}
-}
-
 func TestARoomThatIsHeard(t *testing.T) {
 	for name, c := range map[string]struct {
 		m    Measure

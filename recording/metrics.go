@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"hotline/call/series"
 )
 
 // metrics are the series of this room.
@@ -23,35 +25,33 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	var errs []error
 	m := &metrics{
-		active: register(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
+		active: series.Shared(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hotline_recording_active", Help: "Recordings that are open.",
 		})),
-		missing: register(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
+		missing: series.Shared(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_recording_missing_total", Help: "Answered calls that have no recording although the policy wants one.",
 		})),
-		overflow: register(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
+		overflow: series.Shared(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_recording_overflow_seconds_total", Help: "Sound lost because the disk stalled longer than memory could bridge, per channel.",
 		})),
-		late: register(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
+		late: series.Shared(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_recording_late_packets_total", Help: "Packets that came too late to be placed in the recording.",
 		})),
-		faults: register(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
+		faults: series.Shared(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_recording_disk_faults_total", Help: "What the disk refused, by operation: create, write, sync, seal.",
 		}, []string{"op"})),
-		written: register(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
+		written: series.Shared(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_recording_written_bytes_total", Help: "Sound handed to the kernel.",
 		})),
-		seal: register(r, &errs, prometheus.NewHistogram(prometheus.HistogramOpts{
+		seal: series.Shared(r, &errs, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "hotline_recording_seal_seconds", Help: "From the end of a call to the sealed recording.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		})),
-		panics: register(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "hotline_panics_recovered_total", Help: "Panics caught at a door: each one is our fault and ended at most one call.",
-		})),
-		free: register(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
+		panics: series.Panics(r, &errs),
+		free: series.Shared(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hotline_disk_free_bytes", Help: "Room left where the recordings are, as it was at the last look, at most seconds ago.",
 		})),
-		size: register(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
+		size: series.Shared(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hotline_disk_size_bytes", Help: "Room there is in all where the recordings are.",
 		})),
 	}
@@ -59,19 +59,4 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		m.faults.WithLabelValues(op)
 	}
 	return m, errors.Join(errs...)
-}
-
-// register registers c, or finds the collector that another room has registered under its name.
-func register[C prometheus.Collector](r prometheus.Registerer, errs *[]error, c C) C {
-	err := r.Register(c)
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
-		if same, ok := already.ExistingCollector.(C); ok {
-			return same
-		}
-	}
-	if err != nil {
-		*errs = append(*errs, err)
-	}
-	return c
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"hotline/call/series"
 )
 
 // metrics are the series of this package.
@@ -49,10 +51,6 @@ func newMetrics(r prometheus.Registerer, registrations func() float64, expiry fu
 			Name: "hotline_sip_outgoing_refused_total",
 			Help: "Calls that may not leave by a trunk, by the rule that held them.",
 		}, []string{"why"}),
-		panics: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "hotline_panics_recovered_total",
-			Help: "Panics caught at a door: each one is our fault and ended at most one call.",
-		}),
 	}
 	// Every series is there from the start: a rate needs a zero to begin with.
 	for _, c := range refusalCodes {
@@ -106,19 +104,9 @@ func newMetrics(r prometheus.Registerer, registrations func() float64, expiry fu
 			return nil, fmt.Errorf("register sip series: %w", err)
 		}
 	}
-	// The counter of panics is one for the whole program; whoever comes second takes the first's.
-	if err := r.Register(m.panics); err != nil {
-		var already prometheus.AlreadyRegisteredError
-		if !errors.As(err, &already) {
-			return nil, fmt.Errorf("register the counter of panics: %w", err)
-		}
-		shared, ok := already.ExistingCollector.(prometheus.Counter)
-		if !ok {
-			return nil, fmt.Errorf("the counter of panics is a %T elsewhere", already.ExistingCollector)
-		}
-		m.panics = shared
-	}
-	return m, nil
+	var errs []error
+	m.panics = series.Panics(r, &errs)
+	return m, errors.Join(errs...)
 }
 
 // refusalCodes is the closed list of the label code; anything else is "other".

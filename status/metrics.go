@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"hotline/call/series"
 )
 
 // What became of a question: labels of hotline_status_questions_total.
@@ -27,16 +29,16 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	var errs []error
 	m := &metrics{
-		questions: register(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
+		questions: series.Shared(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_status_questions_total",
 			Help: "Questions how an application stands, by what came of them; cached is an old answer in place of none, gone a caller who hung up first.",
 		}, []string{"result"})),
-		took: register(r, &errs, prometheus.NewHistogram(prometheus.HistogramOpts{
+		took: series.Shared(r, &errs, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "hotline_status_seconds",
 			Help:    "How long the status system took for a question, whatever came of it.",
 			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2, 3, 5, 10},
 		})),
-		resting: register(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
+		resting: series.Shared(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hotline_status_resting",
 			Help: "Whether the status system is left alone after failures: 1 until it has answered again.",
 		})),
@@ -45,19 +47,4 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		m.questions.WithLabelValues(result)
 	}
 	return m, errors.Join(errs...)
-}
-
-// register registers c, or finds the collector that is there already.
-func register[C prometheus.Collector](r prometheus.Registerer, errs *[]error, c C) C {
-	err := r.Register(c)
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
-		if same, ok := already.ExistingCollector.(C); ok {
-			return same
-		}
-	}
-	if err != nil {
-		*errs = append(*errs, err)
-	}
-	return c
 }

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/call/series"
 )
 
 const (
@@ -80,10 +81,6 @@ func New(o Options) (*Keeper, error) {
 			Name: "hotline_sip_traces_dropped_total",
 			Help: "SIP messages that were not kept for looking inside: no room in memory, or the disk did not take them.",
 		}),
-		panics: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "hotline_panics_recovered_total",
-			Help: "Panics caught at a door: each one is our fault and ended at most one call.",
-		}),
 	}
 	if o.Keep <= 0 {
 		k.dir = ""
@@ -91,12 +88,9 @@ func New(o Options) (*Keeper, error) {
 	if err := o.Metrics.Register(k.dropped); err != nil {
 		return nil, fmt.Errorf("register trace series: %w", err)
 	}
-	// The counter of panics is one for the whole program.
-	var already prometheus.AlreadyRegisteredError
-	if err := o.Metrics.Register(k.panics); errors.As(err, &already) {
-		if shared, ok := already.ExistingCollector.(prometheus.Counter); ok {
-			k.panics = shared
-		}
+	var errs []error
+	if k.panics = series.Panics(o.Metrics, &errs); len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
 	go k.run()
 	return k, nil

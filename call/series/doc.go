@@ -1,0 +1,2 @@
+// Package series registers metrics that several rooms count in: whoever comes second takes the first's.
+package series
