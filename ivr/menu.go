@@ -99,6 +99,33 @@ const (
 	KeyRepeat = '#'
 )
 
+// A Meaning is what a key means wherever a caller is not keying a number.
+type Meaning uint8
+
+// The meanings. Alarm is the emergency key's.
+const (
+	Other Meaning = iota // what the question says, if anything
+	Person
+	Back
+	Repeat
+	Alarm
+)
+
+// MeaningOf is what a key means everywhere. emergency is the emergency key; 0: there is none.
+func MeaningOf(digit, emergency byte) Meaning {
+	switch {
+	case emergency != 0 && digit == emergency:
+		return Alarm
+	case digit == KeyPerson:
+		return Person
+	case digit == KeyBack:
+		return Back
+	case digit == KeyRepeat:
+		return Repeat
+	}
+	return Other
+}
+
 // A Walk is one caller's way through the menus. It is used by the call's goroutine alone.
 type Walk struct {
 	Menus     Menus
@@ -179,6 +206,19 @@ func (w *Walk) Back() {
 	w.arrive(to)
 }
 
+// Follow leads the caller where a key of that meaning leads. It is false where that is nowhere in the menus.
+func (w *Walk) Follow(m Meaning) bool {
+	switch m {
+	case Person:
+		w.ToPerson()
+	case Back:
+		w.Back()
+	default:
+		return false
+	}
+	return true
+}
+
 // most bounds the steps of a walk in which nothing is asked: a checked file needs far fewer.
 const most = 100
 
@@ -244,29 +284,21 @@ func (w *Walk) hear(ctx context.Context, n *Node, clips []*call.Clip) {
 // It is false at the emergency key.
 func (w *Walk) say(ctx context.Context, n *Node) bool {
 	for {
-		key, ok, whole := AskFor(ctx, w.Audio, 0, w.always, w.clips(n.Words...)...)
+		always := func(digit byte) bool { return MeaningOf(digit, w.Emergency) != Other }
+		key, ok, whole := AskFor(ctx, w.Audio, 0, always, w.clips(n.Words...)...)
 		w.Answered = w.Answered || whole && n.Answers
-		switch {
+		switch m := MeaningOf(key.Digit, w.Emergency); {
 		case ctx.Err() != nil:
 			return true
 		case !ok:
 			w.On()
 			return true
-		case w.Emergency != 0 && key.Digit == w.Emergency:
+		case m == Alarm:
 			return false
-		case key.Digit == KeyPerson:
-			w.ToPerson()
+		case w.Follow(m):
 			return true
-		case key.Digit == KeyBack:
-			w.Back()
-			return true
-		} // KeyRepeat: again
+		} // Repeat: again
 	}
-}
-
-// always are the keys that mean the same everywhere.
-func (w *Walk) always(digit byte) bool {
-	return digit == KeyPerson || digit == KeyBack || digit == KeyRepeat || w.Emergency != 0 && digit == w.Emergency
 }
 
 // choose reads a menu until a key leads on. It is false at the emergency key.
@@ -283,7 +315,7 @@ func (w *Walk) choose(ctx context.Context, n *Node) bool {
 	wrong := 0
 	for round := 0; round < n.Rounds && wrong < n.Rounds; {
 		key, ok := Ask(ctx, w.Audio, n.Listen, say...)
-		switch {
+		switch m := MeaningOf(key.Digit, w.Emergency); {
 		case ctx.Err() != nil:
 			return true
 		case !ok:
@@ -291,15 +323,11 @@ func (w *Walk) choose(ctx context.Context, n *Node) bool {
 			w.Answered = w.Answered || n.Answers
 			say = append(w.clips("menu.noinput"), w.menu(n)...)
 			continue
-		case w.Emergency != 0 && key.Digit == w.Emergency:
+		case m == Alarm:
 			return false
-		case key.Digit == KeyPerson:
-			w.ToPerson()
+		case w.Follow(m):
 			return true
-		case key.Digit == KeyBack:
-			w.Back()
-			return true
-		case key.Digit == KeyRepeat:
+		case m == Repeat:
 			say = append(w.clips(n.Words...), w.menu(n)...)
 			continue
 		}

@@ -185,7 +185,7 @@ func (l *Line) turnAway(v *visit, clip string, offer bool) {
 		l.arrange(v.ctx, v, func(n call.Number) error { return l.promise(v, n) }) {
 		return
 	}
-	if v.alarmed = v.alarmed || ok && v.common(key.Digit) == toEmergency; v.alarmed {
+	if v.alarmed = v.alarmed || ok && v.means(key.Digit) == ivr.Alarm; v.alarmed {
 		return
 	}
 	l.lastWords(v, l.clips(v.rec.Language, "bye"))

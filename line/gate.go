@@ -78,7 +78,7 @@ func (l *Line) challenge(v *visit) bool {
 		switch {
 		case v.ctx.Err() != nil:
 			return false
-		case ok && v.common(key) == toEmergency:
+		case ok && v.means(key) == ivr.Alarm:
 			v.alarmed = true
 			return true
 		case ok && key == wanted:

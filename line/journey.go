@@ -122,30 +122,13 @@ func (v *visit) listenForTones(on bool) {
 // menuListen is how long is listened for a key after a question that no menu of the file asks.
 const menuListen = 8 * time.Second
 
-// A common is what a key means everywhere.
-type common uint8
+// means is what a key means everywhere, if anything.
+func (v *visit) means(key byte) ivr.Meaning { return ivr.MeaningOf(key, v.settings.Emergency.Key) }
 
-const (
-	notCommon common = iota
-	toPerson
-	goBack
-	toRepeat
-	toEmergency
-)
-
-// common is what a key means everywhere, if anything.
-func (v *visit) common(key byte) common {
-	switch {
-	case v.settings.Emergency.Key != 0 && key == v.settings.Emergency.Key:
-		return toEmergency
-	case key == ivr.KeyPerson:
-		return toPerson
-	case key == ivr.KeyBack:
-		return goBack
-	case key == ivr.KeyRepeat:
-		return toRepeat
-	}
-	return notCommon
+// follow leads the caller where a key of that meaning leads; false: nowhere.
+func (v *visit) follow(w *ivr.Walk, m ivr.Meaning) bool {
+	v.alarmed = v.alarmed || m == ivr.Alarm
+	return m == ivr.Alarm || w.Follow(m)
 }
 
 // ask plays clips in the caller's language and listens for a key.
@@ -158,27 +141,23 @@ func (l *Line) ask(ctx context.Context, v *visit, clips ...*call.Clip) (byte, bo
 // comes to one. It is the end of every node that could not do its work.
 func (l *Line) offerPerson(v *visit, w *ivr.Walk, words ...string) {
 	lang := v.rec.Language
-	say := append(l.clips(lang, words...), l.o.Prompts.SayChoice("menu.item.operator", ivr.KeyPerson, lang)...)
-	for range 2 {
+	l.sayUntil(v, w, 2, w.Idle, append(l.clips(lang, words...), l.o.Prompts.SayChoice("menu.item.operator", ivr.KeyPerson, lang)...)...)
+}
+
+// sayUntil says something until a key leads the caller elsewhere, or none comes, or it was said so many times;
+// then idle leads on.
+func (l *Line) sayUntil(v *visit, w *ivr.Walk, times int, idle func(), say ...*call.Clip) {
+	for range times {
 		key, ok := l.ask(v.ctx, v, say...)
 		switch {
 		case v.ctx.Err() != nil:
 			return
 		case !ok:
-			w.Idle()
+			idle()
 			return
-		}
-		switch v.common(key) {
-		case toPerson:
-			w.ToPerson()
-			return
-		case goBack:
-			w.Back()
-			return
-		case toEmergency:
-			v.alarmed = true
+		case v.follow(w, v.means(key)):
 			return
 		}
 	}
-	w.Idle()
+	idle()
 }

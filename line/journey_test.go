@@ -206,6 +206,7 @@ func TestStatusByKeypad(t *testing.T) {
 		{"too short a number is asked again", "212#1234#101021990", 0, call.Standing{State: call.StandingReady}, nil, 1, "status.invalid/en", "", nil},
 		{"the number was read back and is wrong: again", "21234#24321#101021990", 0, call.Standing{State: call.StandingReady}, nil, 1, "number 4321/en", "", nil},
 		{"a date that is none is asked again, and costs no try", "21234#13102199001021990", 0, call.Standing{State: call.StandingReady}, nil, 1, "status.invalid/en status.checking/en status.ready/en", "", nil},
+		{"0 is a person, also where the number is read back", "21234#0", 0, call.Standing{}, nil, 0, "queue.enter/en", "number 1234/en status.enter/en", (*hall).waits},
 		{"* goes back to the menu", "21234*1", 0, call.Standing{}, nil, 0, "queue.enter/en", "", (*hall).waits},
 	} {
 		t.Run(c.name, func(t *testing.T) {

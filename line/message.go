@@ -83,18 +83,6 @@ func (l *Line) leave(v *visit, w *ivr.Walk, n *ivr.Node) {
 	l.offerPerson(v, w)
 }
 
-// leads brings a caller where a key led who was about to leave a message.
-func (v *visit) leads(w *ivr.Walk, how spoke) {
-	switch how {
-	case leftIt:
-		w.Back()
-	case calledPerson:
-		w.ToPerson()
-	case calledHelp:
-		v.alarmed = true
-	}
-}
-
 // A spoke is how a message, or the talk about it, ended.
 type spoke uint8
 
@@ -109,6 +97,18 @@ const (
 	sendIt
 	sayAgain
 )
+
+// ledAway are the keys that lead a caller away from a message.
+var ledAway = map[ivr.Meaning]spoke{ivr.Back: leftIt, ivr.Person: calledPerson, ivr.Alarm: calledHelp}
+
+// leads brings a caller where such a key led.
+func (v *visit) leads(w *ivr.Walk, how spoke) {
+	for m, h := range ledAway {
+		if h == how {
+			v.follow(w, m)
+		}
+	}
+}
 
 // speak plays the intro and the tone and takes what the caller says until #, silence, the longest time
 // or the end of the call.
@@ -160,15 +160,11 @@ func (l *Line) hearOut(v *visit, n *ivr.Node, m *recording.Message) spoke {
 		case <-v.ctx.Done():
 			return hungUp
 		case key := <-v.leg.Audio().Keys():
-			switch v.common(key.Digit) {
-			case toRepeat:
+			if v.means(key.Digit) == ivr.Repeat {
 				return spoken
-			case toPerson:
-				return calledPerson
-			case goBack:
-				return leftIt
-			case toEmergency:
-				return calledHelp
+			}
+			if how, away := ledAway[v.means(key.Digit)]; away {
+				return how
 			}
 		case <-ticker.C:
 			since := time.Since(began)
@@ -207,13 +203,8 @@ func (l *Line) confirmMessage(v *visit, m *recording.Message) spoke {
 		case key == keyAgain:
 			return sayAgain
 		}
-		switch v.common(key) {
-		case toPerson:
-			return calledPerson
-		case goBack:
-			return leftIt
-		case toEmergency:
-			return calledHelp
+		if how, away := ledAway[v.means(key)]; away {
+			return how
 		}
 	}
 	return sendIt

@@ -36,15 +36,8 @@ func (l *Line) status(v *visit, w *ivr.Walk) {
 		return
 	}
 	for v.statusTries < v.settings.Status.Tries {
-		q, how := l.askStatus(v)
-		switch {
-		case v.ctx.Err() != nil:
-			return
-		case how == ivr.Cancelled:
-			w.Back()
-			return
-		case how == ivr.Nothing:
-			w.Idle()
+		q, ok := l.askStatus(v, w)
+		if !ok {
 			return
 		}
 		v.statusTries++
@@ -73,70 +66,76 @@ func (l *Line) status(v *visit, w *ivr.Walk) {
 	l.offerPerson(v, w, "status.tooMany")
 }
 
-// askStatus asks for number and date of birth.
-func (l *Line) askStatus(v *visit) (q call.StatusQuestion, how ivr.Typed) {
+// askStatus asks for number and date of birth. It is false where the caller has left, or is led elsewhere.
+func (l *Line) askStatus(v *visit, w *ivr.Walk) (q call.StatusQuestion, ok bool) {
 	for range 3 {
-		number, how := l.collect(v, v.settings.Status.Most, "status.enter")
-		if how != ivr.Entered {
-			return q, how
+		number, ok := l.collect(v, w, v.settings.Status.Most, "status.enter")
+		if !ok {
+			return q, false
 		}
 		if len(number) < v.settings.Status.Least {
 			v.leg.Audio().Play(v.ctx, l.clips(v.rec.Language, "status.invalid")...)
 			continue
 		}
-		right, how := l.readBack(v, number)
-		if how != ivr.Entered {
-			return q, how
+		right, ok := l.readBack(v, w, number)
+		if !ok {
+			return q, false
 		}
 		if !right {
 			continue
 		}
-		born, how := l.askBorn(v)
-		return call.StatusQuestion{Number: number, Born: born, From: v.rec.From, Hidden: v.rec.Withheld}, how
+		born, ok := l.askBorn(v, w)
+		return call.StatusQuestion{Number: number, Born: born, From: v.rec.From, Hidden: v.rec.Withheld}, ok
 	}
-	return q, ivr.Nothing
+	w.Idle()
+	return q, false
 }
 
 // askBorn asks for a date of birth; again where a digit is missing, or the day is none: that costs no try.
-func (l *Line) askBorn(v *visit) (born string, how ivr.Typed) {
+func (l *Line) askBorn(v *visit, w *ivr.Walk) (born string, ok bool) {
 	for range 3 {
-		born, how = l.collect(v, bornDigits, "status.enter.born")
-		if how != ivr.Entered {
-			return born, how
+		born, ok = l.collect(v, w, bornDigits, "status.enter.born")
+		if !ok {
+			return born, false
 		}
 		if _, err := time.Parse("02012006", born); err == nil {
 			break
 		}
 		v.leg.Audio().Play(v.ctx, l.clips(v.rec.Language, "status.invalid")...)
 	}
-	return born, how
+	return born, v.ctx.Err() == nil
 }
 
-// collect asks for digits, once more where none came.
-func (l *Line) collect(v *visit, most int, clip string) (digits string, how ivr.Typed) {
+// collect asks for digits, once more where none came. It is false where the caller has left, or is led
+// elsewhere: by * back, by doing nothing on.
+func (l *Line) collect(v *visit, w *ivr.Walk, most int, clip string) (digits string, ok bool) {
 	for range 2 {
-		digits, how = ivr.Collect(v.ctx, v.leg.Audio(), menuListen, most, l.clips(v.rec.Language, clip)...)
-		if how != ivr.Nothing || v.ctx.Err() != nil {
-			return digits, how
+		digits, how := ivr.Collect(v.ctx, v.leg.Audio(), menuListen, most, l.clips(v.rec.Language, clip)...)
+		switch {
+		case v.ctx.Err() != nil:
+			return "", false
+		case how == ivr.Cancelled:
+			w.Back()
+			return "", false
+		case how == ivr.Entered:
+			return digits, true
 		}
 	}
-	return digits, how
+	w.Idle()
+	return "", false
 }
 
-// readBack tells what was keyed. Who does nothing has agreed.
-func (l *Line) readBack(v *visit, number string) (right bool, how ivr.Typed) {
+// readBack tells what was keyed. Who does nothing has agreed. ok is false as for collect.
+func (l *Line) readBack(v *visit, w *ivr.Walk, number string) (right, ok bool) {
 	lang, sound := v.rec.Language, v.leg.Audio()
 	l.secretly(v, func() {
 		sound.Play(v.ctx, append(l.clips(lang, "status.readback"), l.o.Prompts.SayDigits(number, lang)...)...)
 	})
-	key, ok := l.ask(v.ctx, v, l.o.Prompts.SayMenu([]prompts.Item{{Clip: "status.item.correct", Key: keyConfirm}}, lang)...)
-	switch {
-	case v.ctx.Err() != nil:
-		return false, ivr.Nothing
-	case ok && key == ivr.KeyBack:
-		return false, ivr.Cancelled
+	key, pressed := l.ask(v.ctx, v, l.o.Prompts.SayMenu([]prompts.Item{{Clip: "status.item.correct", Key: keyConfirm}}, lang)...)
+	if v.ctx.Err() != nil || pressed && v.follow(w, v.means(key)) {
+		return false, false
 	}
-	return !ok || key == keyConfirm, ivr.Entered
+	return !pressed || key == keyConfirm, true
 }
 
 // secretly keeps what the caller is sent meanwhile out of the recording.
@@ -174,28 +173,7 @@ func (l *Line) tellStatus(v *visit, w *ivr.Walk, s call.Standing) {
 		say = append(say, l.o.Prompts.SayChoice("menu.item.operator", ivr.KeyPerson, lang)...)
 	}
 	say = append(say, l.o.Prompts.SayChoice("menu.item.repeat", ivr.KeyRepeat, lang)...)
-	for range 3 {
-		key, ok := l.ask(v.ctx, v, say...)
-		switch {
-		case v.ctx.Err() != nil:
-			return
-		case !ok:
-			w.On()
-			return
-		}
-		switch v.common(key) {
-		case toPerson:
-			w.ToPerson()
-			return
-		case goBack:
-			w.Back()
-			return
-		case toEmergency:
-			v.alarmed = true
-			return
-		}
-	}
-	w.On()
+	l.sayUntil(v, w, 3, w.On, say...)
 }
 
 // statusWords are what is said of a standing: how old it is where it is not fresh, how it is, since when,
