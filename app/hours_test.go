@@ -147,35 +147,13 @@ func TestHoursByRealCallsAndBySimulate(t *testing.T) {
 	}
 	file := config(t, dir, hoursFile)
 	file.Lines[0].Hours = "office"
-	var now atomic.Pointer[time.Time]
-	set := func(at string) time.Time {
-		when, err := time.ParseInLocation("2006-01-02 15:04:05.999999999", at, file.Zone())
-		if err != nil {
-			t.Fatal(err)
-		}
-		now.Store(&when)
-		return when
-	}
-	set(cases[0].at)
-	w := &witness{plays: map[string][]string{}, asked: map[string]bool{}}
-	a, err := start(context.Background(), Options{File: file, Log: zap.NewNop(), Now: func() time.Time { return *now.Load() }}, func(a *App) { a.around = w.around })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	a, w, set := startAt(t, file, cases[0].at)
 
 	calls := make([]*phone.Call, len(cases))
 	from := func(i int) string { return fmt.Sprintf("+0001234567%02d", i) }
 	for i, c := range cases {
 		set(c.at)
-		p, err := phone.New(phone.Options{User: from(i)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer p.Close()
-		if calls[i], err = p.Dial(timeout(t, 10*time.Second), phone.DialOptions{To: "sip:919@" + hostPort(a.Run().Trunks)}); err != nil {
-			t.Fatalf("%s: %v", c.name, err)
-		}
+		calls[i] = dialAs(t, a, from(i))
 	}
 	set("2026-11-25 18:30:00") // all have come; now it is long past six
 	var all sync.WaitGroup
@@ -267,15 +245,7 @@ func silenced(t *testing.T, a *App, w *witness, set func()) {
 	t.Helper()
 	set()
 	const from = "+000123456799"
-	p, err := phone.New(phone.Options{User: from})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	c, err := p.Dial(timeout(t, 10*time.Second), phone.DialOptions{To: "sip:919@" + hostPort(a.Run().Trunks)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := dialAs(t, a, from)
 	eventually(t, "asked for a language", func() bool { return w.wasAsked(from) })
 	if err := c.Media().PressKeys(timeout(t, 5*time.Second), "2"); err != nil {
 		t.Fatal(err)
@@ -365,4 +335,41 @@ calendars:
 			t.Errorf("at %d:00 %s is answered with %d; let out %v, want %v", c.hour, c.to, call.LastStatus(), let, c.let)
 		}
 	}
+}
+
+// startAt starts a server whose clock stands until set moves it; w hears what callers are played.
+func startAt(t *testing.T, file *configs.File, at string) (a *App, w *witness, set func(at string) time.Time) {
+	t.Helper()
+	var now atomic.Pointer[time.Time]
+	set = func(at string) time.Time {
+		when, err := time.ParseInLocation("2006-01-02 15:04:05.999999999", at, file.Zone())
+		if err != nil {
+			t.Fatal(err)
+		}
+		now.Store(&when)
+		return when
+	}
+	set(at)
+	w = &witness{plays: map[string][]string{}, asked: map[string]bool{}}
+	a, err := start(context.Background(), Options{File: file, Log: zap.NewNop(), Now: func() time.Time { return *now.Load() }}, func(a *App) { a.around = w.around })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	return a, w, set
+}
+
+// dialAs has a telephone of that name call 919.
+func dialAs(t *testing.T, a *App, user string) *phone.Call {
+	t.Helper()
+	p, err := phone.New(phone.Options{User: user})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	c, err := p.Dial(timeout(t, 10*time.Second), phone.DialOptions{To: "sip:919@" + hostPort(a.Run().Trunks)})
+	if err != nil {
+		t.Fatalf("%s: %v", user, err)
+	}
+	return c
 }

@@ -1,13 +1,11 @@
 package app
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,34 +55,12 @@ func TestTheNightByRealCallsAndBySimulate(t *testing.T) {
 	}
 	file.Menus = night.Menus
 	file.Lines[0].Hours, file.Lines[0].Closed = "office", "night"
-	var now atomic.Pointer[time.Time]
-	set := func(at string) time.Time {
-		when, err := time.ParseInLocation("2006-01-02 15:04:05.999999999", at, file.Zone())
-		if err != nil {
-			t.Fatal(err)
-		}
-		now.Store(&when)
-		return when
-	}
-	set(cases[0].at)
-	w := &witness{plays: map[string][]string{}, asked: map[string]bool{}}
-	a, err := start(context.Background(), Options{File: file, Log: zap.NewNop(), Now: func() time.Time { return *now.Load() }}, func(a *App) { a.around = w.around })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	a, w, set := startAt(t, file, cases[0].at)
 	from := func(i int) string { return fmt.Sprintf("+0001234567%02d", i) }
 	calls := make([]*phone.Call, len(cases))
 	for i, c := range cases {
 		set(c.at)
-		p, err := phone.New(phone.Options{User: from(i)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer p.Close()
-		if calls[i], err = p.Dial(timeout(t, 10*time.Second), phone.DialOptions{To: "sip:919@" + hostPort(a.Run().Trunks)}); err != nil {
-			t.Fatalf("%s: %v", c.name, err)
-		}
+		calls[i] = dialAs(t, a, from(i))
 	}
 	var all sync.WaitGroup
 	for i, c := range cases {

@@ -18,7 +18,10 @@ type (
 	// CaseChange is what is done to a case.
 	CaseChange = wire.CaseChange
 	// Case is one matter of one citizen.
-	Case = wire.Case
+	Case  = wire.Case
+	Cases = wire.Cases
+	// CaseTasks are the citizens who are to be called.
+	CaseTasks = wire.CaseTasks
 )
 
 // Cases lists cases, the newest first.

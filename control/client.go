@@ -46,6 +46,14 @@ type (
 	Trace    = wire.Trace
 	// AbandonFilter is what a list of abandoned calls may ask for.
 	AbandonFilter = wire.AbandonFilter
+	// Abandons are the calls that it finds.
+	Abandons = wire.Abandons
+	// Callback is somebody who is to be called back.
+	Callback  = wire.Callback
+	Callbacks = wire.Callbacks
+	Operators = wire.Operators
+	Queues    = wire.Queues
+	Trunks    = wire.Trunks
 )
 
 // A Client asks one server.

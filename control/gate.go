@@ -19,7 +19,11 @@ type (
 	// Incident is what callers are told of one.
 	Incident = wire.Incident
 	// Switch is something that is on.
-	Switch = wire.Switch
+	Switch   = wire.Switch
+	Switches = wire.Switches
+	Blocks   = wire.Blocks
+	// Surveys are what callers have answered.
+	Surveys = wire.Surveys
 )
 
 // Blocks shows who is kept out; all: also who was; numbers: whole.

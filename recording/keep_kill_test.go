@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -111,15 +110,8 @@ func TestKilledWhileKeeping(t *testing.T) {
 // killKeeper lets a process keep messages until it dies, and judges what it leaves.
 func killKeeper(t *testing.T, dies int, life time.Duration) {
 	data := t.TempDir()
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), keeperDir+"="+data, keeperDies+"="+strconv.Itoa(dies))
-	child.Stderr = os.Stderr
-	out, err := child.StdoutPipe()
+	child, out, err := again(keeperDir+"="+data, keeperDies+"="+strconv.Itoa(dies))
 	if err != nil {
-		t.Error(err)
-		return
-	}
-	if err := child.Start(); err != nil {
 		t.Error(err)
 		return
 	}

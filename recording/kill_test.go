@@ -3,6 +3,7 @@ package recording
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -101,18 +102,23 @@ func TestKilledProcessLosesLessThanASecond(t *testing.T) {
 	wg.Wait()
 }
 
-func killOne(t *testing.T, i int, life time.Duration) {
-	data := t.TempDir()
-	dir := filepath.Join(data, folder)
+// again starts this program once more, as a process to be killed; the reader is what it says.
+func again(env ...string) (*exec.Cmd, io.Reader, error) {
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), childDir+"="+dir)
+	child.Env = append(os.Environ(), env...)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
 	if err != nil {
-		t.Error(err)
-		return
+		return nil, nil, err
 	}
-	if err := child.Start(); err != nil {
+	return child, out, child.Start()
+}
+
+func killOne(t *testing.T, i int, life time.Duration) {
+	data := t.TempDir()
+	dir := filepath.Join(data, folder)
+	child, out, err := again(childDir + "=" + dir)
+	if err != nil {
 		t.Error(err)
 		return
 	}

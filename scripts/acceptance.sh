@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # The built program, driven by programs that are not ours. Each test has a network namespace of its
-# own. Most of them wait for what people say and run five at a time; those that kill servers run in
+# own. Most of them wait for what people say and run six at a time, the longest first; those that kill servers run in
 # pairs; those that load the machine, or measure it, run alone afterwards.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+
+# Tests that last more than a minute.
+long='TestANewcomersCall|TestBoardShowsAWorkingDay|Test[A-Za-z]*Walks?TheJourney|TestEveryBranchOfTheJourney|TestTryCallFaults|TestACallerHearsThePlace|TestCallersOfEveryKind|TestHowACallChanges'
 
 # Tests that share the machine with one other, and those that want it for themselves.
 pairs='TestShift.*|TestKill.*'
@@ -25,7 +28,7 @@ one() {
 export -f one
 
 failed=0
-grep -vxE "$pairs|$alone" "$results/list" | xargs -P 5 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
+{ grep -xE "$long" "$results/list"; grep -vxE "$long|$pairs|$alone" "$results/list"; } | xargs -P 6 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 grep -xE "$pairs" "$results/list" | xargs -P 2 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 grep -xE "$alone" "$results/list" | xargs -P 1 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 cat "$results"/*.log >"$results/all.txt"

@@ -1,21 +1,15 @@
 package store
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/zap"
 
 	"hotline/call"
 )
@@ -273,16 +267,7 @@ func TestWhatIsRefusedChangesNothing(t *testing.T) {
 }
 
 // caseVictim opens cases and says on standard output which number it would tell.
-func caseVictim(dir string) error {
-	lock, err := Lock(dir)
-	if err != nil {
-		return err
-	}
-	defer lock.Unlock()
-	s, err := Open(Options{Dir: dir, Log: zap.NewNop(), Metrics: prometheus.NewRegistry()})
-	if err != nil {
-		return err
-	}
+func caseVictim(s *Store) error {
 	began := time.Now().UnixNano()
 	for n := 0; ; n++ {
 		id := fmt.Sprintf("m-%d-%d", began, n)
@@ -301,18 +286,10 @@ func TestKill9KeepsEveryNumber(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	dir := t.TempDir()
-	exe, err := os.Executable()
-	must(t, err)
 	told := map[string]string{} // number by id
 	const processes = 8
 	for range processes {
-		cmd := exec.Command(exe)
-		cmd.Env = append(os.Environ(), victimDir+"="+dir, victimDir+"_CASES=1")
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		must(t, err)
-		must(t, cmd.Start())
-		lines := bufio.NewScanner(out)
+		cmd, lines := writer(t, dir, victimDir+"_CASES=1")
 		var kill *time.Timer
 		for lines.Scan() {
 			id, number, whole := strings.Cut(lines.Text(), " ")

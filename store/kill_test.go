@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		if os.Getenv(victimDir+"_CASES") != "" {
 			be = caseVictim
 		}
-		if err := be(dir); err != nil {
+		if err := opened(dir, be); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 		os.Exit(1)
@@ -35,8 +35,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// victim writes calls and says on standard output what the store has taken.
-func victim(dir string) error {
+// opened opens a store in a locked folder, as the server does, and does something with it.
+func opened(dir string, do func(*Store) error) error {
 	lock, err := Lock(dir)
 	if err != nil {
 		return err
@@ -46,6 +46,25 @@ func victim(dir string) error {
 	if err != nil {
 		return err
 	}
+	return do(s)
+}
+
+// writer starts this program again as a process that writes into dir and can be killed.
+func writer(t *testing.T, dir string, env ...string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	exe, err := os.Executable()
+	must(t, err)
+	cmd := exec.Command(exe)
+	cmd.Env = append(append(os.Environ(), victimDir+"="+dir), env...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	return cmd, bufio.NewScanner(out)
+}
+
+// victim writes calls and says on standard output what the store has taken.
+func victim(s *Store) error {
 	first, err := strconv.Atoi(os.Getenv(victimDir + "_FIRST"))
 	if err != nil {
 		return err
@@ -77,18 +96,10 @@ func TestKill9LosesAndDoublesNothing(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	dir := t.TempDir()
-	exe, err := os.Executable()
-	must(t, err)
 	taken := 0            // calls below were taken whole, but for those
 	cut := map[int]bool{} // that a writer was killed in
 	for range 20 {
-		cmd := exec.Command(exe)
-		cmd.Env = append(os.Environ(), victimDir+"="+dir, fmt.Sprintf("%s_FIRST=%d", victimDir, taken))
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		must(t, err)
-		must(t, cmd.Start())
-		lines := bufio.NewScanner(out)
+		cmd, lines := writer(t, dir, fmt.Sprintf("%s_FIRST=%d", victimDir, taken))
 		var kill *time.Timer
 		for lines.Scan() {
 			n, err := strconv.Atoi(lines.Text())

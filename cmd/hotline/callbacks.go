@@ -31,26 +31,20 @@ func (callbackListCmd) Help() string {
 }
 
 func (c *callbackListCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
+	ask := func(client *control.Client) (control.Callbacks, error) {
+		return client.Callbacks(context.Background(), c.Numbers)
 	}
-	answer, err := client.Callbacks(context.Background(), c.Numbers)
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, answer)
-	}
-	rows := [][]string{{"CALLBACK", "QUEUE", "LANGUAGE", "NUMBER", "ASKED", "PLACE", "TRIES", "NOT BEFORE", "OPERATOR"}}
-	for _, b := range answer.Callbacks {
-		place := fmt.Sprint(b.Position)
-		if b.Position == 0 {
-			place = "now"
+	return show(t, c.fileFlag, c.outFlag, ask, func(answer control.Callbacks) error {
+		rows := [][]string{{"CALLBACK", "QUEUE", "LANGUAGE", "NUMBER", "ASKED", "PLACE", "TRIES", "NOT BEFORE", "OPERATOR"}}
+		for _, b := range answer.Callbacks {
+			place := fmt.Sprint(b.Position)
+			if b.Position == 0 {
+				place = "now"
+			}
+			rows = append(rows, []string{b.ID, b.Queue, b.Language, b.Number, str(b.Asked), place, fmt.Sprint(b.Tries), str(b.Again), str(b.Operator)})
 		}
-		rows = append(rows, []string{b.ID, b.Queue, b.Language, b.Number, str(b.Asked), place, fmt.Sprint(b.Tries), str(b.Again), str(b.Operator)})
-	}
-	return printTable(t.out, rows)
+		return printTable(t.out, rows)
+	})
 }
 
 type callbackAbandonedCmd struct {
@@ -69,22 +63,16 @@ func (c *callbackAbandonedCmd) Run(t *terminal) error {
 	if err != nil {
 		return usageError{err}
 	}
-	client, err := running(c.Config)
-	if err != nil {
-		return err
+	ask := func(client *control.Client) (control.Abandons, error) {
+		return client.Abandoned(context.Background(), control.AbandonFilter{Since: since, Numbers: c.Numbers})
 	}
-	answer, err := client.Abandoned(context.Background(), control.AbandonFilter{Since: since, Numbers: c.Numbers})
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, answer)
-	}
-	rows := [][]string{{"CALL", "ARRIVED", "QUEUE", "LANGUAGE", "NUMBER", "WAITED", "TIMES"}}
-	for _, a := range answer.Calls {
-		rows = append(rows, []string{a.Call, str(a.Arrived), a.Queue, a.Language, a.Number, ms(&a.WaitedMS), fmt.Sprint(a.Times)})
-	}
-	return printTable(t.out, rows)
+	return show(t, c.fileFlag, c.outFlag, ask, func(answer control.Abandons) error {
+		rows := [][]string{{"CALL", "ARRIVED", "QUEUE", "LANGUAGE", "NUMBER", "WAITED", "TIMES"}}
+		for _, a := range answer.Calls {
+			rows = append(rows, []string{a.Call, str(a.Arrived), a.Queue, a.Language, a.Number, ms(&a.WaitedMS), fmt.Sprint(a.Times)})
+		}
+		return printTable(t.out, rows)
+	})
 }
 
 type callbackAddCmd struct {
@@ -98,19 +86,13 @@ func (callbackAddCmd) Help() string {
 }
 
 func (c *callbackAddCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
+	ask := func(client *control.Client) (control.Callback, error) {
+		return client.AddCallback(context.Background(), c.FromCall)
 	}
-	made, err := client.AddCallback(context.Background(), c.FromCall)
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, made)
-	}
-	fmt.Fprintf(t.out, "callback %s: in %s, place %d\n", made.ID, made.Queue, made.Position)
-	return nil
+	return show(t, c.fileFlag, c.outFlag, ask, func(made control.Callback) error {
+		fmt.Fprintf(t.out, "callback %s: in %s, place %d\n", made.ID, made.Queue, made.Position)
+		return nil
+	})
 }
 
 type callbackCancelCmd struct {
@@ -121,13 +103,7 @@ type callbackCancelCmd struct {
 func (callbackCancelCmd) Help() string { return "Example: hotline callback cancel 019aa1b2" }
 
 func (c *callbackCancelCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
-	}
-	if err := client.CancelCallback(context.Background(), c.Callback); err != nil {
-		return err
-	}
-	fmt.Fprintf(t.out, "callback %s is cancelled\n", c.Callback)
-	return nil
+	return c.press(t, fmt.Sprintf("callback %s is cancelled", c.Callback), func(client *control.Client) error {
+		return client.CancelCallback(context.Background(), c.Callback)
+	})
 }

@@ -40,31 +40,25 @@ type caseListCmd struct {
 func (caseListCmd) Help() string { return "Example: hotline case list --overdue" }
 
 func (c *caseListCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
+	ask := func(client *control.Client) (control.Cases, error) {
+		return client.Cases(context.Background(), control.CaseFilter{
+			State: c.State, Unit: c.Unit, Overdue: c.Overdue, All: c.All, Confidential: c.Confidential, Limit: c.Limit, By: c.by(),
+		})
 	}
-	answer, err := client.Cases(context.Background(), control.CaseFilter{
-		State: c.State, Unit: c.Unit, Overdue: c.Overdue, All: c.All, Confidential: c.Confidential, Limit: c.Limit, By: c.by(),
+	return show(t, c.fileFlag, c.outFlag, ask, func(answer control.Cases) error {
+		rows := [][]string{{"CASE", "MATTER", "TOPIC", "UNIT", "LANGUAGE", "STATE", "ASSIGNED", "OPENED", "DUE", ""}}
+		for _, k := range answer.Cases {
+			mark := ""
+			if k.Overdue {
+				mark = "overdue"
+			}
+			if k.Confidential {
+				mark = strings.TrimSpace(mark + " confidential")
+			}
+			rows = append(rows, []string{k.Number, k.Matter, k.Topic, k.Unit, k.Language, k.State, k.Assigned, str(k.Opened), str(k.Due), mark})
+		}
+		return printTable(t.out, rows)
 	})
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, answer)
-	}
-	rows := [][]string{{"CASE", "MATTER", "TOPIC", "UNIT", "LANGUAGE", "STATE", "ASSIGNED", "OPENED", "DUE", ""}}
-	for _, k := range answer.Cases {
-		mark := ""
-		if k.Overdue {
-			mark = "overdue"
-		}
-		if k.Confidential {
-			mark = strings.TrimSpace(mark + " confidential")
-		}
-		rows = append(rows, []string{k.Number, k.Matter, k.Topic, k.Unit, k.Language, k.State, k.Assigned, str(k.Opened), str(k.Due), mark})
-	}
-	return printTable(t.out, rows)
 }
 
 type caseShowCmd struct {
@@ -79,72 +73,74 @@ type caseShowCmd struct {
 func (caseShowCmd) Help() string { return "Example: hotline case show 2026-000123" }
 
 func (c *caseShowCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
+	ask := func(client *control.Client) (control.Case, error) {
+		return client.Case(context.Background(), c.Case, control.CaseLook{Confidential: c.Confidential, Numbers: c.Numbers, By: c.by()})
 	}
-	k, err := client.Case(context.Background(), c.Case, control.CaseLook{Confidential: c.Confidential, Numbers: c.Numbers, By: c.by()})
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, k)
-	}
-	for _, row := range [][2]string{
-		{"case", k.Number}, {"matter", k.Matter}, {"topic", k.Topic}, {"unit", k.Unit}, {"state", k.State}, {"assigned", k.Assigned},
-		{"opened", str(k.Opened)}, {"due", str(k.Due)}, {"forwarded", str(k.Forwarded)}, {"from", k.From}, {"language", k.Language},
-		{"message", k.Message}, {"length", (time.Duration(k.LengthMS) * time.Millisecond).String()}, {"call", k.Call}, {"answer", k.Answer},
-	} {
-		if row[1] != "" {
-			fmt.Fprintf(t.out, "%-10s %s\n", row[0], row[1])
+	return show(t, c.fileFlag, c.outFlag, ask, func(k control.Case) error {
+		for _, row := range [][2]string{
+			{"case", k.Number}, {"matter", k.Matter}, {"topic", k.Topic}, {"unit", k.Unit}, {"state", k.State}, {"assigned", k.Assigned},
+			{"opened", str(k.Opened)}, {"due", str(k.Due)}, {"forwarded", str(k.Forwarded)}, {"from", k.From}, {"language", k.Language},
+			{"message", k.Message}, {"length", (time.Duration(k.LengthMS) * time.Millisecond).String()}, {"call", k.Call}, {"answer", k.Answer},
+		} {
+			if row[1] != "" {
+				fmt.Fprintf(t.out, "%-10s %s\n", row[0], row[1])
+			}
 		}
-	}
-	fmt.Fprintln(t.out)
-	rows := [][]string{{"AT", "BY", "WHAT", "TEXT"}}
-	for _, e := range k.History {
-		rows = append(rows, []string{str(e.At), e.By, e.What, e.Text})
-	}
-	return printTable(t.out, rows)
+		fmt.Fprintln(t.out)
+		rows := [][]string{{"AT", "BY", "WHAT", "TEXT"}}
+		for _, e := range k.History {
+			rows = append(rows, []string{str(e.At), e.By, e.What, e.Text})
+		}
+		return printTable(t.out, rows)
+	})
 }
 
-// change does something to a case and says how it stands.
-func change(t *terminal, f fileFlag, o outFlag, number string, ask control.CaseChange) error {
-	client, err := running(f.Config)
-	if err != nil {
-		return err
-	}
-	k, err := client.ChangeCase(context.Background(), number, ask)
-	if err != nil {
-		return err
-	}
-	if o.json() {
-		return printJSON(t.out, k)
-	}
-	fmt.Fprintf(t.out, "case %s is %s, due %s\n", k.Number, k.State, str(k.Due))
-	return nil
-}
-
-type caseAssignCmd struct {
+// A oneCase is a command that does something to a case.
+type oneCase struct {
 	fileFlag
 	outFlag
 	byFlag
 	Case string `arg:"" help:"Its number."`
-	To   string `arg:"" help:"A unit of cases.units, which is told, or somebody's name."`
+}
+
+// change does it, and says how the case stands.
+func (c *oneCase) change(t *terminal, do control.CaseChange) error {
+	return c.ask(t, do, func(k control.Case) string {
+		return fmt.Sprintf("case %s is %s, due %s", k.Number, k.State, str(k.Due))
+	})
+}
+
+// call has the citizen called, or not, and says so.
+func (c *oneCase) call(t *terminal, do control.CaseChange, done string) error {
+	return c.ask(t, do, func(k control.Case) string { return fmt.Sprintf("case %s: %s", k.Number, done) })
+}
+
+func (c *oneCase) ask(t *terminal, do control.CaseChange, says func(control.Case) string) error {
+	do.By = c.by()
+	change := func(client *control.Client) (control.Case, error) {
+		return client.ChangeCase(context.Background(), c.Case, do)
+	}
+	return show(t, c.fileFlag, c.outFlag, change, func(k control.Case) error {
+		_, err := fmt.Fprintln(t.out, says(k))
+		return err
+	})
+}
+
+type caseAssignCmd struct {
+	oneCase
+	To string `arg:"" help:"A unit of cases.units, which is told, or somebody's name."`
 }
 
 func (caseAssignCmd) Help() string { return "Example: hotline case assign 2026-000123 residence" }
 
 func (c *caseAssignCmd) Run(t *terminal) error {
-	return change(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "assign", By: c.by(), To: c.To})
+	return c.change(t, control.CaseChange{Do: "assign", To: c.To})
 }
 
 type caseAnswerCmd struct {
-	fileFlag
-	outFlag
-	byFlag
+	oneCase
 	Text     string `required:"" help:"The answer; - reads it from standard input."`
 	Callback bool   `help:"The citizen is called and told."`
-	Case     string `arg:"" help:"Its number."`
 }
 
 func (caseAnswerCmd) Help() string {
@@ -163,16 +159,13 @@ func (c *caseAnswerCmd) Run(t *terminal) error {
 	if strings.TrimSpace(text) == "" {
 		return usageError{errors.New("the answer is empty")}
 	}
-	return change(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "answer", By: c.by(), Text: text, Callback: c.Callback})
+	return c.change(t, control.CaseChange{Do: "answer", Text: text, Callback: c.Callback})
 }
 
 type caseExtendCmd struct {
-	fileFlag
-	outFlag
-	byFlag
+	oneCase
 	Days   int    `required:"" help:"Working days, 1 to 30."`
 	Reason string `required:"" help:"Why: the citizen may ask."`
-	Case   string `arg:"" help:"Its number."`
 }
 
 func (caseExtendCmd) Help() string {
@@ -180,30 +173,24 @@ func (caseExtendCmd) Help() string {
 }
 
 func (c *caseExtendCmd) Run(t *terminal) error {
-	return change(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "extend", By: c.by(), Days: c.Days, Text: c.Reason})
+	return c.change(t, control.CaseChange{Do: "extend", Days: c.Days, Text: c.Reason})
 }
 
 type caseStudyCmd struct {
-	fileFlag
-	outFlag
-	byFlag
+	oneCase
 	Reason string `required:"" help:"Why."`
-	Case   string `arg:"" help:"Its number."`
 }
 
 func (caseStudyCmd) Help() string { return "Example: hotline case study 2026-000123 --reason archive" }
 
 func (c *caseStudyCmd) Run(t *terminal) error {
-	return change(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "study", By: c.by(), Text: c.Reason})
+	return c.change(t, control.CaseChange{Do: "study", Text: c.Reason})
 }
 
 type caseUrgentCmd struct {
-	fileFlag
-	outFlag
-	byFlag
+	oneCase
 	Hours  int    `required:"" help:"24, where the information would lose its use; 48, where life, health or liberty is at risk."`
 	Reason string `required:"" help:"Why."`
-	Case   string `arg:"" help:"Its number."`
 }
 
 func (caseUrgentCmd) Help() string {
@@ -211,15 +198,12 @@ func (caseUrgentCmd) Help() string {
 }
 
 func (c *caseUrgentCmd) Run(t *terminal) error {
-	return change(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "urgent", By: c.by(), Hours: c.Hours, Text: c.Reason})
+	return c.change(t, control.CaseChange{Do: "urgent", Hours: c.Hours, Text: c.Reason})
 }
 
 type caseBornCmd struct {
-	fileFlag
-	outFlag
-	byFlag
-	Case string `arg:"" help:"Its number."`
-	Day  string `arg:"" help:"DDMMYYYY. It is not shown to anybody."`
+	oneCase
+	Day string `arg:"" help:"DDMMYYYY. It is not shown to anybody."`
 }
 
 func (caseBornCmd) Help() string {
@@ -227,53 +211,28 @@ func (caseBornCmd) Help() string {
 }
 
 func (c *caseBornCmd) Run(t *terminal) error {
-	return change(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "born", By: c.by(), Text: c.Day})
+	return c.change(t, control.CaseChange{Do: "born", Text: c.Day})
 }
 
 type caseCloseCmd struct {
-	fileFlag
-	outFlag
-	byFlag
+	oneCase
 	Reason string `help:"Why."`
-	Case   string `arg:"" help:"Its number."`
 }
 
 func (caseCloseCmd) Help() string { return "Example: hotline case close 2026-000123" }
 
 func (c *caseCloseCmd) Run(t *terminal) error {
-	return change(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "close", By: c.by(), Text: c.Reason})
+	return c.change(t, control.CaseChange{Do: "close", Text: c.Reason})
 }
 
-type caseCallCmd struct {
-	fileFlag
-	outFlag
-	byFlag
-	Case string `arg:"" help:"Its number."`
-}
+type caseCallCmd struct{ oneCase }
 
 func (caseCallCmd) Help() string {
 	return "In the hours of the queue an operator is rung, then the citizen. A case without a callback gets one; one that is not due yet is due now. What became of it: hotline case show NUMBER.\n\nExample: hotline case call 2026-000123"
 }
 
 func (c *caseCallCmd) Run(t *terminal) error {
-	return callback(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "call", By: c.by()}, "the citizen is called as soon as an operator is free, in the hours of the queue")
-}
-
-// callback has the citizen of a case called, or not, and says so.
-func callback(t *terminal, f fileFlag, o outFlag, number string, ask control.CaseChange, done string) error {
-	client, err := running(f.Config)
-	if err != nil {
-		return err
-	}
-	k, err := client.ChangeCase(context.Background(), number, ask)
-	if err != nil {
-		return err
-	}
-	if o.json() {
-		return printJSON(t.out, k)
-	}
-	fmt.Fprintf(t.out, "case %s: %s\n", k.Number, done)
-	return nil
+	return c.call(t, control.CaseChange{Do: "call"}, "the citizen is called as soon as an operator is free, in the hours of the queue")
 }
 
 type caseTasksCmd struct {
@@ -281,17 +240,12 @@ type caseTasksCmd struct {
 	Cancel caseTasksCancelCmd `cmd:"" help:"Let a citizen be called no more."`
 }
 
-type caseTasksCancelCmd struct {
-	fileFlag
-	outFlag
-	byFlag
-	Case string `arg:"" help:"Its number."`
-}
+type caseTasksCancelCmd struct{ oneCase }
 
 func (caseTasksCancelCmd) Help() string { return "Example: hotline case tasks cancel 2026-000123" }
 
 func (c *caseTasksCancelCmd) Run(t *terminal) error {
-	return callback(t, c.fileFlag, c.outFlag, c.Case, control.CaseChange{Do: "uncall", By: c.by()}, "the citizen is called no more")
+	return c.call(t, control.CaseChange{Do: "uncall"}, "the citizen is called no more")
 }
 
 type caseTasksListCmd struct {
@@ -305,20 +259,14 @@ func (caseTasksListCmd) Help() string {
 }
 
 func (c *caseTasksListCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
+	ask := func(client *control.Client) (control.CaseTasks, error) {
+		return client.CaseTasks(context.Background(), c.All)
 	}
-	answer, err := client.CaseTasks(context.Background(), c.All)
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, answer)
-	}
-	rows := [][]string{{"CASE", "LANGUAGE", "NUMBER", "DUE", "TRIES", "OUTCOME", "LAST TRY"}}
-	for _, k := range answer.Tasks {
-		rows = append(rows, []string{k.Case, k.Language, k.Number, str(k.Due), fmt.Sprint(k.Tries), k.Outcome, str(k.Last)})
-	}
-	return printTable(t.out, rows)
+	return show(t, c.fileFlag, c.outFlag, ask, func(answer control.CaseTasks) error {
+		rows := [][]string{{"CASE", "LANGUAGE", "NUMBER", "DUE", "TRIES", "OUTCOME", "LAST TRY"}}
+		for _, k := range answer.Tasks {
+			rows = append(rows, []string{k.Case, k.Language, k.Number, str(k.Due), fmt.Sprint(k.Tries), k.Outcome, str(k.Last)})
+		}
+		return printTable(t.out, rows)
+	})
 }

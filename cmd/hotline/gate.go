@@ -4,28 +4,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os/user"
 	"slices"
 	"strings"
 	"time"
 
 	"hotline/control"
 )
-
-// A byFlag is who decides.
-type byFlag struct {
-	By string `placeholder:"NAME" help:"Who decides; without it, whoever runs the command."`
-}
-
-func (f byFlag) by() string {
-	if f.By != "" {
-		return f.By
-	}
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return "unknown"
-}
 
 // An untilFlag is an end.
 type untilFlag struct {
@@ -73,22 +57,16 @@ func (blockListCmd) Help() string {
 }
 
 func (c *blockListCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
+	ask := func(client *control.Client) (control.Blocks, error) {
+		return client.Blocks(context.Background(), c.All, c.Numbers)
 	}
-	answer, err := client.Blocks(context.Background(), c.All, c.Numbers)
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, answer)
-	}
-	rows := [][]string{{"NUMBER", "SINCE", "UNTIL", "BY", "REASON", "LIFTED", "LIFTED BY"}}
-	for _, b := range answer.Blocks {
-		rows = append(rows, []string{b.Number, str(b.At), str(b.Until), b.By, b.Reason, str(b.Lifted), b.LiftedBy})
-	}
-	return printTable(t.out, rows)
+	return show(t, c.fileFlag, c.outFlag, ask, func(answer control.Blocks) error {
+		rows := [][]string{{"NUMBER", "SINCE", "UNTIL", "BY", "REASON", "LIFTED", "LIFTED BY"}}
+		for _, b := range answer.Blocks {
+			rows = append(rows, []string{b.Number, str(b.At), str(b.Until), b.By, b.Reason, str(b.Lifted), b.LiftedBy})
+		}
+		return printTable(t.out, rows)
+	})
 }
 
 type blockAddCmd struct {
@@ -108,15 +86,9 @@ func (c *blockAddCmd) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
-	client, err := running(c.Config)
-	if err != nil {
-		return err
-	}
-	if err := client.Block(context.Background(), control.NewBlock{Number: c.Number, Reason: c.Reason, By: c.by(), Until: until}); err != nil {
-		return err
-	}
-	fmt.Fprintln(t.out, "the number is blocked; the emergency key works for it all the same")
-	return nil
+	return c.press(t, "the number is blocked; the emergency key works for it all the same", func(client *control.Client) error {
+		return client.Block(context.Background(), control.NewBlock{Number: c.Number, Reason: c.Reason, By: c.by(), Until: until})
+	})
 }
 
 type blockRemoveCmd struct {
@@ -128,15 +100,9 @@ type blockRemoveCmd struct {
 func (blockRemoveCmd) Help() string { return "Example: hotline block remove +994501234567 --by chief" }
 
 func (c *blockRemoveCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
-	}
-	if err := client.Unblock(context.Background(), c.Number, c.by()); err != nil {
-		return err
-	}
-	fmt.Fprintln(t.out, "the number is let in again")
-	return nil
+	return c.press(t, "the number is let in again", func(client *control.Client) error {
+		return client.Unblock(context.Background(), c.Number, c.by())
+	})
 }
 
 type challengeCmd struct {
@@ -163,19 +129,13 @@ func switchOn(t *terminal, f fileFlag, name string, u untilFlag, s control.NewSw
 	if s.Until, err = u.until(time.Now()); err != nil {
 		return err
 	}
-	client, err := running(f.Config)
-	if err != nil {
-		return err
-	}
-	if err := client.SwitchOn(context.Background(), name, s); err != nil {
-		return err
-	}
 	end := "until it is switched off"
 	if s.Until != nil {
 		end = "until " + s.Until.Format(time.RFC3339)
 	}
-	fmt.Fprintf(t.out, "%s: on for every call from now, %s\n", name, end)
-	return nil
+	return f.press(t, fmt.Sprintf("%s: on for every call from now, %s", name, end), func(client *control.Client) error {
+		return client.SwitchOn(context.Background(), name, s)
+	})
 }
 
 type challengeOffCmd struct{ fileFlag }
@@ -185,15 +145,9 @@ func (challengeOffCmd) Help() string { return "Example: hotline challenge off" }
 func (c *challengeOffCmd) Run(t *terminal) error { return switchOff(t, c.fileFlag, "challenge") }
 
 func switchOff(t *terminal, f fileFlag, name string) error {
-	client, err := running(f.Config)
-	if err != nil {
-		return err
-	}
-	if err := client.SwitchOff(context.Background(), name); err != nil {
-		return err
-	}
-	fmt.Fprintln(t.out, name+": off")
-	return nil
+	return f.press(t, name+": off", func(client *control.Client) error {
+		return client.SwitchOff(context.Background(), name)
+	})
 }
 
 type switchShowCmd struct {
@@ -204,35 +158,29 @@ type switchShowCmd struct {
 func (switchShowCmd) Help() string { return "Example: hotline incident show" }
 
 func (c *switchShowCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
+	ask := func(client *control.Client) (control.Switches, error) {
+		return client.Switches(context.Background())
 	}
-	answer, err := client.Switches(context.Background())
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, answer)
-	}
-	rows := [][]string{{"SWITCH", "STATE", "SINCE", "UNTIL", "BY", "SAYS"}}
-	row := func(name string, s *control.Switch) {
-		if s == nil {
-			rows = append(rows, []string{name, "off", "", "", "", ""})
-			return
-		}
-		says := ""
-		if in := s.Incident; in != nil {
-			says = in.Clip
-			for _, lang := range slices.Sorted(maps.Keys(in.Texts)) {
-				says += lang + ": " + in.Texts[lang] + " "
+	return show(t, c.fileFlag, c.outFlag, ask, func(answer control.Switches) error {
+		rows := [][]string{{"SWITCH", "STATE", "SINCE", "UNTIL", "BY", "SAYS"}}
+		row := func(name string, s *control.Switch) {
+			if s == nil {
+				rows = append(rows, []string{name, "off", "", "", "", ""})
+				return
 			}
+			says := ""
+			if in := s.Incident; in != nil {
+				says = in.Clip
+				for _, lang := range slices.Sorted(maps.Keys(in.Texts)) {
+					says += lang + ": " + in.Texts[lang] + " "
+				}
+			}
+			rows = append(rows, []string{name, "on", str(s.At), str(s.Until), s.By, strings.TrimSpace(says)})
 		}
-		rows = append(rows, []string{name, "on", str(s.At), str(s.Until), s.By, strings.TrimSpace(says)})
-	}
-	row("challenge", answer.Challenge)
-	row("incident", answer.Incident)
-	return printTable(t.out, rows)
+		row("challenge", answer.Challenge)
+		row("incident", answer.Incident)
+		return printTable(t.out, rows)
+	})
 }
 
 type incidentCmd struct {
@@ -268,48 +216,3 @@ type incidentOffCmd struct{ fileFlag }
 func (incidentOffCmd) Help() string { return "Example: hotline incident off" }
 
 func (c *incidentOffCmd) Run(t *terminal) error { return switchOff(t, c.fileFlag, "incident") }
-
-type surveyCmd struct {
-	Show surveyShowCmd `cmd:"" help:"What callers have answered."`
-}
-
-type surveyShowCmd struct {
-	fileFlag
-	outFlag
-	Since string `default:"720h" placeholder:"TIME" help:"Only answers given since: RFC 3339, or a span such as 24h."`
-}
-
-func (surveyShowCmd) Help() string {
-	return "ANSWERED is the share of those who were asked: a mean of few says little. No operator's name is kept with an answer.\n\nExample: hotline survey show --since 24h"
-}
-
-func (c *surveyShowCmd) Run(t *terminal) error {
-	since, err := sinceTime(c.Since, time.Now())
-	if err != nil {
-		return usageError{err}
-	}
-	client, err := running(c.Config)
-	if err != nil {
-		return err
-	}
-	answer, err := client.Surveys(context.Background(), since)
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, answer)
-	}
-	rows := [][]string{{"SURVEY", "QUESTION", "QUEUE", "LANGUAGE", "ASKED", "ANSWERED", "MEAN", "KEYS"}}
-	for _, s := range answer.Surveys {
-		mean, keys := "", []string{}
-		if s.Mean != nil {
-			mean = fmt.Sprintf("%.2f", *s.Mean)
-		}
-		for _, k := range slices.Sorted(maps.Keys(s.Values)) {
-			keys = append(keys, fmt.Sprintf("%s: %d", k, s.Values[k]))
-		}
-		rows = append(rows, []string{s.Survey, s.Question, s.Queue, s.Language, fmt.Sprint(s.Asked),
-			fmt.Sprintf("%.0f%%", 100*float64(s.Answered)/float64(max(1, s.Asked))), mean, strings.Join(keys, ", ")})
-	}
-	return printTable(t.out, rows)
-}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"runtime"
 	"runtime/debug"
 
@@ -67,6 +68,21 @@ type outFlag struct {
 }
 
 func (f outFlag) json() bool { return f.Output == "json" }
+
+// A byFlag is who decides.
+type byFlag struct {
+	By string `placeholder:"NAME" help:"Who decides; without it, whoever runs the command."`
+}
+
+func (f byFlag) by() string {
+	if f.By != "" {
+		return f.By
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 

@@ -26,25 +26,19 @@ func (operatorListCmd) Help() string {
 }
 
 func (c *operatorListCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
+	ask := func(client *control.Client) (control.Operators, error) {
+		return client.Operators(context.Background())
 	}
-	answer, err := client.Operators(context.Background())
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, answer)
-	}
-	rows := [][]string{{"NAME", "STATE", "FOR", "UNTIL", "REASON", "LANGUAGES", "SKILLS", "REGISTERED", "MISSED", "CALL", "LAST CALL"}}
-	for _, o := range answer.Operators {
-		rows = append(rows, []string{
-			o.Name, o.State, ago(o.Since), until(o), reason(o), strings.Join(o.Languages, ","), skillList(o.Skills),
-			yesNo(o.Registered), fmt.Sprint(o.Missed), str(o.Call), str(o.LastCall),
-		})
-	}
-	return printTable(t.out, rows)
+	return show(t, c.fileFlag, c.outFlag, ask, func(answer control.Operators) error {
+		rows := [][]string{{"NAME", "STATE", "FOR", "UNTIL", "REASON", "LANGUAGES", "SKILLS", "REGISTERED", "MISSED", "CALL", "LAST CALL"}}
+		for _, o := range answer.Operators {
+			rows = append(rows, []string{
+				o.Name, o.State, ago(o.Since), until(o), reason(o), strings.Join(o.Languages, ","), skillList(o.Skills),
+				yesNo(o.Registered), fmt.Sprint(o.Missed), str(o.Call), str(o.LastCall),
+			})
+		}
+		return printTable(t.out, rows)
+	})
 }
 
 func ago(t time.Time) string { return time.Since(t).Round(time.Second).String() }
@@ -114,17 +108,4 @@ func (c *operatorWrapUpCmd) Run(t *terminal) error {
 	return c.press(t, c.Name+" has another wrap-up's time", func(client *control.Client) error {
 		return client.ExtendWrapUp(context.Background(), c.Name)
 	})
-}
-
-// press has the running server do one thing, and says that it is done.
-func (f fileFlag) press(t *terminal, done string, do func(*control.Client) error) error {
-	client, err := running(f.Config)
-	if err != nil {
-		return err
-	}
-	if err := do(client); err != nil {
-		return err
-	}
-	fmt.Fprintln(t.out, done)
-	return nil
 }

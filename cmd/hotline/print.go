@@ -51,3 +51,32 @@ func withClient(path string, f func(*control.Client) error) error {
 	defer done()
 	return f(client)
 }
+
+// show asks the running server and prints its answer, as JSON or as text does it.
+func show[A any](t *terminal, f fileFlag, o outFlag, ask func(*control.Client) (A, error), text func(A) error) error {
+	client, err := running(f.Config)
+	if err != nil {
+		return err
+	}
+	answer, err := ask(client)
+	if err != nil {
+		return err
+	}
+	if o.json() {
+		return printJSON(t.out, answer)
+	}
+	return text(answer)
+}
+
+// press has the running server do one thing, and says that it is done.
+func (f fileFlag) press(t *terminal, done string, do func(*control.Client) error) error {
+	client, err := running(f.Config)
+	if err != nil {
+		return err
+	}
+	if err := do(client); err != nil {
+		return err
+	}
+	fmt.Fprintln(t.out, done)
+	return nil
+}

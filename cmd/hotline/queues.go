@@ -24,42 +24,36 @@ func (queueShowCmd) Help() string {
 }
 
 func (c *queueShowCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
+	ask := func(client *control.Client) (control.Queues, error) {
+		return client.Queues(context.Background())
 	}
-	answer, err := client.Queues(context.Background())
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, answer)
-	}
-	rows := [][]string{{"QUEUE", "WAITING", "LONGEST", "CALLBACKS"}}
-	callers := [][]string{{"QUEUE", "PLACE", "CALL", "LANGUAGE", "WAITED", "RUNG", "CALLBACK"}}
-	staff := [][]string{{"QUEUE", "LANGUAGE", "READY", "OFFERED", "TALKING", "HOLDING", "WRAP-UP", "PAUSED", "UNREACHABLE", "OFFLINE"}}
-	for _, q := range answer.Queues {
-		rows = append(rows, []string{q.Name, fmt.Sprint(q.Waiting), seconds(q.LongestWaitMS), fmt.Sprint(q.Callbacks)})
-		for _, w := range q.Calls {
-			callers = append(callers, []string{q.Name, fmt.Sprint(w.Position), w.Call, w.Language, seconds(w.WaitedMS), str(w.Offered), calledBack(w)})
+	return show(t, c.fileFlag, c.outFlag, ask, func(answer control.Queues) error {
+		rows := [][]string{{"QUEUE", "WAITING", "LONGEST", "CALLBACKS"}}
+		callers := [][]string{{"QUEUE", "PLACE", "CALL", "LANGUAGE", "WAITED", "RUNG", "CALLBACK"}}
+		staff := [][]string{{"QUEUE", "LANGUAGE", "READY", "OFFERED", "TALKING", "HOLDING", "WRAP-UP", "PAUSED", "UNREACHABLE", "OFFLINE"}}
+		for _, q := range answer.Queues {
+			rows = append(rows, []string{q.Name, fmt.Sprint(q.Waiting), seconds(q.LongestWaitMS), fmt.Sprint(q.Callbacks)})
+			for _, w := range q.Calls {
+				callers = append(callers, []string{q.Name, fmt.Sprint(w.Position), w.Call, w.Language, seconds(w.WaitedMS), str(w.Offered), calledBack(w)})
+			}
+			for _, s := range q.Staff {
+				staff = append(staff, append([]string{q.Name, s.Language},
+					counts(s.Ready, s.Offered, s.Talking, s.Holding, s.WrapUp, s.Paused, s.Unreachable, s.Offline)...))
+			}
 		}
-		for _, s := range q.Staff {
-			staff = append(staff, append([]string{q.Name, s.Language},
-				counts(s.Ready, s.Offered, s.Talking, s.Holding, s.WrapUp, s.Paused, s.Unreachable, s.Offline)...))
+		for i, table := range [][][]string{rows, callers, staff} {
+			if i > 0 && len(table) == 1 {
+				continue
+			}
+			if i > 0 {
+				fmt.Fprintln(t.out)
+			}
+			if err := printTable(t.out, table); err != nil {
+				return err
+			}
 		}
-	}
-	for i, table := range [][][]string{rows, callers, staff} {
-		if i > 0 && len(table) == 1 {
-			continue
-		}
-		if i > 0 {
-			fmt.Fprintln(t.out)
-		}
-		if err := printTable(t.out, table); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func counts(ns ...int) []string {

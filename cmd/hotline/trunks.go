@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"hotline/control"
 )
 
 type trunkCmd struct {
@@ -20,36 +22,30 @@ func (trunkListCmd) Help() string {
 }
 
 func (c *trunkListCmd) Run(t *terminal) error {
-	client, err := running(c.Config)
-	if err != nil {
-		return err
+	ask := func(client *control.Client) (control.Trunks, error) {
+		return client.Trunks(context.Background())
 	}
-	answer, err := client.Trunks(context.Background())
-	if err != nil {
-		return err
-	}
-	if c.json() {
-		return printJSON(t.out, answer)
-	}
-	rows := [][]string{{"TRUNK", "UP", "REGISTERED", "IN", "OUT", "OF", "HOSTS"}}
-	for _, trunk := range answer.Trunks {
-		of := "-"
-		if trunk.Calls != nil {
-			of = fmt.Sprint(*trunk.Calls)
-		}
-		var hosts []string
-		for _, h := range trunk.Hosts {
-			host := h.Transport + " " + h.Address
-			if !h.Up {
-				host += " (down)"
+	return show(t, c.fileFlag, c.outFlag, ask, func(answer control.Trunks) error {
+		rows := [][]string{{"TRUNK", "UP", "REGISTERED", "IN", "OUT", "OF", "HOSTS"}}
+		for _, trunk := range answer.Trunks {
+			of := "-"
+			if trunk.Calls != nil {
+				of = fmt.Sprint(*trunk.Calls)
 			}
-			hosts = append(hosts, host)
+			var hosts []string
+			for _, h := range trunk.Hosts {
+				host := h.Transport + " " + h.Address
+				if !h.Up {
+					host += " (down)"
+				}
+				hosts = append(hosts, host)
+			}
+			rows = append(rows, []string{
+				trunk.Name, known(trunk.Up), known(trunk.Registered), fmt.Sprint(trunk.In), fmt.Sprint(trunk.Out), of, strings.Join(hosts, ", "),
+			})
 		}
-		rows = append(rows, []string{
-			trunk.Name, known(trunk.Up), known(trunk.Registered), fmt.Sprint(trunk.In), fmt.Sprint(trunk.Out), of, strings.Join(hosts, ", "),
-		})
-	}
-	return printTable(t.out, rows)
+		return printTable(t.out, rows)
+	})
 }
 
 // known is yes or no, or a dash for a question that is not asked.
