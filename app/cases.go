@@ -230,16 +230,9 @@ func (r *caseRegister) sweep(ctx context.Context) {
 
 // count brings the gauges up to date.
 func (r *caseRegister) count(ctx context.Context) {
-	list, err := r.store.Cases(ctx, store.CaseFilter{Open: true, Confidential: true})
+	by, late, err := r.store.CountCases(ctx, r.now())
 	if err != nil {
 		return
-	}
-	by, late := map[call.CaseState]int{}, 0
-	for _, c := range list {
-		by[c.State]++
-		if c.Overdue(r.now()) {
-			late++
-		}
 	}
 	for _, s := range call.CaseStates[:len(call.CaseStates)-1] {
 		r.open.WithLabelValues(string(s)).Set(float64(by[s]))

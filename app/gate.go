@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -45,17 +46,29 @@ type gate struct {
 
 // load takes what is decided from the store.
 func (g *gate) load(ctx context.Context) error {
+	return errors.Join(g.loadBlocks(ctx), g.loadSwitches(ctx))
+}
+
+func (g *gate) loadBlocks(ctx context.Context) error {
 	blocks, err := g.store.Blocks(ctx, g.now(), false)
 	if err != nil {
 		return fmt.Errorf("read the blocks: %w", err)
 	}
-	switches, err := g.store.Switches(ctx)
-	if err != nil {
-		return fmt.Errorf("read the switches: %w", err)
-	}
 	by := map[string]time.Time{}
 	for _, b := range blocks {
 		by[b.Number] = b.Until
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.blocks = by
+	return nil
+}
+
+// loadSwitches has the voices say the text of an incident, which takes its time.
+func (g *gate) loadSwitches(ctx context.Context) error {
+	switches, err := g.store.Switches(ctx)
+	if err != nil {
+		return fmt.Errorf("read the switches: %w", err)
 	}
 	var challenge, incident *store.Switch
 	var told *line.Announced
@@ -72,7 +85,7 @@ func (g *gate) load(ctx context.Context) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.blocks, g.challenge, g.incident, g.told = by, challenge, incident, told
+	g.challenge, g.incident, g.told = challenge, incident, told
 	return nil
 }
 
@@ -196,7 +209,7 @@ func (g *gate) Block(ctx context.Context, b wire.NewBlock) error {
 		return err
 	}
 	g.log.Info("a number was blocked")
-	return g.load(ctx)
+	return g.loadBlocks(ctx)
 }
 
 // endOf is when something ends: zero for never.
@@ -215,7 +228,7 @@ func (g *gate) Unblock(ctx context.Context, number, by string) error {
 	if err := g.store.LiftBlock(ctx, g.spell(number), by, g.now()); err != nil {
 		return known(err)
 	}
-	return g.load(ctx)
+	return g.loadBlocks(ctx)
 }
 
 // Switches implements desk.Gate.
@@ -281,7 +294,7 @@ func (g *gate) set(ctx context.Context, name string, value any, by string, until
 		return err
 	}
 	g.log.Warn("switched on for all callers", zap.String("switch", name))
-	return g.load(ctx)
+	return g.loadSwitches(ctx)
 }
 
 // SwitchOff implements desk.Gate.
@@ -290,7 +303,7 @@ func (g *gate) SwitchOff(ctx context.Context, name string) error {
 		return err
 	}
 	g.log.Warn("switched off for all callers", zap.String("switch", name))
-	return g.load(ctx)
+	return g.loadSwitches(ctx)
 }
 
 // Surveys implements desk.Gate: what callers have answered.

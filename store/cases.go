@@ -167,6 +167,25 @@ func (s *Store) Cases(ctx context.Context, f CaseFilter) ([]call.Case, error) {
 	return list, nil
 }
 
+// CountCases counts the cases of each state, and those whose term is over at now without an answer.
+func (s *Store) CountCases(ctx context.Context, now time.Time) (by map[call.CaseState]int, overdue int, err error) {
+	by = map[call.CaseState]int{}
+	_, err = query(ctx, s.reader, func(r *sql.Rows) (struct{}, error) {
+		var state call.CaseState
+		var all, late int
+		err := r.Scan(&state, &all, &late)
+		by[state] = all
+		if state == call.CaseRegistered || state == call.CaseAssigned {
+			overdue += late
+		}
+		return struct{}{}, err
+	}, `SELECT state, count(*), count(CASE WHEN due < ? THEN 1 END) FROM cases GROUP BY state`, micro(now))
+	if err != nil {
+		return nil, 0, fmt.Errorf("count cases: %w", err)
+	}
+	return by, overdue, nil
+}
+
 // A CaseChange is what is done to a case. Zero fields leave what is.
 type CaseChange struct {
 	Entry    call.CaseEntry // always written

@@ -266,6 +266,29 @@ func TestWhatIsRefusedChangesNothing(t *testing.T) {
 	}
 }
 
+func TestCasesAreCounted(t *testing.T) {
+	ctx := context.Background()
+	s := openIn(t, t.TempDir())
+	change := func(c call.Case, to call.CaseState) {
+		t.Helper()
+		_, err := s.ChangeCase(ctx, c.Number, CaseChange{Entry: call.CaseEntry{At: t0, By: "x", What: string(to)}, State: to})
+		must(t, err)
+	}
+	late := aCase("late")
+	late.Due = t0.Add(time.Hour)
+	openCase(t, s, late)
+	answered := aCase("answered")
+	answered.Due = t0.Add(time.Hour)
+	change(openCase(t, s, answered), call.CaseAnswered)
+	change(openCase(t, s, aCase("assigned")), call.CaseAssigned)
+	openCase(t, s, aCase("new"))
+	by, overdue, err := s.CountCases(ctx, t0.Add(2*time.Hour))
+	must(t, err)
+	if by[call.CaseRegistered] != 2 || by[call.CaseAnswered] != 1 || by[call.CaseAssigned] != 1 || overdue != 1 {
+		t.Errorf("%v, %d overdue", by, overdue)
+	}
+}
+
 // caseVictim opens cases and says on standard output which number it would tell.
 func caseVictim(s *Store) error {
 	began := time.Now().UnixNano()
