@@ -70,6 +70,8 @@ type App struct {
 
 	store    *store.Store
 	media    *media.Engine
+	evidence *evidence
+	heads    *headKeeper
 	recorder *recording.Recorder
 	floor    *floor.Floor
 	floorNow func() time.Time // nil: the machine's; for tests that hang the floor
@@ -141,7 +143,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 func (a *App) start(ctx context.Context) error {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.takeCallbacks, a.openDesk, a.openControl, a.announce,
+		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.takeCallbacks, a.keepHeads, a.openDesk, a.openControl, a.announce,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -179,8 +181,12 @@ func (a *App) openSound(context.Context) (err error) {
 		return err
 	}
 	a.steps.closer("media", a.media.Close)
+	if a.evidence, err = openEvidence(a.file.Data); err != nil {
+		return err
+	}
+	a.steps.closer("evidence", a.evidence.Close)
 	a.recorder, err = recording.New(recording.Options{
-		Dir: a.recordings(), Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
+		Dir: a.recordings(), Chain: a.evidence.Chain, Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
 		Log: a.log, Metrics: a.metrics, Events: a.store.Event,
 		Sealed: func(id call.ID, r recording.Result) { a.store.RecordingSealed(id, r.Path, r.State) },
 	})
@@ -191,7 +197,7 @@ func (a *App) openSound(context.Context) (err error) {
 	return nil
 }
 
-func (a *App) recordings() string { return filepath.Join(a.file.Data, "recordings") }
+func (a *App) recordings() string { return recordingsIn(a.file.Data) }
 
 // node names this machine in manifests.
 func node() string {

@@ -37,7 +37,7 @@ func (a *App) recover(ctx context.Context) error {
 		stories[r.ID] = events
 		byID[r.ID] = answered(r, events)
 	}
-	repaired, err := recording.Repair(ctx, a.recordings(), func(id call.ID) recording.Meta { return meta(byID[id]) })
+	repaired, err := recording.Repair(ctx, a.recordings(), a.evidence.Chain, func(id call.ID) recording.Meta { return meta(byID[id]) })
 	if err != nil {
 		a.log.Error("recordings that a dead process left open could not be repaired", zap.Error(err))
 	}

@@ -33,6 +33,8 @@ type (
 	MadeUser   = wire.MadeUser
 	// Skills are levels by what is known.
 	Skills = wire.Skills
+
+	Verification = wire.Verification
 	// Operator is what one does now.
 	Operator = wire.Operator
 	// Board is who waits, who works, and how the day has gone.
@@ -286,6 +288,11 @@ func (c *Client) Recordings(ctx context.Context) (wire.Recordings, error) {
 // Verify checks every recording.
 func (c *Client) Verify(ctx context.Context) (wire.Verification, error) {
 	return get[wire.Verification](ctx, c, "recordings/verify")
+}
+
+// Evidence is the node's public key and where the recordings' chain ends.
+func (c *Client) Evidence(ctx context.Context) (wire.Evidence, error) {
+	return get[wire.Evidence](ctx, c, "recordings/evidence")
 }
 
 // Reload makes the server read its configuration file again.

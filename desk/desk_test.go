@@ -181,6 +181,10 @@ func (h recordingsOf) List(context.Context) ([]wire.Recording, error) {
 	return []wire.Recording{{Call: "talked", Path: "recordings/2026/11/25/talked.wav", State: "sealed", DurationMS: 59000}}, nil
 }
 
+func (h recordingsOf) Evidence(context.Context) (wire.Evidence, error) {
+	return wire.Evidence{Key: "-----BEGIN PUBLIC KEY-----\n", Head: "{}\n"}, nil
+}
+
 func (h recordingsOf) Verify(context.Context) (wire.Verification, error) {
 	return wire.Verification{Checked: 1, Faults: []wire.Fault{}}, nil
 }
@@ -227,7 +231,7 @@ func TestTheJSONOfTheAPI(t *testing.T) {
 	d := newDesk(&house{})
 	for name, path := range map[string]string{
 		"calls": "calls", "trace": "calls/talked/trace", "queues": "queues", "operators": "operators", "trunks": "trunks", "users": "users",
-		"recordings": "recordings", "verify": "recordings/verify", "version": "version", "drain": "drain",
+		"recordings": "recordings", "verify": "recordings/verify", "evidence": "recordings/evidence", "version": "version", "drain": "drain",
 		"board": "board", "callbacks": "callbacks", "abandoned": "callbacks/abandoned",
 	} {
 		res, got := ask(t, d.API(), "GET", "/api/v1/"+path, "")

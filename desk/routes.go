@@ -212,6 +212,8 @@ func (d *Desk) recordings(r *http.Request) (any, error) {
 	return wire.Recordings{Recordings: all}, nil
 }
 
+func (d *Desk) evidence(r *http.Request) (any, error) { return d.o.Recordings.Evidence(r.Context()) }
+
 func (d *Desk) verify(r *http.Request) (any, error) { return d.o.Recordings.Verify(r.Context()) }
 
 func (d *Desk) reload(*http.Request) (any, error) {

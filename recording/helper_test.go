@@ -3,6 +3,7 @@ package recording
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	"hotline/call"
 	"hotline/media"
+	"hotline/recording/chain"
 )
 
 // answered is when the calls of these tests are answered: ten to midnight in Baku, so that the
@@ -74,6 +76,7 @@ func newStudio(t *testing.T, format string, out func(*outside)) *studio {
 	if out != nil {
 		out(&m)
 	}
+	o.Chain = newChain(t, o.Dir, t.TempDir())
 	r, err := newRecorder(o, m)
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +85,32 @@ func newStudio(t *testing.T, format string, out func(*outside)) *studio {
 	r.start()
 	t.Cleanup(r.Close)
 	return s
+}
+
+// newChain opens the chain of the recordings in dir, with the key in keys.
+func newChain(t *testing.T, dir, keys string) *chain.Chain {
+	t.Helper()
+	k, err := chain.LoadKey(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, folderMode); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := chain.Open(root, k, "node-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(c.Close(), root.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
 }
 
 // told are the names of the events so far.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"time"
 
 	"go.uber.org/zap"
@@ -142,7 +141,7 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 	m.State, m.Samples, m.SHA256, m.Sealed = StateSealed, res.Samples, res.SHA256, stamp(r.now())
 	m.end(g.ended)
 	r.folders.sync(r) // in the first second of a day's first call
-	if err := m.store(r.root, g.stem, path.Dir(g.stem)); err != nil {
+	if err := m.store(r.root, r.o.Chain, g.stem); err != nil {
 		return res, fmt.Errorf("seal %s: %w", g.meta.Call, err)
 	}
 	res.State = StateSealed

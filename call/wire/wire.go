@@ -328,6 +328,13 @@ type Fault struct {
 	Call    string `json:"call"`
 	Path    string `json:"path"`
 	Problem string `json:"problem"`
+	Link    int64  `json:"link,omitempty"` // number of the link of the chain that is broken
+}
+
+// Evidence answers GET recordings/evidence.
+type Evidence struct {
+	Key  string `json:"key"`  // the node's public key, in PEM
+	Head string `json:"head"` // a line of JSON, signed: where the chain ends now
 }
 
 // A Problem is the body of every error (RFC 9457).
