@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hotline/call"
+	"hotline/recording/vault"
 )
 
 // BenchmarkTake is what the media thread pays for a frame.
@@ -25,9 +26,23 @@ func BenchmarkTake(b *testing.B) {
 }
 
 // BenchmarkRecord500 is what a frame costs in all, the kernel's part included, while 500 calls
-// are recorded both ways: one op is one frame of one call taken, placed, decoded and written.
+// are recorded both ways: one op is one frame of one call taken, placed, decoded, encrypted where
+// that is asked for, and written.
 func BenchmarkRecord500(b *testing.B) {
+	b.Run("plain", func(b *testing.B) { record500(b, nil) })
+	b.Run("encrypted", func(b *testing.B) {
+		ring, err := vault.OpenKeyring(b.TempDir(), nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer ring.Close() // only a benchmark
+		record500(b, ring)
+	})
+}
+
+func record500(b *testing.B, ring *vault.Keyring) {
 	r := quietRecorder(b)
+	r.o.Vault = ring
 	var calls []*Recording
 	for range 500 {
 		g, err := r.Open(Meta{Call: call.NewID(), Arrived: answered, Answered: answered})

@@ -38,6 +38,7 @@ type manifest struct {
 	State    string        `json:"state"`
 	Codec    string        `json:"codec"`
 	Rate     int           `json:"rate"`
+	Cipher   *cipherLine   `json:"encrypted,omitempty"`
 	Samples  int64         `json:"samples"` // per channel
 	SHA256   string        `json:"sha256"`  // of the whole file
 	Opened   stamp         `json:"opened"`

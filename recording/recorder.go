@@ -113,6 +113,9 @@ func (r *Recorder) start() {
 	r.helpers.Go(func() { r.pool.keep(r.quit) })
 	r.helpers.Go(r.sync)
 	r.helpers.Go(r.watchDisk)
+	if r.o.Vault != nil {
+		r.helpers.Go(r.watchKeys)
+	}
 }
 
 // Close waits up to five seconds for recordings that are being sealed and ends the goroutines.
@@ -171,6 +174,9 @@ func (r *Recorder) Open(m Meta) (*Recording, error) {
 		return nil, fmt.Errorf("open recording: %w", err)
 	}
 	g := newRecording(r, m, s)
+	if err := g.encrypt(); err != nil {
+		return nil, fmt.Errorf("open recording %s: %w", m.Call, err)
+	}
 	r.pool.enter()
 	r.mu.Lock()
 	_, twice := r.calls[m.Call]

@@ -46,16 +46,18 @@ func List(dir string) ([]Item, error) {
 }
 
 func item(root *os.Root, sh shelf) Item {
-	it := Item{Call: sh.call, Path: told(sh.stem + soundExt), State: StateOpen}
+	it := Item{Call: sh.call, Path: told(sh.file()), State: StateOpen}
 	if b, err := root.ReadFile(sh.stem + manifestExt); err == nil {
 		if m, err := parse(b); err == nil {
 			it.State, it.Duration = m.State, samplesTime(m.Samples)
 			return it
 		}
 	}
-	if f, err := root.Open(sh.stem + soundExt); err == nil {
+	if f, err := root.Open(sh.file()); err == nil {
 		defer f.Close() // only read
-		if form, size, err := look(f, ""); err == nil {
+		if sh.box {
+			it.Duration = durationOfBox(f)
+		} else if form, size, err := look(f, ""); err == nil {
 			it.Duration = samplesTime(max(0, size-int64(form.headSize())) / int64(form.frame()))
 		}
 	}
@@ -90,6 +92,7 @@ type Proof struct {
 	Keys     []ed25519.PublicKey // whose links are good; empty: those that lie among the recordings
 	Heads    []chain.Head        // kept in a second place
 	Alone    bool                // the manifests are links of no chain
+	Unwrap   Unwrap              // opens encrypted recordings too; nil: without keys, which shows all but forgery
 }
 
 // Verify walks along the chains below dir, then reads every recording and compares it with its manifest: the hash,
@@ -118,12 +121,14 @@ func Verify(dir string, p Proof, progress func(done, total int)) ([]Fault, error
 	for _, e := range p.Expected {
 		ended[e.Path] = e.Call
 	}
-	faults := chainFaults(found)
+	faults, unwrap := chainFaults(found), p.Unwrap
 	seen := map[call.ID]string{}
 	for i, sh := range shelves {
-		p := told(sh.stem + soundExt)
-		if found.Erased[sh.stem+soundExt] && !sh.sound {
-			delete(ended, p)
+		p := told(sh.file())
+		erased := found.Erased[sh.stem+soundExt] || found.Erased[sh.stem+boxExt]
+		if erased && (!sh.sound || sh.box && !sh.key) { // without its key a sound is noise
+			delete(ended, told(sh.stem+soundExt))
+			delete(ended, told(sh.stem+boxExt))
 			continue // what is left of it is its link
 		}
 		if other, twice := seen[sh.call]; twice {
@@ -132,7 +137,11 @@ func Verify(dir string, p Proof, progress func(done, total int)) ([]Fault, error
 		seen[sh.call] = p
 		_, over := ended[p]
 		delete(ended, p)
-		for _, problem := range examine(root, sh, over) {
+		problems := examine(root, sh, over)
+		if unwrap != nil && sh.box && sh.manifest && len(problems) == 0 {
+			problems = openedBox(root, sh, unwrap)
+		}
+		for _, problem := range problems {
 			faults = append(faults, Fault{Call: sh.call, Path: p, Problem: problem})
 		}
 		if progress != nil {
@@ -212,6 +221,15 @@ func unsealed(root *os.Root, sh shelf, over bool) []string {
 
 // compare holds the sound against its manifest.
 func compare(root *os.Root, sh shelf, m manifest) (problems []string) {
+	if sh.twice {
+		problems = append(problems, "there is a plain sound and an encrypted one; one of them is too much")
+	}
+	if sh.box {
+		return append(problems, compareBox(root, sh, m)...)
+	}
+	if m.Cipher != nil {
+		return append(problems, "the sound is plain, the manifest says it is encrypted")
+	}
 	f, err := root.Open(sh.stem + soundExt)
 	if err != nil {
 		return []string{"the sound cannot be read: " + err.Error()}
@@ -235,6 +253,11 @@ func compare(root *os.Root, sh shelf, m manifest) (problems []string) {
 	if len(problems) > 0 {
 		return problems // a hash that differs too would say nothing new
 	}
+	return append(problems, compareHash(f, m)...)
+}
+
+// compareHash holds the hash of a file against its manifest.
+func compareHash(f *os.File, m manifest) (problems []string) {
 	sum, err := hash(f)
 	switch {
 	case err != nil:

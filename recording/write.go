@@ -114,6 +114,9 @@ func (g *Recording) closeFiles() {
 	if g.writer.draft != nil {
 		err = errors.Join(err, g.writer.draft.Close())
 	}
+	if g.box != nil && g.box.file.Load() != nil {
+		err = errors.Join(err, g.box.file.Load().Close())
+	}
 	if err != nil {
 		g.r.log.Warn("closing a recording", zap.String("call", string(g.meta.Call)), zap.Error(err))
 	}
@@ -297,7 +300,7 @@ func (r *Recorder) create(g *Recording, news *manifest) {
 		return
 	}
 	w.headed = true
-	w.window.file = r.onto(g.file.Load())
+	w.window.file = g.onto(r.onto(g.file.Load()))
 	g.dirty.Store(true)
 	r.health.good()
 	r.event(g, "recording.started", map[string]string{"path": g.Path()})
@@ -313,15 +316,20 @@ func (r *Recorder) tryCreate(g *Recording, news *manifest) error {
 		}
 		w.draft = f
 	}
+	if g.box != nil {
+		if err := r.createKey(g); err != nil {
+			return err
+		}
+	}
 	if g.file.Load() == nil {
-		f, err := r.openIn(dir, g.stem+soundExt, os.O_CREATE|os.O_EXCL|os.O_RDWR)
+		f, err := r.openIn(dir, g.stem+g.ext(), os.O_CREATE|os.O_EXCL|os.O_RDWR)
 		if err != nil {
 			return err
 		}
 		g.file.Store(f)
 		r.folders.note(dir)
 	}
-	if _, err := g.file.Load().WriteAt(w.window.format.head(-1), 0); err != nil {
+	if _, err := g.onto(g.file.Load()).WriteAt(w.window.format.head(-1), 0); err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
 	if news == nil { // a second try: the first took the news

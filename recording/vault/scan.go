@@ -279,3 +279,32 @@ func (g *gaze) seek(at int64) (int64, bool, error) {
 	}
 	return 0, false, nil
 }
+
+// Reach is how many samples the sound of a file reaches, as its last frames say it. It reads the
+// header and the last 64 KiB, and is for a file that is whole or still grows.
+func Reach(r io.ReaderAt, size int64) (int64, error) {
+	g := &gaze{r: r, size: size}
+	b, err := g.view(0, int(min(size, headerLimit)))
+	if err != nil {
+		return 0, fmt.Errorf("look at recording: %w", err)
+	}
+	h, n, err := unpackHeader(b)
+	if err != nil {
+		return 0, fmt.Errorf("look at recording: %w", err)
+	}
+	g.sample = h.Frame
+	reach := int64(0)
+	for at := max(int64(n), size-64<<10); ; {
+		next, found, err := g.seek(at)
+		switch {
+		case err != nil:
+			return 0, fmt.Errorf("look at recording: %w", err)
+		case !found:
+			return reach, nil
+		}
+		at = next + int64(g.f.size())
+		if g.f.kind == kindSound {
+			reach = max(reach, g.f.first+int64(g.f.length/g.sample))
+		}
+	}
+}
