@@ -420,7 +420,26 @@ func (c *checker) rest() {
 	if c.file.Recording.Keep < minKeep {
 		c.say("recording.keep", "write 3mo or more", "%s is less than the 3 months in which callers may ask for a copy", c.raw("recording.keep", c.file.Recording.Keep.String()))
 	}
+	c.encryption()
 	c.heads()
+}
+
+// encryption checks for whom recordings are encrypted.
+func (c *checker) encryption() {
+	const want = "write what `hotline recording keygen FILE` prints: age1 and 58 letters and digits"
+	r := c.file.Recording
+	for i, s := range r.Encrypt {
+		key := fmt.Sprintf("recording.encrypt[%d]", i)
+		switch problem := recipientProblem(s); {
+		case problem != "":
+			c.say(key, want, "%s", problem)
+		case slices.Contains(r.Encrypt[:i], s):
+			c.say(key, "write each once", "%s stands here twice", quote(s))
+		}
+	}
+	if r.Keys == "" || !filepath.IsAbs(r.Keys) && !filepath.IsLocal(r.Keys) {
+		c.say("recording.keys", "write a folder below data, such as keys/recording, or an absolute path", "%s is no folder below data", quote(r.Keys))
+	}
 }
 
 func (c *checker) heads() {

@@ -232,10 +232,12 @@ type Stop struct {
 
 // Recording is what becomes of the sound.
 type Recording struct {
-	Policy Policy `yaml:"policy"`
-	Format Format `yaml:"format"`
-	Keep   Months `yaml:"keep"`
-	Heads  Heads  `yaml:"heads"`
+	Policy  Policy   `yaml:"policy"`
+	Format  Format   `yaml:"format"`
+	Encrypt []string `yaml:"encrypt"` // age recipients of the recovery; empty: recordings are plain
+	Keys    string   `yaml:"keys"`    // folder of the epochs, absolute or below data
+	Keep    Months   `yaml:"keep"`
+	Heads   Heads    `yaml:"heads"`
 }
 
 // Heads is where the daily heads of the recordings' chain are kept a second time: without one, whoever takes the
@@ -306,7 +308,7 @@ func Default() *File {
 		Voices:        map[call.Language]Voice{},
 		Announcements: []Announcement{},
 		Stop:          Stop{Grace: Duration(10 * time.Minute)},
-		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12},
+		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Encrypt: []string{}, Keys: "keys/recording", Keep: 12},
 	}
 }
 
