@@ -59,12 +59,14 @@ func (l *Line) refuse(v *visit, code int, why string) bool {
 // the policy's word, and it has been asked already.
 func (l *Line) record(v *visit) {
 	if v.settings.Policy == RecordOff {
+		v.rec.Unrecorded = call.UnrecordedPolicy
 		return
 	}
 	sound, err := l.o.Recorder.Open(recording.Meta{
 		Call: v.id, Line: v.line.Number, Arrived: v.rec.Arrived, Answered: v.rec.Answered, Codec: v.leg.Audio().Stats().Codec,
 	})
 	if err != nil {
+		v.rec.Unrecorded = call.UnrecordedDisk
 		l.metrics.missing.Inc()
 		l.event(v, "recording.missing", "reason", "disk")
 		v.log.Error("this call is not recorded", zap.Error(err))
