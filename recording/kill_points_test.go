@@ -60,7 +60,7 @@ func recordManyUntilKilled(dir string) {
 		now := time.Now()
 		switch i {
 		case dyingFrom:
-			dying = open(call.ID(os.Getenv(dyingID)), now)
+			dying = open(call.ID(os.Getenv(dyingID)), due)
 			calls = append(calls, dying)
 		case dyingTo:
 			calls = calls[:callsUp]
@@ -68,7 +68,7 @@ func recordManyUntilKilled(dir string) {
 		}
 		for k, g := range calls {
 			for ch := range call.Channel(2) {
-				g.Take(call.Frame{Channel: ch, Codec: call.PCMA, Timestamp: i * 160, At: now, Payload: numbered(i*callBase + uint32(k))})
+				g.Take(call.Frame{Channel: ch, Codec: call.PCMA, Timestamp: i * 160, At: due, Payload: numbered(i*callBase + uint32(k))})
 			}
 		}
 		fmt.Println("packet", i, now.Sub(due).Microseconds())
@@ -109,12 +109,13 @@ var killPoints = []killPoint{
 	{"before the draft goes", "unlinkat", draftExt, true},
 }
 
-// How late the process's own packets may be; beyond it, what is lost tells of the machine.
-const tooLate = 60 * time.Millisecond
+// How late the process's own packets may be; beyond it, what is lost tells of the machine. Up to it,
+// the recorder beside them is excused for as much.
+const tooLate = 200 * time.Millisecond
 
 // TestKillPoints kills processes with 20 calls up, at every place a recording passes and at random
 // moments. Python says what is the last packet in each file: of no leg may more than 200 ms be
-// lost, and never more than a second.
+// lost, beyond what the packets themselves came late, and never more than a second.
 func TestKillPoints(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -131,16 +132,19 @@ func TestKillPoints(t *testing.T) {
 	for range random {
 		points = append(points, killPoint{name: fmt.Sprint(time.Duration(dice.IntN(2500)+100) * time.Millisecond)})
 	}
-	var lost []time.Duration
+	var lost, ours []time.Duration
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	next := make(chan killPoint)
-	for range 4 {
+	for range 3 {
 		wg.Go(func() {
 			for p := range next {
-				l := killAt(t, p)
+				l, late := killAt(t, p)
 				mu.Lock()
 				lost = append(lost, l...)
+				for _, d := range l {
+					ours = append(ours, max(0, d-late))
+				}
 				mu.Unlock()
 			}
 		})
@@ -156,26 +160,26 @@ func TestKillPoints(t *testing.T) {
 	slices.Sort(lost)
 	median, p99, most := lost[len(lost)/2], lost[len(lost)*99/100], lost[len(lost)-1]
 	t.Logf("%d kills, %d legs: lost median %v, p99 %v, most %v", len(points), len(lost), median, p99, most)
-	if p99 > 200*time.Millisecond || most > time.Second {
-		t.Errorf("lost: p99 %v, most %v; want at most 200ms and 1s", p99, most)
+	if aim := slices.Max(ours); aim > 200*time.Millisecond || most > time.Second {
+		t.Errorf("lost: %v more than the packets were late, %v in all; want at most 200ms and 1s", aim, most)
 	}
 }
 
 // killAt kills one process at a point, again where its packets were late, and judges what it leaves.
-func killAt(t *testing.T, p killPoint) (lost []time.Duration) {
+func killAt(t *testing.T, p killPoint) (lost []time.Duration, late time.Duration) {
 	for range 5 {
 		k, err := runKilled(t, p)
 		if err != nil {
 			t.Errorf("%s: %v", p.name, err)
-			return nil
+			return nil, 0
 		}
 		if k.late <= tooLate {
-			return k.judge(t, p)
+			return k.judge(t, p), k.late
 		}
 		t.Logf("%s: the packets were up to %v late; once more", p.name, k.late)
 	}
 	t.Errorf("%s: this machine is too busy for %d calls", p.name, callsUp)
-	return nil
+	return nil, 0
 }
 
 // A killedProcess is what is known of one that was killed.
