@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 		recordUntilKilled(dir)
 		return
 	}
+	if dir := os.Getenv(manyDir); dir != "" {
+		recordManyUntilKilled(dir)
+		return
+	}
 	if dir := os.Getenv(keeperDir); dir != "" {
 		keepUntilKilled(dir)
 		return
