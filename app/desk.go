@@ -139,7 +139,7 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	}
 	d := desk.New(desk.Options{
 		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
-		Recordings: sounds{s, f.Data, func() (*evidence, error) { return openEvidence(f.Data) }}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
+		Recordings: sounds{s, f.Data, func() (*evidence, error) { return openEvidence(f.Data) }, nil}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
 	})
 	return control.InProcess(d.API()), func() { s.Close(); lock.Unlock() }, nil
 }
@@ -268,10 +268,11 @@ type sounds struct {
 	s        *store.Store
 	data     string
 	evidence func() (*evidence, error)
+	prove    func(ctx context.Context, since time.Time) (wire.Completeness, error) // nil: no server runs
 }
 
 func (a *App) sounds() sounds {
-	return sounds{a.store, a.file.Data, func() (*evidence, error) { return a.evidence, nil }}
+	return sounds{a.store, a.file.Data, func() (*evidence, error) { return a.evidence, nil }, a.reconciler.prove}
 }
 
 func (s sounds) List(context.Context) ([]wire.Recording, error) {

@@ -295,6 +295,15 @@ func (c *Client) Evidence(ctx context.Context) (wire.Evidence, error) {
 	return get[wire.Evidence](ctx, c, "recordings/evidence")
 }
 
+// Completeness proves that each answered call that arrived since has a recording or a reason; zero: all.
+func (c *Client) Completeness(ctx context.Context, since time.Time) (wire.Completeness, error) {
+	q := url.Values{}
+	if !since.IsZero() {
+		q.Set("since", since.Format(time.RFC3339Nano))
+	}
+	return get[wire.Completeness](ctx, c, "recordings/completeness?"+q.Encode())
+}
+
 // Reload makes the server read its configuration file again.
 func (c *Client) Reload(ctx context.Context) error {
 	return c.do(ctx, http.MethodPost, "reload", nil, nil)

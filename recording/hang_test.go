@@ -211,19 +211,19 @@ func TestADraftThatCannotBeWrittenIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.serve(g)
-	whole := g.writer.draft
+	whole := g.draft.Load()
 	shut, err := os.Open(os.DevNull) // cannot be written to
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer shut.Close()
-	g.writer.draft = shut
+	g.draft.Store(shut)
 	g.SetLanguage("ru")
 	r.serve(g)
 	if g.Err() == nil || r.Healthy() == nil {
 		t.Errorf("a draft that was refused is told as %v and %v", g.Err(), r.Healthy())
 	}
-	g.writer.draft = whole
+	g.draft.Store(whole)
 	now = now.Add(retryEvery)
 	r.serve(g)
 	b, err := r.root.ReadFile(g.stem + draftExt)

@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 		recordUntilKilled(dir)
 		return
 	}
+	if dir := os.Getenv(manyDir); dir != "" {
+		recordManyUntilKilled(dir)
+		return
+	}
 	if dir := os.Getenv(keeperDir); dir != "" {
 		keepUntilKilled(dir)
 		return
@@ -97,28 +101,46 @@ func newStudioWith(t *testing.T, format string, out func(*outside), with func(*s
 // newChain opens the chain of the recordings in dir, with the key in keys.
 func newChain(t *testing.T, dir, keys string) *chain.Chain {
 	t.Helper()
-	k, err := chain.LoadKey(keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(dir, folderMode); err != nil {
-		t.Fatal(err)
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := chain.Open(root, k, "node-1")
+	c, done, err := openChain(dir, keys)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(c.Close(), root.Close()); err != nil {
+		if err := done(); err != nil {
 			t.Error(err)
 		}
 	})
 	return c
 }
+
+// openChain is newChain for who closes it.
+func openChain(dir, keys string) (c *chain.Chain, done func() error, err error) {
+	k, err := chain.LoadKey(keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := os.MkdirAll(dir, folderMode); err != nil {
+		return nil, nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c, err = chain.Open(root, k, "node-1"); err != nil {
+		return nil, nil, errors.Join(err, root.Close())
+	}
+	return c, func() error { return errors.Join(c.Close(), root.Close()) }, nil
+}
+
+// childChain is the chain of a process that is to be killed.
+func childChain(dir string) *chain.Chain {
+	c, _, err := openChain(dir, keysBeside(dir))
+	fatal(err)
+	return c
+}
+
+// keysBeside is where such a process has its key.
+func keysBeside(dir string) string { return filepath.Join(filepath.Dir(dir), "keys") }
 
 // told are the names of the events so far.
 func (s *studio) told() (names []string) {

@@ -34,7 +34,7 @@ const childKeys = "HOTLINE_TEST_RECORD_KEYS"
 // each as it is sent.
 func recordUntilKilled(dir string) {
 	o := Options{
-		Dir: dir, Node: "child", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+		Dir: dir, Chain: childChain(dir), Node: "child", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
 	}
 	var err error
 	if keys := os.Getenv(childKeys); keys != "" {
@@ -191,7 +191,7 @@ func judgeKilled(t *testing.T, i int, data string, newest uint32) {
 	if err := os.Rename(keysOf(data), data+"/away"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-	done, err := Repair(t.Context(), dir, nil, func(call.ID) Meta { return Meta{} })
+	done, err := Repair(t.Context(), dir, newChain(t, dir, keysBeside(dir)), func(call.ID) Meta { return Meta{} })
 	if err != nil || len(done) != 1 || int(done[0].Samples) != len(right) {
 		t.Errorf("kill %d: repair gives %+v, %v", i, done, err)
 		return
@@ -218,7 +218,7 @@ func judgeKilled(t *testing.T, i int, data string, newest uint32) {
 	if _, after := channels(t, files[0]); !slices.Equal(after, right) {
 		t.Errorf("kill %d: the sound is another since it was repaired", i)
 	}
-	if faults, err := Verify(dir, Proof{Alone: true, Expected: []Expected{{done[0].Call, done[0].Path}}}, nil); err != nil || len(faults) > 0 {
+	if faults, err := Verify(dir, Proof{Expected: []Expected{{done[0].Call, done[0].Path}}}, nil); err != nil || len(faults) > 0 {
 		t.Errorf("kill %d: verify finds %v, %v", i, faults, err)
 	}
 }

@@ -158,7 +158,7 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 // there before.
 func (r *Recorder) clear(g *Recording) error {
 	var errs []error
-	for ext, f := range map[string]*os.File{g.ext(): g.file.Load(), draftExt: g.writer.draft} {
+	for ext, f := range map[string]*os.File{g.ext(): g.file.Load(), draftExt: g.draft.Load()} {
 		if f == nil {
 			continue
 		}

@@ -5,16 +5,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"hotline/app"
 	"hotline/control"
 )
 
 type recordingCmd struct {
-	List   recordingListCmd   `cmd:"" help:"List recordings."`
-	Verify recordingVerifyCmd `cmd:"" help:"Prove that no recording was altered, cut, put in or removed."`
-	Key    recordingKeyCmd    `cmd:"" help:"Print the public key that verifies the recordings."`
-	Head   recordingHeadCmd   `cmd:"" help:"Print where the recordings' chain ends now, signed, to be kept elsewhere."`
+	List    recordingListCmd    `cmd:"" help:"List recordings."`
+	Verify  recordingVerifyCmd  `cmd:"" help:"Prove that no recording was altered, cut, put in or removed."`
+	Missing recordingMissingCmd `cmd:"" help:"Prove that each answered call has a recording or a stated reason."`
+	Key     recordingKeyCmd     `cmd:"" help:"Print the public key that verifies the recordings."`
+	Head    recordingHeadCmd    `cmd:"" help:"Print where the recordings' chain ends now, signed, to be kept elsewhere."`
 }
 
 type recordingListCmd struct {
@@ -101,6 +105,43 @@ func (c *recordingVerifyCmd) tell(t *terminal, answer control.Verification) (err
 		return notSo{}
 	}
 	return err
+}
+
+type recordingMissingCmd struct {
+	fileFlag
+	outFlag
+	Since string `placeholder:"TIME" help:"Only calls that arrived since: RFC 3339, or a span such as 24h."`
+}
+
+func (recordingMissingCmd) Help() string { return "Example: hotline recording missing --since 24h" }
+
+func (c *recordingMissingCmd) Run(t *terminal) error {
+	since, err := sinceTime(c.Since, time.Now())
+	if err != nil {
+		return usageError{err}
+	}
+	return withClient(c.Config, func(client *control.Client) error {
+		answer, err := client.Completeness(context.Background(), since)
+		if err != nil {
+			return err
+		}
+		if c.json() {
+			err = printJSON(t.out, answer)
+		} else {
+			fmt.Fprintf(t.out, "%d answered calls: %d recorded", answer.Answered, answer.Recorded)
+			for _, why := range slices.Sorted(maps.Keys(answer.Without)) {
+				fmt.Fprintf(t.out, ", %d not for reason %q", answer.Without[why], why)
+			}
+			fmt.Fprintf(t.out, ", %d missing\n", len(answer.Missing))
+			for _, id := range answer.Missing {
+				fmt.Fprintf(t.out, "%s: no recording, and nothing says why\n", id)
+			}
+		}
+		if err == nil && len(answer.Missing) > 0 {
+			return notSo{}
+		}
+		return err
+	})
 }
 
 type recordingKeyCmd struct{ fileFlag }
