@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -188,6 +189,18 @@ func (p *patient) measureBox(f *os.File) error {
 	p.form = format{codec: s.Header.Codec}
 	p.about.Cipher = &cipherLine{AEAD: s.Header.AEAD, Frames: s.Frames, Key: s.Header.Key}
 	p.Samples = s.Samples
+	if s.State == vault.Damaged {
+		p.about.Faults = append(p.about.Faults, faultTorn)
+	}
+	if opened := time.Time(p.about.Opened); !opened.IsZero() {
+		for _, l := range s.Lost {
+			for _, ch := range []call.Channel{call.Said, call.Heard} {
+				p.about.Gaps = append(p.about.Gaps, gapLine{
+					Channel: ch.String(), From: stamp(opened.Add(samplesTime(l.From))), To: stamp(opened.Add(samplesTime(l.To))), Reason: faultTorn,
+				})
+			}
+		}
+	}
 	if s.End < st.Size() {
 		return f.Truncate(s.End)
 	}
@@ -222,7 +235,7 @@ func compareBox(root *os.Root, sh shelf, m manifest) (problems []string) {
 		switch {
 		case err != nil:
 			problems = append(problems, err.Error())
-		case s.State == vault.Damaged:
+		case s.State == vault.Damaged && !slices.Contains(m.Faults, faultTorn):
 			problems = append(problems, "the sound is damaged: "+s.Damages[0].Error())
 		case s.Header.Call != m.Call || s.Header.Key != m.Cipher.Key || s.Header.Codec != m.Codec:
 			problems = append(problems, fmt.Sprintf("the sound is of call %s, key %s, codec %s; the manifest says %s, %s, %s",
@@ -248,10 +261,20 @@ func openedBox(root *os.Root, sh shelf, unwrap Unwrap) []string {
 		return []string{"it cannot be opened: " + err.Error()}
 	}
 	defer s.Close() // only read
-	if s.Vault != nil && s.Vault.State == vault.Damaged {
+	if s.Vault != nil && s.Vault.State == vault.Damaged && !confessed(root, sh) {
 		return []string{"the sound is damaged: " + s.Vault.Damages[0].Error()}
 	}
 	return nil
+}
+
+// confessed says that a manifest tells of the damage.
+func confessed(root *os.Root, sh shelf) bool {
+	b, err := root.ReadFile(sh.stem + manifestExt)
+	if err != nil {
+		return false
+	}
+	m, err := parse(b)
+	return err == nil && slices.Contains(m.Faults, faultTorn)
 }
 
 // durationOfBox is how long an encrypted sound is by what stands at its end.

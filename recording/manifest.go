@@ -56,6 +56,7 @@ type manifest struct {
 const (
 	faultSync = "sync" // a sync failed: what was written before may not be on the disk
 	faultDisk = "disk" // a write failed: see the gaps
+	faultTorn = "torn" // a power cut took some of an encrypted file before it was repaired: see the gaps
 )
 
 // proof is the notice as the manifest has it.

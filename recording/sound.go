@@ -151,7 +151,7 @@ func Decrypt(r io.ReaderAt, size int64, id call.ID, sealed []byte, unwrap Unwrap
 	quiet := make([]byte, form.frame())
 	form.quiet(quiet)
 	return &Sound{
-		Reader: img, Size: img.Size(), Duration: samplesTime(d.Samples), Vault: &d.Survey, Lost: d.Lost(),
+		Reader: img, Size: img.Size(), Duration: samplesTime(d.Samples), Vault: &d.Survey, Lost: d.Lost,
 		mend: func() { img.Mend(quiet) }, close: func() error { return nil },
 	}, nil
 }

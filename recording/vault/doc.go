@@ -14,7 +14,10 @@
 //	16  counter   uint64: makes the nonce; rises from frame to frame, with holes
 //	24  first     uint64: the sample at which this sound begins; in the final frame the number of samples
 //	32  before    16 bytes: the tag of the frame before, zeros in the first
-//	48  the ciphertext, then its tag (16 bytes), then CRC-32C of all of the frame before it (4 bytes)
+//	48  back      15 bytes: how far before first the earliest of the one, two, … 15 frames before begins, in
+//	              units of 10 ms, rounded up; 255: farther. It says what frames that are missing can have replaced
+//	63  zero      1 byte
+//	64  the ciphertext, then its tag (16 bytes), then CRC-32C of all of the frame before it (4 bytes)
 //
 // Numbers are big-endian. A frame of sound holds at most 200 ms, as they lie in the data part of
 // the WAV. A frame that begins before the end of the one before it replaces what it covers: packets

@@ -16,7 +16,15 @@ const (
 
 	maxFrameBytes = 16 // of one sample of all channels
 
-	headSize  = 48
+	// remembered is of how many frames before it each frame says where they began: who reads behind a
+	// damage knows of so many that are missing what they can have replaced. They are 1.5 s, more than
+	// a power cut takes.
+	remembered = 15
+
+	backUnit = 80  // samples
+	tooFar   = 255 // units
+
+	headSize  = 64
 	tagSize   = 16
 	sumSize   = 4
 	nonceSize = 12
@@ -43,6 +51,7 @@ type frame struct {
 	counter  uint64
 	first    int64
 	before   [tagSize]byte
+	back     [remembered]byte // see Writer.back
 }
 
 // size is the whole of the frame in bytes.
@@ -57,7 +66,9 @@ func (f *frame) put(b []byte) {
 	be.PutUint32(b[12:], f.sequence)
 	be.PutUint64(b[16:], f.counter)
 	be.PutUint64(b[24:], uint64(f.first))
-	copy(b[32:headSize], f.before[:])
+	copy(b[32:48], f.before[:])
+	copy(b[48:63], f.back[:])
+	b[63] = 0
 }
 
 var errHead = errors.New("no frame begins here")
@@ -68,13 +79,14 @@ const farthest = 1 << 40
 // get reads a head of a file whose samples have so many bytes. It takes only what put may have written.
 func (f *frame) get(b []byte, sample int) error {
 	be := binary.BigEndian
-	if string(b[:4]) != mark || b[5]|b[6]|b[7] != 0 {
+	if string(b[:4]) != mark || b[5]|b[6]|b[7]|b[63] != 0 {
 		return errHead
 	}
 	length, first := be.Uint32(b[8:]), be.Uint64(b[24:])
 	f.kind, f.length, f.first = b[4], int(length), int64(first)
 	f.sequence, f.counter = be.Uint32(b[12:]), be.Uint64(b[16:])
-	copy(f.before[:], b[32:headSize])
+	copy(f.before[:], b[32:48])
+	copy(f.back[:], b[48:63])
 	switch {
 	case first > farthest:
 		return errHead

@@ -19,7 +19,7 @@ type Image struct {
 func (d *Reader) Image(head []byte) *Image { return &Image{d: d, head: head} }
 
 // Mend makes an Image read as silence what a damage took, where it would fail otherwise. Quiet is
-// one sample of silence in all channels. Whoever does so is to tell of it: see Reader.Lost.
+// one sample of silence in all channels. Whoever does so is to tell of it: see Survey.Lost.
 func (m *Image) Mend(quiet []byte) *Image {
 	m.quiet = quiet
 	return m

@@ -214,7 +214,7 @@ func honest(t interface{ Fatalf(string, ...any) }, k *tape, d *Reader, last bool
 	unit := int64(k.form.Frame)
 	img := d.Image(nil)
 	at := int64(0)
-	for _, l := range append(d.Lost(), Lost{d.Samples, d.Samples}) {
+	for _, l := range append(d.Lost, Lost{d.Samples, d.Samples}) {
 		b := make([]byte, (l.From-at)*unit)
 		if n, err := img.ReadAt(b, at*unit); n != len(b) || err != nil && err != io.EOF {
 			t.Fatalf("samples %d to %d are not lost and cannot be read: %v", at, l.From, err)

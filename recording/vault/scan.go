@@ -30,6 +30,7 @@ type Survey struct {
 	Header  Header
 	State   string   // Complete, Cut or Damaged
 	Damages []Damage // in the order in which they stand
+	Lost    []Lost   // what the damages took, and what the damaged frames may have replaced
 	Samples int64    // that the sound reaches
 	Frames  int64    // whole frames of sound
 	End     int64    // where the last whole frame ends, in bytes: a cut file is whole again up to here
@@ -40,7 +41,7 @@ type Survey struct {
 // frames out of order, but takes the word of who could write anew all that stands behind a place.
 // The error is that of reading, or ErrHeader. What lies behind End is to be cut off after a crash.
 func Scan(r io.ReaderAt, size int64) (Survey, error) {
-	s, err := survey(r, size, nil, nil)
+	s, err := survey(r, size, nil, new(cloth))
 	if err != nil {
 		return s, fmt.Errorf("scan recording: %w", err)
 	}
@@ -50,14 +51,8 @@ func Scan(r io.ReaderAt, size int64) (Survey, error) {
 // A trial opens a frame. It gets the whole of it, and may keep nothing.
 type trial func(f *frame, whole []byte) (plain []byte, err error)
 
-// A taker is told of each frame of sound that counts, where it stands, and of each damage.
-type taker interface {
-	take(f *frame, at int64)
-	doubt(reach int64)
-}
-
 // survey reads a whole file. Without a trial it takes each frame's word.
-func survey(r io.ReaderAt, size int64, try func(Header, []byte) (trial, error), to taker) (Survey, error) {
+func survey(r io.ReaderAt, size int64, try func(Header, []byte) (trial, error), to *cloth) (Survey, error) {
 	g := &gaze{r: r, size: size}
 	b, err := g.view(0, int(min(size, headerLimit)))
 	if err != nil {
@@ -69,13 +64,17 @@ func survey(r io.ReaderAt, size int64, try func(Header, []byte) (trial, error), 
 	}
 	s := &surveyor{gaze: g, to: to, last: -1}
 	s.Header, s.End = h, int64(n)
-	g.sample = h.Frame
+	g.sample, to.unit = h.Frame, h.Frame
 	if try != nil {
 		if s.try, err = try(h, b[:n]); err != nil {
 			return s.Survey, err
 		}
 	}
 	err = s.walk()
+	if end := to.end(); end < s.Samples { // a damage took the last of it
+		to.spans = append(to.spans, span{end, s.Samples, -1})
+	}
+	s.Lost = to.lost()
 	switch {
 	case len(s.Damages) > 0:
 		s.State = Damaged
@@ -92,10 +91,12 @@ type surveyor struct {
 	Survey
 	*gaze
 	try  trial
-	to   taker
+	to   *cloth
 	last int64         // sequence of the last frame that counted
 	tag  [tagSize]byte // its tag
 	lost bool          // since then something was met that was no frame of ours
+
+	pending bool // since the last frame that counted there was a damage
 }
 
 func (s *surveyor) walk() error {
@@ -141,6 +142,7 @@ func (s *surveyor) meet(f *frame, b []byte, at int64) {
 		}
 	}
 	seq := int64(f.sequence)
+	unsure := false
 	switch {
 	case s.Final:
 		s.damage(at, fmt.Sprintf("frame %d stands behind the final frame", seq))
@@ -153,10 +155,14 @@ func (s *surveyor) meet(f *frame, b []byte, at int64) {
 		s.damage(at, fmt.Sprintf("frame %d stands here; those before it are missing", seq))
 	case f.before != s.tag:
 		s.damage(at, "the frame before it is not the one that was written before it")
+		unsure = true
 	case f.first > s.Samples:
 		s.damage(at, "it leaves a hole in the sound")
 	}
-	s.lost = false
+	if s.pending {
+		s.doubt(f, seq-s.last-1, unsure)
+	}
+	s.lost, s.pending = false, false
 	s.last = seq
 	copy(s.tag[:], b[len(b)-sumSize-tagSize:])
 	s.End = at + int64(len(b))
@@ -166,8 +172,17 @@ func (s *surveyor) meet(f *frame, b []byte, at int64) {
 	}
 	s.Frames++
 	s.Samples = max(s.Samples, f.first+int64(f.length/s.sample))
-	if s.to != nil {
-		s.to.take(f, at)
+	s.to.take(f, at)
+}
+
+// doubt gives up what frames that are missing before f may have replaced. Behind the last frame nothing is
+// given up: it is the sound as it was then, as it is behind a cut.
+func (s *surveyor) doubt(f *frame, missing int64, unsure bool) {
+	switch {
+	case unsure || missing > remembered || missing > 0 && f.back[missing-1] == tooFar:
+		s.to.doubt(s.Samples - LookBack)
+	case missing > 0:
+		s.to.doubt(f.first - backUnit*int64(f.back[missing-1]))
 	}
 }
 
@@ -184,9 +199,7 @@ func (s *surveyor) final(f *frame, plain []byte, at int64) {
 
 // damage notes that something other than the frame after the last stands at a place.
 func (s *surveyor) damage(at int64, problem string) {
-	if s.to != nil {
-		s.to.doubt(s.Samples)
-	}
+	s.pending = true
 	s.Damages = append(s.Damages, Damage{Sequence: s.last + 1, Offset: at, Sample: s.Samples, Problem: problem})
 }
 

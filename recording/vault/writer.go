@@ -45,6 +45,8 @@ type Writer struct {
 	last  [tagSize]byte // the tag of the frame before it
 	reach int64         // samples in the file
 
+	firsts [remembered + batch]int64 // where frames begin, by sequence; those of a failed write do not touch the others
+
 	data  [sha256.Size + headSize]byte // associated data: the header's digest, and room for a head
 	nonce [nonceSize]byte
 	buf   []byte
@@ -233,6 +235,7 @@ func (w *Writer) Finish() error {
 func (w *Writer) seal(f *frame, plain []byte) {
 	w.counter++
 	f.counter = w.counter
+	f.back = w.back(f)
 	nonceOf(w.nonce[:], f.counter)
 	head := w.data[sha256.Size:]
 	f.put(head)
@@ -242,6 +245,19 @@ func (w *Writer) seal(f *frame, plain []byte) {
 	copy(f.before[:], w.buf[len(w.buf)-tagSize:])
 	w.buf = binary.BigEndian.AppendUint32(w.buf, crc32.Checksum(w.buf[from:], castagnoli))
 	f.sequence++
+}
+
+// back says how far before a frame's first sample the earliest of the frames before it begins.
+func (w *Writer) back(f *frame) (back [remembered]byte) {
+	w.firsts[f.sequence%uint32(len(w.firsts))] = f.first
+	least := f.first
+	for i := range back {
+		if uint32(i) < f.sequence {
+			least = min(least, w.firsts[(f.sequence-1-uint32(i))%uint32(len(w.firsts))])
+		}
+		back[i] = byte(min((f.first-least+backUnit-1)/backUnit, tooFar))
+	}
+	return back
 }
 
 // write writes to the file. After an error something unknown may stand behind at.

@@ -19,7 +19,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d.State != Complete || d.Samples != 80000 || d.Frames != int64(len(k.after)) || d.End != int64(len(k.file)) || len(d.Lost()) > 0 {
+		if d.State != Complete || d.Samples != 80000 || d.Frames != int64(len(k.after)) || d.End != int64(len(k.file)) || len(d.Lost) > 0 {
 			t.Fatalf("the survey is %+v", d.Survey)
 		}
 		if !bytes.Equal(whole(t, d), k.sound()) {
