@@ -19,6 +19,7 @@ import (
 	"hotline/control"
 	"hotline/desk"
 	"hotline/recording"
+	"hotline/recording/vault"
 	"hotline/store"
 )
 
@@ -139,7 +140,7 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	}
 	d := desk.New(desk.Options{
 		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
-		Recordings: sounds{s, f.Data, func() (*evidence, error) { return openEvidence(f.Data) }, nil}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
+		Recordings: sounds{s, f.Data, func() (*evidence, error) { return openEvidence(f.Data) }, nil, func() (*vault.Keyring, error) { return keysThere(f) }}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
 	})
 	return control.InProcess(d.API()), func() { s.Close(); lock.Unlock() }, nil
 }
@@ -269,10 +270,11 @@ type sounds struct {
 	data     string
 	evidence func() (*evidence, error)
 	prove    func(ctx context.Context, since time.Time) (wire.Completeness, error) // nil: no server runs
+	keys     func() (*vault.Keyring, error)                                        // of encrypted recordings; nil of nil: there are none
 }
 
 func (a *App) sounds() sounds {
-	return sounds{a.store, a.file.Data, func() (*evidence, error) { return a.evidence, nil }, a.reconciler.prove}
+	return sounds{a.store, a.file.Data, func() (*evidence, error) { return a.evidence, nil }, a.reconciler.prove, func() (*vault.Keyring, error) { return a.keys, nil }}
 }
 
 func (s sounds) List(context.Context) ([]wire.Recording, error) {
@@ -300,6 +302,11 @@ func (s sounds) Verify(ctx context.Context) (wire.Verification, error) {
 	if err != nil {
 		return wire.Verification{}, err
 	}
+	keys, err := s.keys()
+	if err != nil {
+		return wire.Verification{}, err
+	}
+	proof.Unwrap = unwrap(keys)
 	for _, r := range rows {
 		if r.Recording != "" && !r.Ended.IsZero() {
 			proof.Expected = append(proof.Expected, recording.Expected{Call: r.ID, Path: r.Recording})

@@ -19,6 +19,8 @@ type recordingCmd struct {
 	Missing recordingMissingCmd `cmd:"" help:"Prove that each answered call has a recording or a stated reason."`
 	Key     recordingKeyCmd     `cmd:"" help:"Print the public key that verifies the recordings."`
 	Head    recordingHeadCmd    `cmd:"" help:"Print where the recordings' chain ends now, signed, to be kept elsewhere."`
+	Rotate  recordingRotateCmd  `cmd:"" help:"Seal the keys of encrypted recordings anew."`
+	Keygen  recordingKeygenCmd  `cmd:"" help:"Make a key for the recovery of encrypted recordings."`
 }
 
 type recordingListCmd struct {

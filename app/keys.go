@@ -1,0 +1,119 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+
+	"hotline/configs"
+	"hotline/recording"
+	"hotline/recording/vault"
+)
+
+// epochsOf is the folder with the server's own keys of encrypted recordings.
+func epochsOf(f *configs.File) string {
+	if filepath.IsAbs(f.Recording.Keys) {
+		return f.Recording.Keys
+	}
+	return filepath.Join(f.Data, f.Recording.Keys)
+}
+
+// keysThere opens them if they are there; nil where recordings are plain and always were. Recordings that were
+// encrypted while that was configured can be heard for as long as their keys are there.
+func keysThere(f *configs.File) (*vault.Keyring, error) {
+	if _, err := os.Stat(epochsOf(f)); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return openKeys(f)
+}
+
+func openKeys(f *configs.File) (*vault.Keyring, error) {
+	return vault.OpenKeyring(epochsOf(f), f.Recording.Encrypt)
+}
+
+// openVault opens the keys for as long as the server runs, and says for which of them recordings are encrypted;
+// nil: they are plain.
+func (a *App) openVault() (*vault.Keyring, error) {
+	var err error
+	encrypt := len(a.file.Recording.Encrypt) > 0
+	if encrypt {
+		a.keys, err = openKeys(a.file)
+	} else {
+		a.keys, err = keysThere(a.file)
+	}
+	if err != nil || a.keys == nil {
+		return nil, err
+	}
+	a.steps.closer("keys", a.keys.Close)
+	if !encrypt {
+		return nil, nil
+	}
+	a.log.Info("recordings are encrypted", zap.String("epoch", a.keys.Current()), zap.Int("recovery", len(a.file.Recording.Encrypt)))
+	return a.keys, nil
+}
+
+// unwrap opens the keys of encrypted recordings; nil where there are none.
+func unwrap(k *vault.Keyring) recording.Unwrap {
+	if k == nil {
+		return nil
+	}
+	return k.Unwrap
+}
+
+// A Rotation is what RotateKeys has done.
+type Rotation struct {
+	Epoch   string   `json:"epoch"`   // for which all keys are sealed now
+	Keys    int      `json:"keys"`    // of recordings that there are
+	Sealed  int      `json:"sealed"`  // of them anew
+	Retired []string `json:"retired"` // epochs that were removed
+}
+
+// RotateKeys seals the keys of all recordings anew, for a new epoch of the server's and for the recipients in the
+// file; it needs no server and disturbs none. With retire it then waits until every process knows the new
+// epoch, and removes those before it. progress may be nil.
+func RotateKeys(ctx context.Context, f *configs.File, retire bool, progress func(done, total int)) (r Rotation, err error) {
+	r.Retired = []string{}
+	if len(f.Recording.Encrypt) == 0 {
+		return r, errors.New("recording.encrypt names nobody: recordings are plain, and their keys are not sealed without a way of recovery")
+	}
+	k, err := keysThere(f)
+	if err != nil {
+		return r, err
+	} else if k == nil {
+		return r, fmt.Errorf("there are no keys in %s yet; the server makes the first when it starts with recording.encrypt", epochsOf(f))
+	}
+	defer func() { err = errors.Join(err, k.Close()) }()
+	root, err := os.OpenRoot(recordingsIn(f.Data))
+	if err != nil {
+		return r, fmt.Errorf("recordings: %w", err)
+	}
+	defer root.Close() // only a folder
+	tell := func(p vault.Progress) {
+		if progress != nil {
+			progress(p.Done, p.Total)
+		}
+	}
+	p, err := k.Rotate(ctx, root, tell)
+	r.Epoch, r.Keys, r.Sealed = k.Current(), p.Total, p.Sealed
+	if err != nil || !retire {
+		return r, err
+	}
+	select {
+	case <-time.After(vault.Settle + time.Second):
+	case <-ctx.Done():
+		return r, ctx.Err()
+	}
+	gone, err := k.Retire(ctx, root, tell)
+	r.Retired = append(r.Retired, gone...)
+	return r, err
+}
+
+// NewRecovery makes an identity for the recovery of recordings in a new file and gives its recipient, for
+// recording.encrypt.
+func NewRecovery(file string) (string, error) { return vault.NewIdentity(file) }
