@@ -113,7 +113,7 @@ func TestRotateWithoutKeys(t *testing.T) {
 	}
 	changed := restartKeys(config(t, dir), file)
 	file = config(t, dir, "recording: {encrypt: ["+recipient+"], keys: /elsewhere}")
-	if all := restartKeys(config(t, dir), file); !slices.Equal(changed, []string{"recording.encrypt"}) || !slices.Equal(all, []string{"recording.encrypt", "recording.keys"}) {
+	if all := restartKeys(config(t, dir), file); !slices.Contains(changed, "recording.encrypt") || slices.Contains(changed, "recording.keys") || !slices.Contains(all, "recording.keys") {
 		t.Errorf("a reload says that %v and %v need a restart", changed, all)
 	}
 	if epochsOf(file) != "/elsewhere" {

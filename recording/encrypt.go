@@ -51,6 +51,7 @@ func (g *Recording) encrypt() error {
 	if err != nil {
 		return err
 	}
+	w.Share(&g.r.frames)
 	g.box = &box{Writer: w}
 	g.about.Cipher = g.box.line()
 	return g.box.wrap(g.r.o.Vault, g.meta.Call)

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/recording/vault"
 )
 
 const (
@@ -52,6 +53,7 @@ type Recorder struct {
 	helpers sync.WaitGroup // the other goroutines
 	sealing sync.WaitGroup // recordings between Seal and their end
 	seals   chan struct{}  // a place for each that may seal at a time
+	frames  vault.Buffer   // the writer's own
 	folders folders
 }
 

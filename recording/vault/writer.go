@@ -49,13 +49,19 @@ type Writer struct {
 
 	data  [sha256.Size + headSize]byte // associated data: the header's digest, and room for a head
 	nonce [nonceSize]byte
-	buf   []byte
-	ends  [batch]int // of the frames in buf
+	buf   *Buffer
+}
+
+// A Buffer is where frames are made, for Writers whose WriteAt one goroutine calls: what one call has
+// just used is in the processor's cache for the next.
+type Buffer struct {
+	b    []byte
+	ends [batch]int // of the frames in b
 }
 
 // NewWriter makes a Writer with a key of its own. It writes nothing yet, and needs Onto first.
 func NewWriter(form Format) (*Writer, error) {
-	w := &Writer{form: form, key: newKey()}
+	w := &Writer{form: form, key: newKey(), buf: new(Buffer)}
 	var id [16]byte
 	rand.Read(id[:]) // never fails
 	h := Header{
@@ -84,6 +90,9 @@ func (w *Writer) Key() Key { return w.key }
 // Onto says what is written to: a file that is empty and nobody else's. Where it has a method
 // Truncate, as an os.File has, what a failed write has left is cut off before the next.
 func (w *Writer) Onto(file io.WriterAt) { w.file = file }
+
+// Share makes WriteAt use a buffer that other Writers use too. Finish does not.
+func (w *Writer) Share(b *Buffer) { w.buf = b }
 
 // Size is the size in bytes of what the file holds: all behind it is the rest of a failed write.
 func (w *Writer) Size() int64 { return w.at }
@@ -180,24 +189,25 @@ func (w *Writer) begin() error {
 func (w *Writer) sound(p []byte, first int64) (n int, err error) {
 	size := FrameSamples * w.form.Frame
 	f := frame{kind: kindSound, sequence: w.next, first: first, before: w.last}
-	w.buf = w.buf[:0]
+	buf := w.buf.b[:0]
 	frames := 0
 	for rest := p; len(rest) > 0; frames++ {
 		f.length = min(size, len(rest))
-		w.seal(&f, rest[:f.length])
-		w.ends[frames] = len(w.buf)
+		buf = w.seal(buf, &f, rest[:f.length])
+		w.buf.ends[frames] = len(buf)
 		f.first += int64(f.length / w.form.Frame)
 		rest = rest[f.length:]
 	}
-	done, err := w.write(w.buf, w.at)
+	w.buf.b = buf
+	done, err := w.write(buf, w.at)
 	whole := 0
-	for whole < frames && w.ends[whole] <= done {
+	for whole < frames && w.buf.ends[whole] <= done {
 		whole++
 	}
 	if whole > 0 {
-		end := w.ends[whole-1]
+		end := w.buf.ends[whole-1]
 		n = min(whole*size, len(p))
-		copy(w.last[:], w.buf[end-sumSize-tagSize:])
+		copy(w.last[:], buf[end-sumSize-tagSize:])
 		w.at += int64(end)
 		w.next += uint32(whole)
 		w.reach = max(w.reach, first+int64(n/w.form.Frame))
@@ -220,31 +230,31 @@ func (w *Writer) Finish() error {
 	binary.BigEndian.PutUint64(plain[:], uint64(w.reach))
 	binary.BigEndian.PutUint64(plain[8:], uint64(w.next))
 	f := frame{kind: kindFinal, length: finalSize, sequence: w.next, first: w.reach, before: w.last}
-	w.buf = w.buf[:0]
-	w.seal(&f, plain[:])
-	if _, err := w.write(w.buf, w.at); err != nil {
+	b := w.seal(make([]byte, 0, overhead+finalSize), &f, plain[:])
+	if _, err := w.write(b, w.at); err != nil {
 		return fmt.Errorf("final frame: %w", err)
 	}
-	w.at += int64(len(w.buf))
+	w.at += int64(len(b))
 	w.next++
 	w.ended = true
 	return nil
 }
 
-// seal appends a frame to the buffer under a nonce that was never used, and makes f the one after it.
-func (w *Writer) seal(f *frame, plain []byte) {
+// seal appends a frame to buf under a nonce that was never used, and makes f the one after it.
+func (w *Writer) seal(buf []byte, f *frame, plain []byte) []byte {
 	w.counter++
 	f.counter = w.counter
 	f.back = w.back(f)
 	nonceOf(w.nonce[:], f.counter)
 	head := w.data[sha256.Size:]
 	f.put(head)
-	from := len(w.buf)
-	w.buf = append(w.buf, head...)
-	w.buf = w.aead.Seal(w.buf, w.nonce[:], plain, w.data[:])
-	copy(f.before[:], w.buf[len(w.buf)-tagSize:])
-	w.buf = binary.BigEndian.AppendUint32(w.buf, crc32.Checksum(w.buf[from:], castagnoli))
+	from := len(buf)
+	buf = append(buf, head...)
+	buf = w.aead.Seal(buf, w.nonce[:], plain, w.data[:])
+	copy(f.before[:], buf[len(buf)-tagSize:])
+	buf = binary.BigEndian.AppendUint32(buf, crc32.Checksum(buf[from:], castagnoli))
 	f.sequence++
+	return buf
 }
 
 // back says how far before a frame's first sample the earliest of the frames before it begins.
