@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"filippo.io/age"
 	"go.uber.org/zap"
 
 	"hotline/configs"
@@ -74,10 +75,16 @@ type Rotation struct {
 	Retired []string `json:"retired"` // epochs that were removed
 }
 
+// A RotateOrder is what RotateKeys is to do beside.
+type RotateOrder struct {
+	Retire   bool                  // wait until every process knows the new epoch, then remove those before it
+	Recovery string                // file of a recovery identity, for keys that no epoch opens; empty: none
+	Progress func(done, total int) // may be nil
+}
+
 // RotateKeys seals the keys of all recordings anew, for a new epoch of the server's and for the recipients in the
-// file; it needs no server and disturbs none. With retire it then waits until every process knows the new
-// epoch, and removes those before it. progress may be nil.
-func RotateKeys(ctx context.Context, f *configs.File, retire bool, progress func(done, total int)) (r Rotation, err error) {
+// file; it needs no server and disturbs none.
+func RotateKeys(ctx context.Context, f *configs.File, o RotateOrder) (r Rotation, err error) {
 	r.Retired = []string{}
 	if len(f.Recording.Encrypt) == 0 {
 		return r, errors.New("recording.encrypt names nobody: recordings are plain, and their keys are not sealed without a way of recovery")
@@ -95,13 +102,17 @@ func RotateKeys(ctx context.Context, f *configs.File, retire bool, progress func
 	}
 	defer root.Close() // only a folder
 	tell := func(p vault.Progress) {
-		if progress != nil {
-			progress(p.Done, p.Total)
+		if o.Progress != nil {
+			o.Progress(p.Done, p.Total)
 		}
 	}
-	p, err := k.Rotate(ctx, root, tell)
+	ids, err := recoveryIn(o.Recovery)
+	if err != nil {
+		return r, err
+	}
+	p, err := k.Rotate(ctx, root, tell, ids...)
 	r.Epoch, r.Keys, r.Sealed = k.Current(), p.Total, p.Sealed
-	if err != nil || !retire {
+	if err != nil || !o.Retire {
 		return r, err
 	}
 	select {
@@ -112,6 +123,23 @@ func RotateKeys(ctx context.Context, f *configs.File, retire bool, progress func
 	gone, err := k.Retire(ctx, root, tell)
 	r.Retired = append(r.Retired, gone...)
 	return r, err
+}
+
+// recoveryIn reads the identities of a file.
+func recoveryIn(name string) ([]age.Identity, error) {
+	if name == "" {
+		return nil, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("recovery: %w", err)
+	}
+	defer f.Close() // only read
+	ids, err := vault.ReadIdentities(f)
+	if err != nil {
+		return nil, fmt.Errorf("recovery: %s: %w", name, err)
+	}
+	return ids, nil
 }
 
 // NewRecovery makes an identity for the recovery of recordings in a new file and gives its recipient, for

@@ -59,7 +59,7 @@ func TestEncryptedHotline(t *testing.T) {
 		t.Errorf("plain sound: %v, %v", plain, err)
 	}
 	before := a.keys.Current()
-	r, err := RotateKeys(t.Context(), file, false, nil)
+	r, err := RotateKeys(t.Context(), file, RotateOrder{})
 	if err != nil || r.Keys != 2 || r.Sealed != 2 || r.Epoch == before {
 		t.Fatalf("rotated: %+v, %v", r, err)
 	}
@@ -90,14 +90,31 @@ func TestEncryptedHotline(t *testing.T) {
 		}
 	}
 	a = startApp(t, Options{File: config(t, dir)})
-	defer a.Close()
 	good("plain again")
+	a.Close()
+
+	// The machine is lost, and with it the epochs: a new one has the recordings and the recovery key.
+	if err := os.RemoveAll(epochsOf(file)); err != nil {
+		t.Fatal(err)
+	}
+	a = startApp(t, Options{File: file})
+	defer a.Close()
+	if verdict, err := a.sounds().Verify(t.Context()); err != nil || len(verdict.Faults) != 2 || !strings.Contains(verdict.Faults[0].Problem, "cannot be opened") {
+		t.Errorf("without the epochs: verify says %+v, %v", verdict, err)
+	}
+	if _, err := RotateKeys(t.Context(), file, RotateOrder{}); err == nil {
+		t.Error("keys are sealed anew that nobody can open")
+	}
+	if r, err := RotateKeys(t.Context(), file, RotateOrder{Recovery: recovery}); err != nil || r.Sealed != 2 {
+		t.Errorf("recovered: %+v, %v", r, err)
+	}
+	good("recovered")
 }
 
 // TestRotateWithoutKeys: what is to be done first is said.
 func TestRotateWithoutKeys(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := RotateKeys(t.Context(), config(t, dir), false, nil); err == nil || !strings.Contains(err.Error(), "recording.encrypt") {
+	if _, err := RotateKeys(t.Context(), config(t, dir), RotateOrder{}); err == nil || !strings.Contains(err.Error(), "recording.encrypt") {
 		t.Errorf("plain: %v", err)
 	}
 	recipient, err := NewRecovery(filepath.Join(t.TempDir(), "recovery.txt"))
@@ -105,7 +122,7 @@ func TestRotateWithoutKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := config(t, dir, "recording: {encrypt: ["+recipient+"]}")
-	if _, err := RotateKeys(t.Context(), file, false, nil); err == nil || !strings.Contains(err.Error(), "makes the first") {
+	if _, err := RotateKeys(t.Context(), file, RotateOrder{}); err == nil || !strings.Contains(err.Error(), "makes the first") {
 		t.Errorf("never started: %v", err)
 	}
 	if _, err := os.Stat(epochsOf(file)); err == nil {

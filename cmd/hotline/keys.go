@@ -14,7 +14,8 @@ import (
 type recordingRotateCmd struct {
 	fileFlag
 	outFlag
-	Retire bool `help:"Then wait half a minute and remove the keys of before, so that old backups open with a recovery key only."`
+	Recovery string `placeholder:"FILE" help:"A recovery key, for recordings whose server keys are lost."`
+	Retire   bool   `help:"Then wait half a minute and remove the keys of before, so that old backups open with a recovery key only."`
 }
 
 func (recordingRotateCmd) Help() string {
@@ -29,7 +30,7 @@ func (c *recordingRotateCmd) Run(t *terminal) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	done, err := app.RotateKeys(ctx, file, c.Retire, t.progress("keys"))
+	done, err := app.RotateKeys(ctx, file, app.RotateOrder{Retire: c.Retire, Recovery: c.Recovery, Progress: t.progress("keys")})
 	if err != nil {
 		return err
 	}

@@ -40,8 +40,9 @@ type Progress struct {
 // Nobody need stop meanwhile: what is recorded goes on, and processes that keep a keyring seal for
 // the new epoch from their next Refresh on. The old epochs stay: see Retire. Progress may be nil.
 //
-// A key that cannot be sealed anew keeps its old seal and is named in the error; the others are done.
-func (k *Keyring) Rotate(ctx context.Context, root *os.Root, progress func(Progress)) (Progress, error) {
+// A key that cannot be sealed anew keeps its old seal and is named in the error; the others are done. Keys that
+// no epoch opens any more, as on a new machine, are opened with the recovery identities that are given.
+func (k *Keyring) Rotate(ctx context.Context, root *os.Root, progress func(Progress), recovery ...age.Identity) (Progress, error) {
 	if err := k.Refresh(); err != nil {
 		return Progress{}, err
 	}
@@ -56,7 +57,7 @@ func (k *Keyring) Rotate(ctx context.Context, root *os.Root, progress func(Progr
 	} else if err != nil {
 		return Progress{}, fmt.Errorf("rotate: %w", err)
 	}
-	p, err := k.pass(ctx, root, progress)
+	p, err := k.pass(ctx, root, progress, recovery...)
 	if err != nil {
 		return p, fmt.Errorf("rotate: %w", err)
 	}
@@ -110,7 +111,7 @@ func (k *Keyring) Retire(ctx context.Context, root *os.Root, progress func(Progr
 }
 
 // pass seals what is not sealed for the current epoch and the recipients of now.
-func (k *Keyring) pass(ctx context.Context, root *os.Root, progress func(Progress)) (p Progress, err error) {
+func (k *Keyring) pass(ctx context.Context, root *os.Root, progress func(Progress), recovery ...age.Identity) (p Progress, err error) {
 	names, err := keysBelow(root)
 	if err != nil {
 		return p, err
@@ -119,6 +120,7 @@ func (k *Keyring) pass(ctx context.Context, root *os.Root, progress func(Progres
 	if err != nil {
 		return p, err
 	}
+	ids = append(ids, recovery...)
 	p.Total = len(names)
 	var errs []error
 	changed := map[string]bool{}
