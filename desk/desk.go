@@ -66,6 +66,7 @@ type Users interface {
 // Recordings lists and verifies.
 type Recordings interface {
 	List(ctx context.Context) ([]wire.Recording, error)
+	Show(ctx context.Context, id call.ID) (wire.Shown, error) // ErrNotFound
 	Verify(ctx context.Context) (wire.Verification, error)
 }
 
@@ -131,6 +132,7 @@ func New(o Options) *Desk {
 		"POST /api/v1/users/{name}/auto-answer":     d.setAutoAnswer,
 		"GET /api/v1/recordings":                    d.recordings,
 		"GET /api/v1/recordings/verify":             d.verify,
+		"GET /api/v1/recordings/{id}/picture":       d.picture,
 		"GET /api/v1/queues":                        d.live(d.queues),
 		"GET /api/v1/board":                         d.live(d.board),
 		"GET /api/v1/cases":                         d.live(d.cases),

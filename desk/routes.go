@@ -212,6 +212,14 @@ func (d *Desk) recordings(r *http.Request) (any, error) {
 	return wire.Recordings{Recordings: all}, nil
 }
 
+func (d *Desk) picture(r *http.Request) (any, error) {
+	id, err := d.call(r)
+	if err != nil {
+		return nil, err
+	}
+	return d.o.Recordings.Show(r.Context(), id)
+}
+
 func (d *Desk) verify(r *http.Request) (any, error) { return d.o.Recordings.Verify(r.Context()) }
 
 func (d *Desk) reload(*http.Request) (any, error) {

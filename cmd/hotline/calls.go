@@ -86,6 +86,7 @@ func ms(v *int64) string {
 
 type recordingCmd struct {
 	List   recordingListCmd   `cmd:"" help:"List recordings."`
+	Show   recordingShowCmd   `cmd:"" help:"Draw a recording: both channels, and what happened."`
 	Verify recordingVerifyCmd `cmd:"" help:"Prove that no recording was altered, cut or removed."`
 }
 

@@ -51,7 +51,7 @@ type cli struct {
 	Challenge challengeCmd `cmd:"" help:"A key that every caller presses first."`
 	Survey    surveyCmd    `cmd:"" help:"What callers think."`
 	Directory directoryCmd `cmd:"" help:"See whom calls can be put through to."`
-	Recording recordingCmd `cmd:"" help:"List and verify recordings."`
+	Recording recordingCmd `cmd:"" help:"List, see and verify recordings."`
 	Reload    reloadCmd    `cmd:"" help:"Read the configuration file again."`
 	Drain     drainCmd     `cmd:"" help:"Refuse new calls, let running ones finish, then stop."`
 	Version   versionCmd   `cmd:"" help:"Show what was built."`
