@@ -53,12 +53,14 @@ type Span struct {
 	Channel  string // "left", "right"; empty: both
 	From, To time.Duration
 	Text     string // whose queue, which operator, what reason; may be empty
+	Code     string // for who has words of their own: a gap's reason, who holds, the role of who talks
 }
 
 // A Mark is a moment.
 type Mark struct {
 	At   time.Duration
 	Text string
+	Code string // transferring, transferred, handed_over, lost or emergency
 }
 
 // title names a span for those who point at it.
@@ -105,7 +107,12 @@ func clock(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
 
-// fine is a time with its tenths.
+// Clock is a time on an axis, to the second.
+func Clock(d time.Duration) string { return clock(d) }
+
+// Fine is one with its tenths.
+func Fine(d time.Duration) string { return fine(d) }
+
 func fine(d time.Duration) string {
 	tenths := int(d.Round(100*time.Millisecond) / (100 * time.Millisecond))
 	return fmt.Sprintf("%s.%d", clock(time.Duration(tenths/10)*time.Second), tenths%10)

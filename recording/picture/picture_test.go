@@ -219,7 +219,7 @@ func random(r *rand.Rand) Picture {
 			Kind: Kinds[r.IntN(len(Kinds))], Channel: []string{"", "left", "right"}[r.IntN(3)], From: from,
 			To: from + 1 + time.Duration(r.Int64N(int64(p.Length-from))), Text: strings.Repeat("ə<ş \x1b[31m", r.IntN(5)),
 		})
-		p.Marks = append(p.Marks, Mark{from, "a \"mark\" & more"})
+		p.Marks = append(p.Marks, Mark{At: from, Text: "a \"mark\" & more"})
 	}
 	return p
 }

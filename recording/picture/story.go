@@ -25,7 +25,7 @@ func Of(s recording.Seen, events []call.Event, zone *time.Location) Picture {
 		if len(text) == 0 {
 			text = []string{string(n.Language)}
 		}
-		t.span(Notice, "", n.From, n.To, strings.Join(text, ", "))
+		t.span(Notice, "", n.From, n.To, strings.Join(text, ", "), "")
 	}
 	t.parties(s.Parties)
 	for _, e := range events {
@@ -43,9 +43,9 @@ func Of(s recording.Seen, events []call.Event, zone *time.Location) Picture {
 type teller struct {
 	p    *Picture
 	open [2]struct { // waits and holds that are not over
-		on   bool
-		from time.Time
-		text string
+		on         bool
+		from       time.Time
+		text, code string
 	}
 	told [2]bool // there was one in the events
 }
@@ -66,32 +66,32 @@ func (t *teller) at(when time.Time) time.Duration {
 }
 
 // span notes a stretch; one that is not on the axis is none. A zero to is the end.
-func (t *teller) span(k Kind, channel string, from, to time.Time, text string) {
+func (t *teller) span(k Kind, channel string, from, to time.Time, text, code string) {
 	if to.IsZero() {
 		to = t.end()
 	}
-	s := Span{Kind: k, Channel: channel, From: t.at(from), To: t.at(to), Text: text}
+	s := Span{Kind: k, Channel: channel, From: t.at(from), To: t.at(to), Text: text, Code: code}
 	if s.To > s.From {
 		t.p.Spans = append(t.p.Spans, s)
 	}
 }
 
-func (t *teller) mark(at time.Time, text string) {
-	t.p.Marks = append(t.p.Marks, Mark{t.at(at), text})
+func (t *teller) mark(at time.Time, code, text string) {
+	t.p.Marks = append(t.p.Marks, Mark{t.at(at), text, code})
 }
 
-func (t *teller) begin(k Kind, at time.Time, text string) {
+func (t *teller) begin(k Kind, at time.Time, text, code string) {
 	o := &t.open[slot(k)]
 	t.told[slot(k)] = true
 	if !o.on {
-		o.on, o.from, o.text = true, at, text
+		o.on, o.from, o.text, o.code = true, at, text, code
 	}
 }
 
 func (t *teller) close(k Kind, at time.Time) {
 	o := &t.open[slot(k)]
 	if o.on {
-		t.span(k, "", o.from, at, o.text)
+		t.span(k, "", o.from, at, o.text, o.code)
 	}
 	o.on = false
 }
@@ -103,7 +103,7 @@ func (t *teller) event(e call.Event) {
 	case "call.queued":
 		if d["callback"] == "" { // else nobody waits on the line
 			t.close(Hold, e.At)
-			t.begin(Wait, e.At, d["queue"])
+			t.begin(Wait, e.At, d["queue"], "")
 		}
 	case "call.connected", "call.answered", "call.abandoned", "call.ended", "callback.requested":
 		t.close(Wait, e.At)
@@ -112,22 +112,22 @@ func (t *teller) event(e call.Event) {
 		}
 	case "call.held":
 		if d["held"] == "yes" {
-			t.begin(Hold, e.At, "by the "+or(d["by"], "operator"))
+			t.begin(Hold, e.At, "by the "+or(d["by"], "operator"), or(d["by"], "operator"))
 		} else {
 			t.close(Hold, e.At)
 		}
 	case "call.operator_lost":
 		t.close(Hold, e.At)
-		t.mark(e.At, "the telephone of "+d["operator"]+" was lost")
+		t.mark(e.At, "lost", "the telephone of "+d["operator"]+" was lost")
 	case "call.transferring":
-		t.mark(e.At, strings.TrimSpace(or(d["from"], "the house")+" transfers to "+or(d["to"], d["to_kind"])))
+		t.mark(e.At, "transferring", strings.TrimSpace(or(d["from"], "the house")+" transfers to "+or(d["to"], d["to_kind"])))
 	case "call.transferred":
 		t.close(Hold, e.At)
-		t.mark(e.At, "transfer to "+or(d["to"], d["to_kind"])+": "+strings.ReplaceAll(or(d["outcome"], "done"), "_", " "))
+		t.mark(e.At, "transferred", "transfer to "+or(d["to"], d["to_kind"])+": "+strings.ReplaceAll(or(d["outcome"], "done"), "_", " "))
 	case "call.handed_over":
-		t.mark(e.At, "handed over to "+or(d["to"], "somebody"))
+		t.mark(e.At, "handed_over", "handed over to "+or(d["to"], "somebody"))
 	case "call.emergency":
-		t.mark(e.At, "emergency")
+		t.mark(e.At, "emergency", "emergency")
 	}
 }
 
@@ -140,7 +140,7 @@ func (t *teller) parties(list []recording.Party) {
 			}
 			continue
 		}
-		t.span(Talk, "", who.From, who.To, or(who.Name, who.Role))
+		t.span(Talk, "", who.From, who.To, or(who.Name, who.Role), who.Role)
 	}
 }
 
@@ -166,14 +166,14 @@ func (t *teller) gaps(list []recording.Gap) {
 		if both[i] {
 			channel = ""
 		}
-		t.span(Gap, channel, g.From, g.To, Reason(g.Reason))
+		t.span(Gap, channel, g.From, g.To, Reason(g.Reason), g.Reason)
 		switch {
 		case strings.HasPrefix(g.Reason, pause):
-			t.span(Pause, "", g.From, g.To, strings.Trim(strings.TrimPrefix(strings.TrimPrefix(g.Reason, "paused"), pause), " :_"))
+			t.span(Pause, "", g.From, g.To, strings.Trim(strings.TrimPrefix(strings.TrimPrefix(g.Reason, "paused"), pause), " :_"), g.Reason)
 		case g.Reason == "hold" && !t.told[slot(Hold)]:
-			t.span(Hold, "", g.From, g.To, "")
+			t.span(Hold, "", g.From, g.To, "", "")
 		case g.Reason == "waiting" && !t.told[slot(Wait)]:
-			t.span(Wait, "", g.From, g.To, "")
+			t.span(Wait, "", g.From, g.To, "", "")
 		}
 	}
 }
