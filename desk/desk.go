@@ -103,6 +103,7 @@ type Options struct {
 	Callbacks  Callbacks // nil where no server runs
 	Gate       Gate      // nil where no server runs
 	Cases      Cases     // nil where no server runs
+	Copies     Copies
 	Recordings Recordings
 	QueueLog   QueueLog
 	Server     Server
@@ -139,6 +140,11 @@ func New(o Options) *Desk {
 		"GET /api/v1/cases/{number}":                d.live(d.showCase),
 		"POST /api/v1/cases/{number}":               d.live(d.changeCase),
 		"GET /api/v1/case-tasks":                    d.live(d.caseTasks),
+		"GET /api/v1/copies":                        d.kept(d.copies),
+		"POST /api/v1/copies":                       d.kept(d.requestCopy),
+		"POST /api/v1/copies/find":                  d.kept(d.findCopy),
+		"GET /api/v1/copies/{number}":               d.kept(d.showCopy),
+		"POST /api/v1/copies/{number}":              d.kept(d.closeCopy),
 		"GET /api/v1/blocks":                        d.live(d.blocks),
 		"POST /api/v1/blocks":                       d.live(d.block),
 		"POST /api/v1/blocks/lift":                  d.live(d.unblock),
@@ -163,6 +169,7 @@ func New(o Options) *Desk {
 		d.api.HandleFunc(pattern, d.answer(h))
 	}
 	d.api.HandleFunc("GET /api/v1/queue-log", d.queueLog)
+	d.api.HandleFunc("POST /api/v1/copies/{number}/bundle", d.makeCopy)
 	d.api.HandleFunc("/api/v1/", d.answer(func(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("%w: %s %s is no route of this API", ErrNotFound, r.Method, r.URL.Path)
 	}))
@@ -255,6 +262,16 @@ var errNoServer = errors.New("no server is running on this data folder")
 func (d *Desk) live(h func(*http.Request) (any, error)) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		if d.o.Floor == nil || d.o.Server == nil {
+			return nil, errNoServer
+		}
+		return h(r)
+	}
+}
+
+// kept lets a route through where the register of copies is open.
+func (d *Desk) kept(h func(*http.Request) (any, error)) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		if d.o.Copies == nil {
 			return nil, errNoServer
 		}
 		return h(r)

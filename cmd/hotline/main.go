@@ -45,6 +45,7 @@ type cli struct {
 	Call      callCmd      `cmd:"" help:"See calls."`
 	Callback  callbackCmd  `cmd:"" help:"Whom to call back."`
 	Case      caseCmd      `cmd:"" help:"What citizens have left: complaints, proposals, applications, messages."`
+	Copy      copyCmd      `cmd:"" help:"Copies of recordings for the citizens who called."`
 	Incident  incidentCmd  `cmd:"" help:"Tell every caller of an incident."`
 	Prompts   promptsCmd   `cmd:"" help:"What callers hear: list, check, import, render."`
 	Block     blockCmd     `cmd:"" help:"Numbers that are kept out."`

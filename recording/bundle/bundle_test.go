@@ -41,7 +41,7 @@ func record(t testing.TB, format string) called {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answered := time.Now() // Voice goes by the machine's clock
+	answered := time.Now().Truncate(time.Millisecond) // Voice goes by the machine's clock
 	at := func(s float64) time.Time { return answered.Add(time.Duration(s * float64(time.Second))) }
 	c := called{key: key, dir: t.TempDir(), at: at}
 	r, err := recording.New(recording.Options{

@@ -57,7 +57,7 @@ type lane struct {
 
 // A bar is a span in a lane, or a gap in a wave. Left and Wide are shares in percent.
 type bar struct {
-	Kind, Text  string
+	Kind        string
 	Left, Wide  template.CSS
 	Title, Name string
 	Alone       bool // its lane says what it is: the name is enough

@@ -71,7 +71,7 @@ var words = map[string][3]string{
 	"codec":         {"texniki nasazlıq", "a technical fault", "технический сбой"},
 	"unknown":       {"səbəb məlum deyil", "the reason is not known", "причина неизвестна"},
 
-	"paused":        {"səsyazma dayandırılmışdı", "the recording was paused", "запись была приостановлена"},
+	"paused": {"səsyazma dayandırılmışdı", "the recording was paused", "запись была приостановлена"},
 
 	"silent": {"bu surətdə səssizlik", "silence in this copy", "в этой копии тишина"},
 

@@ -55,7 +55,7 @@ func aCall() (recording.Seen, []call.Event) {
 		Opened: opened, Ended: at(243.4), Samples: cells * 800,
 		Notice: &call.Notice{Key: "notice.recording", Language: "az", Languages: []call.Language{"az", "en", "ru"}, From: at(2), To: at(14)},
 		Gaps: []recording.Gap{
-			gap(call.Said, 0, 45, "before_notice"), gap(call.Said, 120, 138, "hold"), gap(call.Said, 160, 172, "pause: card"), gap(call.Heard, 160, 172, "pause: card"),
+			gap(call.Said, 0, 45, "before_notice"), gap(call.Said, 120, 138, "hold"), gap(call.Said, 160, 172, "paused"), gap(call.Heard, 160, 172, "paused"),
 			gap(call.Said, 196, 204, "waiting"), gap(call.Heard, 90, 96, "secret"),
 		},
 		Parties: []recording.Party{
@@ -79,6 +79,7 @@ func aCall() (recording.Seen, []call.Event) {
 		event(20, "call.queued", "queue", "general", "position", "3"), event(38, "call.offered", "operator", "aysel"),
 		event(44.9, "call.connected", "operator", "aysel"), event(45, "call.answered", "by", "operator", "operator", "aysel"),
 		event(120, "call.held", "held", "yes", "by", "operator"), event(138, "call.held", "held", "no", "by", "operator"),
+		event(160.02, "recording.paused", "by", "operator", "who", "aysel", "reason", "a card number"),
 		event(196, "call.transferring", "from", "aysel", "to", "migration", "kind", "blind", "to_kind", "queue"),
 		event(196.2, "call.queued", "queue", "migration", "position", "1"), event(204, "call.transferred", "from", "aysel", "to", "murad", "outcome", "answered"),
 		event(204, "call.answered", "by", "operator", "operator", "murad"), event(243.4, "call.ended", "outcome", "completed"),
@@ -103,7 +104,7 @@ func TestACallsStoryIsTold(t *testing.T) {
 	want := []string{
 		"0:00 to 0:45: gap (left), before the notice was over", "0:02 to 0:14: notice, az, en, ru", "0:20 to 0:45: wait, general",
 		"0:45 to 3:16: talk, aysel", "1:30 to 1:36: gap (right), a secret is read back", "2:00 to 2:18: hold, by the operator", "2:00 to 2:18: gap (left), on hold",
-		"2:40 to 2:52: gap, pause: card", "2:40 to 2:52: pause, card", "3:16 to 3:24: gap (left), nobody is joined", "3:16 to 3:24: wait, migration", "3:24 to 4:03: talk, murad",
+		"2:40 to 2:52: gap, the recording is paused", "2:40 to 2:52: pause, a card number", "3:16 to 3:24: gap (left), nobody is joined", "3:16 to 3:24: wait, migration", "3:24 to 4:03: talk, murad",
 		"3:16 aysel transfers to migration", "3:24 transfer to murad: answered",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
