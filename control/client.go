@@ -55,7 +55,9 @@ type (
 	Callbacks = wire.Callbacks
 	Operators = wire.Operators
 	Queues    = wire.Queues
-	Trunks    = wire.Trunks
+	// Shown is what is to be seen of a recording.
+	Shown  = wire.Shown
+	Trunks = wire.Trunks
 )
 
 // A Client asks one server.
@@ -189,6 +191,11 @@ func (c *Client) Trace(ctx context.Context, id string) (wire.Trace, error) {
 func (c *Client) Capture(ctx context.Context, id string) (b []byte, err error) {
 	err = c.do(ctx, http.MethodGet, "calls/"+url.PathEscape(id)+"/trace.pcap", nil, &b)
 	return b, err
+}
+
+// Recording tells how loud a recording is, and what happened in it.
+func (c *Client) Recording(ctx context.Context, id string) (Shown, error) {
+	return get[Shown](ctx, c, "recordings/"+url.PathEscape(id)+"/picture")
 }
 
 // Queues shows who waits.

@@ -229,6 +229,14 @@ func (d *Desk) completeness(r *http.Request) (any, error) {
 
 func (d *Desk) evidence(r *http.Request) (any, error) { return d.o.Recordings.Evidence(r.Context()) }
 
+func (d *Desk) picture(r *http.Request) (any, error) {
+	id, err := d.call(r)
+	if err != nil {
+		return nil, err
+	}
+	return d.o.Recordings.Show(r.Context(), id)
+}
+
 func (d *Desk) verify(r *http.Request) (any, error) { return d.o.Recordings.Verify(r.Context()) }
 
 func (d *Desk) reload(*http.Request) (any, error) {

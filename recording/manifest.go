@@ -48,6 +48,7 @@ type manifest struct {
 	Parties  []partyLine   `json:"parties"`
 	Linked   call.ID       `json:"linked,omitempty"` // of a consult: the call that waited for its end
 	Faults   []string      `json:"faults,omitempty"` // faultSync, faultDisk
+	Peaks    string        `json:"peaks,omitempty"`  // SHA-256 of the file of the peaks; none: they are not kept
 	chain.Link
 }
 

@@ -242,5 +242,8 @@ func compare(root *os.Root, sh shelf, m manifest) (problems []string) {
 	case !strings.EqualFold(sum, m.SHA256):
 		problems = append(problems, "the sound was changed: its SHA-256 is not the manifest's")
 	}
+	if b, err := root.ReadFile(sh.stem + peaksExt); err == nil && m.Peaks != "" && sumOf(b) != m.Peaks {
+		problems = append(problems, "the peaks were changed: their SHA-256 is not the manifest's")
+	}
 	return problems
 }

@@ -15,6 +15,7 @@ import (
 
 type recordingCmd struct {
 	List    recordingListCmd    `cmd:"" help:"List recordings."`
+	Show    recordingShowCmd    `cmd:"" help:"Draw a recording: both channels, and what happened."`
 	Verify  recordingVerifyCmd  `cmd:"" help:"Prove that no recording was altered, cut, put in or removed."`
 	Missing recordingMissingCmd `cmd:"" help:"Prove that each answered call has a recording or a stated reason."`
 	Key     recordingKeyCmd     `cmd:"" help:"Print the public key that verifies the recordings."`
