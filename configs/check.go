@@ -55,6 +55,7 @@ func (f *File) check(d *decoder) {
 	c.directory()
 	c.emergency()
 	c.outgoing()
+	c.retention()
 	c.rest()
 }
 
@@ -401,9 +402,6 @@ func (c *checker) number(path, value string, seen map[string]string) {
 	seen[value] = path
 }
 
-// minKeep is how long a citizen may ask for a copy of a recorded call, in calendar months.
-const minKeep = 3
-
 func (c *checker) rest() {
 	if c.file.Limits.Calls < 0 {
 		c.say("limits.calls", "write 0 for a quarter of media.ports, or more", "%d is negative", c.file.Limits.Calls)
@@ -413,9 +411,6 @@ func (c *checker) rest() {
 	}
 	if t := c.file.Trace; t.MemoryMB < 0 || t.MemoryMB > 4096 {
 		c.say("trace.memory_mb", "write 0 to 4096", "%d MB cannot be kept", t.MemoryMB)
-	}
-	if c.file.Recording.Keep < minKeep {
-		c.say("recording.keep", "write 3mo or more", "%s is less than the 3 months in which callers may ask for a copy", c.raw("recording.keep", c.file.Recording.Keep.String()))
 	}
 }
 

@@ -235,6 +235,9 @@ type Recording struct {
 	Policy Policy `yaml:"policy"`
 	Format Format `yaml:"format"`
 	Keep   Months `yaml:"keep"`
+
+	KeepCases Months  `yaml:"keep_cases"` // of calls with a case, from its close or the end of its term; where Keep is more, that counts
+	Classes   []Class `yaml:"classes"`
 }
 
 // A Policy says what a call without a recording is worth.
@@ -297,7 +300,7 @@ func Default() *File {
 		Voices:        map[call.Language]Voice{},
 		Announcements: []Announcement{},
 		Stop:          Stop{Grace: Duration(10 * time.Minute)},
-		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12},
+		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12, KeepCases: 12, Classes: []Class{}},
 	}
 }
 
