@@ -16,7 +16,7 @@ import (
 type Item struct {
 	Call     call.ID
 	Path     string // relative to the data folder
-	State    string // StateOpen, StateSealed or StateInterrupted
+	State    string // StateOpen, StateSealed, StateInterrupted or StateErased
 	Duration time.Duration
 }
 
@@ -47,6 +47,9 @@ func item(root *os.Root, sh shelf) Item {
 	if b, err := root.ReadFile(sh.stem + manifestExt); err == nil {
 		if m, err := parse(b); err == nil {
 			it.State, it.Duration = m.State, samplesTime(m.Samples)
+			if sh.gone && !sh.sound {
+				it.State = StateErased
+			}
 			return it
 		}
 	}
@@ -123,6 +126,10 @@ func Verify(dir string, expected []Expected, progress func(done, total int)) ([]
 // examine says what is wrong with one recording.
 func examine(root *os.Root, sh shelf, over bool) (problems []string) {
 	switch {
+	case !sh.sound && sh.manifest && sh.gone:
+		return nil // erased, and the chain says so
+	case !sh.sound && sh.gone:
+		return []string{"the manifest of this erased recording is missing; it stays when the sound goes"}
 	case !sh.sound && sh.manifest:
 		return []string{"the sound is missing; its manifest is there"}
 	case sh.sound && !sh.manifest:
