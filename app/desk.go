@@ -27,6 +27,7 @@ func (a *App) openDesk(context.Context) error {
 	day := &today{book: a.store.Book(), zone: a.file.Zone(), now: time.Now}
 	a.desk = desk.New(desk.Options{
 		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
+		Holds: a.keeper, Purger: a.keeper, Listening: a.keeper,
 		Recordings: sounds{a.store, a.recordings()}, QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
 	})
 	for _, l := range []struct {
@@ -137,11 +138,16 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, lock.Unlock())
 	}
+	k, err := newKeeper(keepOptions{store: s, file: func() *configs.File { return f }, metrics: unseen(), now: time.Now, log: log})
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close(), lock.Unlock())
+	}
 	d := desk.New(desk.Options{
+		Holds: k, Purger: k, Listening: k,
 		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
 		Recordings: sounds{s, filepath.Join(f.Data, "recordings")}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
 	})
-	return control.InProcess(d.API()), func() { s.Close(); lock.Unlock() }, nil
+	return control.InProcess(desk.ComesFrom(console(os.Getuid()), d.API())), func() { k.Close(); s.Close(); lock.Unlock() }, nil
 }
 
 // records show the store's rows to the desk.

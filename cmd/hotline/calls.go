@@ -87,6 +87,13 @@ func ms(v *int64) string {
 type recordingCmd struct {
 	List   recordingListCmd   `cmd:"" help:"List recordings."`
 	Verify recordingVerifyCmd `cmd:"" help:"Prove that no recording was altered, cut or removed."`
+
+	Play   recordingPlayCmd   `cmd:"" help:"Hear a recording."`
+	Export recordingExportCmd `cmd:"" help:"Take a recording away as a WAV file."`
+	Hold   recordingHoldCmd   `cmd:"" help:"Keep recordings from being erased."`
+	Purge  recordingPurgeCmd  `cmd:"" help:"What is erased when, and erasing one by order."`
+	Access recordingAccessCmd `cmd:"" help:"Who asked for recordings, and why."`
+	Disk   recordingDiskCmd   `cmd:"" help:"When the disk will be full."`
 }
 
 type recordingListCmd struct {

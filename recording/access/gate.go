@@ -13,6 +13,13 @@ import (
 	"hotline/recording/chain"
 )
 
+// What came of asking.
+const (
+	LetIn     = "let_in"
+	Refused   = "refused"
+	Unwritten = "unwritten" // the log took nothing, so nobody was let in
+)
+
 // Errors that somebody branches on.
 var (
 	ErrRefused = errors.New("refused")                                                 // the table, or the reason, does not allow it
@@ -38,14 +45,14 @@ type Gatekeeper struct {
 	log     *chain.Log
 	now     func() time.Time
 	writing chan struct{} // one writes at a time; a channel, so that who waits can give up
-	counted func(do string, refused bool)
+	counted func(do, result string)
 }
 
 // Options are what a Gatekeeper is made of.
 type Options struct {
 	Log     *chain.Log
-	Now     func() time.Time              // nil: time.Now
-	Counted func(do string, refused bool) // told of each who asks; may be nil
+	Now     func() time.Time        // nil: time.Now
+	Counted func(do, result string) // told of each who asks what came of it: LetIn, Refused or Unwritten; may be nil
 }
 
 // New makes a Gatekeeper over a log.
@@ -54,7 +61,7 @@ func New(o Options) *Gatekeeper {
 		o.Now = time.Now
 	}
 	if o.Counted == nil {
-		o.Counted = func(string, bool) {}
+		o.Counted = func(string, string) {}
 	}
 	return &Gatekeeper{log: o.Log, now: o.Now, writing: make(chan struct{}, 1), counted: o.Counted}
 }
@@ -70,11 +77,16 @@ func (g *Gatekeeper) Ask(ctx context.Context, e Entry) error {
 	if refused != nil {
 		e.Refused = strings.TrimPrefix(refused.Error(), ErrRefused.Error()+": ")
 	}
-	g.counted(e.Do, refused != nil)
 	if err := g.write(ctx, e); err != nil {
+		g.counted(e.Do, Unwritten)
 		return errors.Join(fmt.Errorf("%w: %w", ErrNoLog, err), refused)
 	}
-	return refused
+	if refused != nil {
+		g.counted(e.Do, Refused)
+		return refused
+	}
+	g.counted(e.Do, LetIn)
+	return nil
 }
 
 func (g *Gatekeeper) judge(e Entry) error {

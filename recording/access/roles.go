@@ -37,6 +37,12 @@ var Table = map[string][]string{
 	Server:     {Purge, Verify},
 }
 
+// Doings is what may be asked for: the closed list.
+var Doings = []string{Play, Export, Copy, Verify, Hold, Lift, Purge, Clock}
+
+// MaySecond says whether somebody of a role can be the second person of what two persons decide.
+func MaySecond(role string) bool { return role == Supervisor || role == Chief || role == Admin }
+
 // may says why a role may not do something, or nil.
 func may(role, do string) error {
 	switch list, known := Table[role]; {

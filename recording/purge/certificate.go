@@ -48,6 +48,9 @@ func (r *Reaper) certificate(run *run) (Certificate, error) {
 	return c, nil
 }
 
+// File is the certificate's name, relative to the data folder.
+func (c Certificate) File() string { return (&run{ID: c.ID, Begun: c.Begun}).file() + ".json" }
+
 // certify writes the certificate, signed, and what it says as a text. The text is there first: where the signed
 // one is, the certificate is whole.
 func (r *Reaper) certify(run *run) error {
