@@ -138,7 +138,7 @@ type holdAddCmd struct {
 
 func (holdAddCmd) Help() string {
 	return "A hold beats every other rule: while it binds, the recording, those of consults about the call and the messages left in it stay. " +
-		"A hold on a number is on the calls that it has made until now.\n\nExample: hotline recording hold 0197e0e4 --by rena --why \"court order 12/2026\" --until 365d"
+		"A hold on a number is on the calls that it has made until now. The word add may be left out.\n\nExample: hotline recording hold add 0197e0e4 --by rena --why \"court order 12/2026\" --until 365d"
 }
 
 func (c *holdAddCmd) Run(t *terminal) error {
@@ -322,7 +322,9 @@ type accessListCmd struct {
 	Limit int    `default:"1000" help:"The newest so many."`
 }
 
-func (accessListCmd) Help() string { return "Example: hotline recording access --who rena" }
+func (accessListCmd) Help() string {
+	return "The word list may be left out.\n\nExample: hotline recording access list --who rena"
+}
 
 func (c *accessListCmd) Run(t *terminal) error {
 	return withClient(c.Config, func(client *control.Client) error {
