@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -235,7 +236,7 @@ func inWords(err error) error {
 	case errors.Is(err, access.ErrNoLog), errors.Is(err, purge.ErrStuck):
 		return fmt.Errorf("%w: %w", desk.ErrUnavailable, err)
 	case errors.Is(err, access.ErrRefused):
-		return fmt.Errorf("%w: %w", desk.ErrForbidden, err)
+		return fmt.Errorf("%w: %s", desk.ErrForbidden, strings.TrimPrefix(err.Error(), access.ErrRefused.Error()+": ")) // once is enough
 	case errors.Is(err, purge.ErrUnknown):
 		return fmt.Errorf("%w: %w", desk.ErrNotFound, err)
 	case errors.Is(err, purge.ErrKept), errors.Is(err, purge.ErrClock), errors.Is(err, purge.ErrErased):
@@ -267,11 +268,15 @@ func (k *keeper) Sound(ctx context.Context, id call.ID, want wire.Listen) (io.Re
 	if err := k.ask(ctx, e); err != nil {
 		return nil, "", err
 	}
+	row, err := k.store.Call(ctx, id)
+	if err != nil {
+		return nil, "", known(err)
+	}
+	if k.reaper.IsErased(id, row.Recording) { // also where it could not be taken away yet
+		return nil, "", fmt.Errorf("%w: %w", desk.ErrNotFound, purge.ErrErased)
+	}
 	sound, name, err := k.sounds.Sound(ctx, id)
 	if errors.Is(err, os.ErrNotExist) {
-		if row, e := k.store.Call(ctx, id); e == nil && k.reaper.IsErased(id, row.Recording) {
-			err = purge.ErrErased
-		}
 		err = fmt.Errorf("%w: %w", desk.ErrNotFound, err)
 	}
 	return sound, name, known(err)

@@ -368,6 +368,58 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// What dates a recording, and what it belongs to: the row, the manifest, the folder, the latest of them; a call that
+// is open, and a consult about a call that is kept, stay.
+func TestWhatDatesARecording(t *testing.T) {
+	h := newHouse(t, memory(t))
+	defer h.close()
+	path := func(id call.ID, ext string) string {
+		return filepath.Join(h.dir, "recordings/2026/03/02", string(id)+ext)
+	}
+	open, noRow, damaged, alone, tampered, unsealed := h.put(1, old, "wav"), h.put(2, old, "wav"), h.put(3, old, "wav"), h.put(4, old, "wav"), h.put(5, old, "wav"), h.put(6, old, "wav")
+	row := h.records[open]
+	row.Ended = time.Time{}
+	h.records[open] = row
+	delete(h.records, noRow)
+	h.write(path(damaged, ".json"), "{")
+	h.write(path(alone, ".json"), "{")
+	delete(h.records, alone)
+	row = h.records[tampered] // somebody would have it gone sooner
+	row.Ended = old.AddDate(-3, 0, 0)
+	h.records[tampered] = row
+	h.write(path(tampered, ".json"), fmt.Sprintf(`{"call":%q,"ended":%q}`, tampered, h.now.AddDate(0, -6, 0).Format(time.RFC3339)))
+	if err := os.Remove(path(unsealed, ".json")); err != nil {
+		t.Fatal(err)
+	}
+	caller, consult := h.put(7, old, "wav"), h.put(8, old, "wav")
+	row = h.records[consult]
+	row.Linked = caller
+	h.records[consult] = row
+	h.cases[caller] = []call.Case{{Number: "2026-000001", State: call.CaseRegistered}}
+	h.tryPass(0)
+	for id, want := range map[call.ID]string{
+		open: "json wav", noRow: "gone json", damaged: "gone json", alone: "gone json", tampered: "json wav", unsealed: "wav", caller: "json wav", consult: "json wav",
+	} {
+		if got := h.left(id); got != want {
+			t.Errorf("of %s there is %q, want %q", id, got, want)
+		}
+	}
+	h.cases = map[call.ID][]call.Case{}
+	h.holds = []retention.Hold{{ID: 1, Calls: []call.ID{caller}, By: "chief", Why: "a court"}}
+	h.tryPass(0)
+	if h.left(consult) != "json wav" {
+		t.Error("a consult about a call that is held was erased")
+	}
+	// Without row and manifest the folder's day counts, and two days more: a call may last into the next.
+	h.put(9, h.now.AddDate(-1, 0, -2), "wav")
+	delete(h.records, nth(9))
+	h.write(filepath.Join(h.dir, "recordings", h.now.AddDate(-1, 0, -2).In(baku).Format("2006/01/02"), string(nth(9))+".json"), "{")
+	h.tryPass(0)
+	if h.left(nth(9)) != "json wav" {
+		t.Error("a recording that only its folder dates went too soon")
+	}
+}
+
 // The whole of it over random houses and random time: what is held is never erased, what is due is gone after the
 // pass of its hour, nothing goes before three calendar months.
 func TestLifeOfAHouse(t *testing.T) {
