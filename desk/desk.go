@@ -102,6 +102,7 @@ type Options struct {
 	Callbacks  Callbacks // nil where no server runs
 	Gate       Gate      // nil where no server runs
 	Cases      Cases     // nil where no server runs
+	Pauses     Pauses    // nil where no server runs
 	Recordings Recordings
 	QueueLog   QueueLog
 	Server     Server
@@ -123,6 +124,7 @@ func New(o Options) *Desk {
 		"GET /api/v1/calls":                         d.calls,
 		"GET /api/v1/calls/{id}/trace":              d.trace,
 		"GET /api/v1/calls/{id}/trace.pcap":         d.capture,
+		"POST /api/v1/calls/{id}/recording":         d.live(d.setRecording),
 		"GET /api/v1/users":                         d.users,
 		"POST /api/v1/users":                        d.addUser,
 		"POST /api/v1/users/{name}":                 d.changeUser,

@@ -48,6 +48,8 @@ type Call struct {
 	Notice    *Notice `json:"notice"`
 	Kind      string  `json:"kind"`   // call, consult, own
 	Linked    *string `json:"linked"` // of a consult: the call that waited for its end
+
+	Paused *RecordingPause `json:"recording_paused"` // null: it is not
 }
 
 // A CallFilter is what GET calls may ask for.
@@ -146,7 +148,8 @@ type Event struct {
 
 // Queues answers GET queues.
 type Queues struct {
-	Queues []Queue `json:"queues"`
+	Queues []Queue          `json:"queues"`
+	Pauses []RecordingPause `json:"recording_pauses"` // all that go on, of all queues
 }
 
 // A Queue is who waits now, in the order they will be served.
