@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,15 +59,15 @@ func pauseGap(t testing.TB, m manifest) (from, to time.Duration) {
 	return from, to
 }
 
-// bends finds a beep of two tones, one after the other, over whatever else is heard: when it begins, negative
-// for never.
-func bends(pcm []int16, first, second float64) time.Duration {
+// bends finds a beep of two tones, one after the other, over whatever else is heard from a moment on: when it
+// begins, negative for never.
+func bends(pcm []int16, from time.Duration, first, second float64) time.Duration {
 	const piece = 400 // 50 ms
 	loud := func(at int, hz, other float64) bool {
 		p := phone.Sound(pcm[at : at+piece])
 		return p.Tone(hz) > 0.02 && p.Tone(hz) > 3*p.Tone(other)
 	}
-	for i := 0; i+4*piece <= len(pcm); i += piece / 4 {
+	for i := int(max(0, from) * 8000 / time.Second); i+4*piece <= len(pcm); i += piece / 4 {
 		if loud(i, first, second) && loud(i+3*piece, second, first) {
 			return time.Duration(i) * time.Second / 8000
 		}
@@ -152,13 +153,15 @@ func TestAnOperatorsTelephonePausesARecording(t *testing.T) {
 		t.Fatal(err)
 	}
 	for who, pcm := range map[string][]int16{"citizen": heard, "operator": byOperator[0]} {
-		stops, goes := bends(pcm, beepHigh, beepLow), bends(pcm, beepLow, beepHigh)
+		stops := bends(pcm, map[string]time.Duration{"citizen": from - time.Second}[who], beepHigh, beepLow) // before it words are heard
+		goes := bends(pcm, stops+time.Second, beepLow, beepHigh)
 		t.Logf("the %s hears that it stops at %v, and that it goes on at %v", who, stops, goes)
 		if between := goes - stops; stops < 0 || goes < 0 || between < to-from-400*time.Millisecond || between > to-from+400*time.Millisecond {
 			t.Errorf("the %s hears beeps at %v and %v, which is not as long as the pause", who, stops, goes)
 		}
 	}
-	if stops, goes := bends(right, beepHigh, beepLow), bends(right, beepLow, beepHigh); stops >= 0 || goes < to-50*time.Millisecond || goes > to+200*time.Millisecond {
+	start := from - time.Second
+	if stops, goes := bends(right, start, beepHigh, beepLow), bends(right, start, beepLow, beepHigh); stops >= 0 || goes < to-50*time.Millisecond || goes > to+200*time.Millisecond {
 		t.Errorf("the recording has beeps at %v and %v; want none, and one at %v", stops, goes, to)
 	}
 	if out, code := s.command("", "recording", "verify"); code != 0 {
@@ -312,79 +315,79 @@ func TestKillInAPause(t *testing.T) {
 // menu, and not of a talk while it is paused. multimon-ng finds keys that are no secret, so that it would find others.
 func TestDigitsOfSecretsAreNoSound(t *testing.T) {
 	s := journeyServer(t)
-	s.addOperator("aysel", "az,en,ru")
-	s.addOperator("samir", "az,en,ru")
-	s.start()
-	type way struct {
-		name   string
-		event  int // payload type of telephone-event; below 0: none
-		key    func(c *phone.Call, keys string)
-		answer string // the keys that are found
-	}
 	tones := func(c *phone.Call, keys string) {
 		t.Helper()
 		if err := c.Media().PressTones(within(t, 20*time.Second), keys); err != nil {
-			t.Fatal(err)
+			t.Error(err)
 		}
 	}
-	for _, w := range []way{
-		{"by tones", -1, tones, "57"},
-		{"by events", 0, func(c *phone.Call, keys string) { s.press(c, keys) }, ""},
-		{"by events, tones in the sound as well", 0, func(c *phone.Call, keys string) {
-			s.press(c, keys)
-			tones(c, keys)
-		}, "57"},
-	} {
-		t.Run(w.name, func(t *testing.T) {
-			s := s.in(t)
-			op := s.operatorPhone("aysel")
+	ways := []struct {
+		name, operator, language string
+		event                    int // payload type of telephone-event; below 0: none
+		menu, talk               func(c *phone.Call, keys string)
+		found                    string // by multimon-ng
+	}{
+		{"by tones", "aysel", "1", -1, tones, tones, "57"},
+		{"by events", "leyla", "2", 0, s.press, s.press, ""},
+		{"by events, and tones in the sound", "samir", "3", 0, s.press, func(c *phone.Call, keys string) { s.press(c, keys); tones(c, keys) }, "57"},
+	}
+	tongues := []string{"az", "en", "ru"}
+	for i, w := range ways {
+		s.addOperator(w.operator, tongues[i]) // so each caller finds their own
+	}
+	s.start()
+	var calls sync.WaitGroup
+	for _, w := range ways {
+		op := s.operatorPhone(w.operator)
+		calls.Go(func() {
 			c := s.dial(s.citizen(func(o *phone.Options) { o.EventType = w.event }))
-			step := func(keys string, after time.Duration) {
-				w.key(c, keys)
-				time.Sleep(after)
+			for _, step := range []struct {
+				keys  string
+				after time.Duration
+			}{
+				{w.language, 9500 * time.Millisecond}, // the notice
+				{"2", time.Second}, {"1002#", 10 * time.Second}, {"1", 2 * time.Second}, {"01021990", 8 * time.Second}, {"0", 0},
+			} {
+				w.menu(c, step.keys)
+				time.Sleep(step.after)
 			}
-			time.Sleep(time.Second)
-			w1 := w.key
-			if strings.HasPrefix(w.name, "by events,") { // in menus the second press would be another answer
-				w1 = func(c *phone.Call, keys string) { s.press(c, keys) }
-			}
-			menu := func(keys string, after time.Duration) {
-				w1(c, keys)
-				time.Sleep(after)
-			}
-			menu("2", 9500*time.Millisecond)
-			menu("2", time.Second)
-			menu("1002#", 10*time.Second) // read back
-			menu("1", 2*time.Second)
-			menu("01021990", 8*time.Second)
-			menu("0", time.Second)
 			taken := s.rung(op)
 			if err := taken.Answer(); err != nil {
-				t.Fatal(err)
+				t.Error(err)
+				return
 			}
 			taken.Media().Say(0.1, 2500)
 			s.hears(c, 2500)
 			time.Sleep(time.Second)
-			step("5", time.Second)
-			s.press(taken, "*49")
-			s.becomesPaused(true)
-			step("1234", time.Second)
-			s.press(taken, "*49")
-			s.becomesPaused(false)
+			w.talk(c, "5")
 			time.Sleep(time.Second)
-			step("7", time.Second)
+			s.press(taken, "*49")
+			time.Sleep(time.Second)
+			w.talk(c, "1234")
+			time.Sleep(time.Second)
+			s.press(taken, "*49")
+			time.Sleep(time.Second)
+			w.talk(c, "7")
+			time.Sleep(time.Second)
 			s.hangUp(c)
 			s.over(taken)
-			r := s.lastRecord()
-			pauseGap(t, s.manifest(r))
-			if got := keysOn(t, s.sound(r), 1); got != w.answer {
-				t.Errorf("multimon-ng finds the keys %q in what the citizen said, want %q", got, w.answer)
-			}
-			if got := keysOn(t, s.sound(r), 2); got != "" {
-				t.Errorf("multimon-ng finds the keys %q in what the citizen heard", got)
-			}
-			_ = op.Unregister(within(t, 10*time.Second))
 		})
+	}
+	calls.Wait()
+	s.becomes(`hotline_recording_pauses_total{by="operator"}`, 3)
+	for i, w := range ways {
+		at := slices.IndexFunc(s.records(), func(r record) bool { return str(r.Language) == tongues[i] })
+		if at < 0 {
+			t.Fatalf("%s: no record", w.name)
+		}
+		r := s.records()[at]
+		pauseGap(t, s.manifest(r))
+		if got := keysOn(t, s.sound(r), 1); got != w.found {
+			t.Errorf("%s: multimon-ng finds the keys %q in what the citizen said, want %q", w.name, got, w.found)
+		}
+		if got := keysOn(t, s.sound(r), 2); got != "" {
+			t.Errorf("%s: multimon-ng finds the keys %q in what the citizen heard", w.name, got)
+		}
 	}
 	s.digitsAreNowhere("1002", "01021990", "1234")
 }
