@@ -219,6 +219,39 @@ func TestAStarCodeBesideTheTalkPauses(t *testing.T) {
 	}
 }
 
+// Where the configuration asks for it, both hear again and again that they are recorded, and the caller hears in
+// words that the recording stops, and, when the longest pause is over, that it goes on.
+func TestBothAreRemindedOfTheRecording(t *testing.T) {
+	s := newServer(t, "recording: {tone: 5s, pause: {longest: 8s, notice: true}}")
+	s.addOperator("aysel", "az,en,ru")
+	s.start()
+	c, taken := s.talk(s.citizen(), s.operatorPhone("aysel"))
+	c.Media().Silence()
+	taken.Media().Silence()
+	for range 2 {
+		c.Media().Forget()
+		taken.Media().Forget()
+		s.hears(c, 1400)
+		s.hears(taken, 1400)
+		time.Sleep(time.Second)
+	}
+	if out, code := s.command("", "call", "pause", s.pausedNow().ID, "--reason", "a card number"); code != 0 {
+		t.Fatalf("call pause: exit %d: %s", code, out)
+	}
+	s.heardClip(c, "notice.recording.paused", 0)
+	s.heardClip(c, "notice.recording.resumed", 0)
+	s.becomesPaused(false)
+	s.hangUp(c)
+	r := s.lastRecord()
+	if from, to := pauseGap(t, s.manifest(r)); to-from < 7900*time.Millisecond || to-from > 8200*time.Millisecond {
+		t.Errorf("the pause of 8 s lasted %v", to-from)
+	}
+	_, right := channels(t, s.sound(r))
+	if first(right, 1400) < 0 {
+		t.Error("the tone is not on the recording")
+	}
+}
+
 // Telephones that are aware of recordings are told by SDP, both sides, also by the answer to an offer of theirs;
 // those that are not get no INVITE for it. What they would like stands in the call's story.
 func TestTelephonesAreToldOfTheRecording(t *testing.T) {

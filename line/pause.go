@@ -37,8 +37,9 @@ const pauseReply = 3 * time.Second
 type pauseAsk struct {
 	wish   call.PauseWish
 	on     bool
-	toggle bool       // the other of what is
-	reply  chan error // holds one
+	toggle bool            // the other of what is
+	reply  chan error      // holds one
+	ctx    context.Context // ended: nobody waits for it any more, and it is not done
 }
 
 // A paused recording is one of a talk that goes on.
@@ -94,7 +95,9 @@ func starWish(operator string) call.PauseWish {
 
 // pause asks the goroutine of a call, and waits for what it says.
 func (t *talks) pause(ctx context.Context, id call.ID, a pauseAsk) error {
-	a.reply = make(chan error, 1)
+	ctx, cancel := context.WithTimeout(ctx, pauseReply)
+	defer cancel()
+	a.reply, a.ctx = make(chan error, 1), ctx
 	t.mu.Lock()
 	v := t.byCall[id]
 	sent := false
@@ -112,21 +115,19 @@ func (t *talks) pause(ctx context.Context, id call.ID, a pauseAsk) error {
 	case !sent:
 		return call.ErrPauseNoReply
 	}
-	late := time.NewTimer(pauseReply)
-	defer late.Stop()
 	select {
 	case err := <-a.reply:
 		return err
-	case <-late.C:
-		return call.ErrPauseNoReply
 	case <-ctx.Done():
-		return ctx.Err()
+		return call.ErrPauseNoReply
 	}
 }
 
 // pauseAsked does what somebody wants of the recording of the talk with p.
 func (l *Line) pauseAsked(v *visit, p party, h holds, a pauseAsk) error {
 	switch {
+	case a.ctx.Err() != nil:
+		return call.ErrPauseNoReply
 	case v.sound == nil || v.private != "":
 		return call.ErrNotRecorded
 	case v.paused != nil && (a.toggle || !a.on):
@@ -222,6 +223,14 @@ func (v *visit) reminder() *time.Ticker {
 		return t
 	}
 	return time.NewTicker(v.settings.Tone)
+}
+
+// remindLater lets the time to the next reminder begin anew: it would cut short what says that a recording
+// goes on.
+func (v *visit) remindLater(reminder *time.Ticker) {
+	if v.settings.Tone > 0 {
+		reminder.Reset(v.settings.Tone)
+	}
 }
 
 // recordState is how the call is recorded now, as telephones are told that want to know.

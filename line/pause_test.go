@@ -401,6 +401,9 @@ func TestTheReminderOfTheRecording(t *testing.T) {
 			t.Errorf("reminded %d times in a pause", n)
 		}
 		keysAt(d.aysel, "*49", 100*time.Millisecond)
+		if n := reminded(14 * time.Second); n != 0 {
+			t.Errorf("reminded %d times at once after the pause", n)
+		}
 		if n := reminded(time.Minute); n != 4 {
 			t.Errorf("reminded %d times in a minute after the pause, want 4", n)
 		}

@@ -97,15 +97,18 @@ func (l *Line) with(v *visit, p party) (next onward) {
 			l.hold(v, p, h)
 		case a := <-v.pauses:
 			a.reply <- l.pauseAsked(v, p, h, a)
+			v.remindLater(reminder)
 		case key := <-keys:
 			if _, whole := code.Press(key.Digit, key.At); whole {
-				if err := l.pauseAsked(v, p, h, pauseAsk{wish: starWish(p.name), toggle: true}); err != nil {
+				if err := l.pauseAsked(v, p, h, pauseAsk{wish: starWish(p.name), toggle: true, ctx: v.ctx}); err != nil {
 					v.log.Warn("a star code was refused", zap.String("operator", p.name), zap.Error(err))
 					over(p.leg, l.clips("", prompts.ToneError)...)
 				}
+				v.remindLater(reminder)
 			}
 		case <-v.pauseOver():
 			l.resumeRecording(v, p, h, call.PausedByLimit, "")
+			v.remindLater(reminder)
 		case <-reminder.C:
 			l.remind(v, p, h)
 		case t := <-v.asked:
