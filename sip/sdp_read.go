@@ -260,7 +260,7 @@ func (d *sdpBody) readAttribute(value string) {
 	}
 }
 
-// readPreference reads what the peer would like of a recording (RFC 7866 §7.2.2). Other words are none.
+// readPreference reads what the peer would like of a recording (RFC 7866 §7.1.3). Other words are none.
 func (d *sdpBody) readPreference(value string) {
 	switch value {
 	case "on", "off", "pause", "nopreference":
