@@ -26,7 +26,7 @@ import (
 func (a *App) openDesk(context.Context) error {
 	day := &today{book: a.store.Book(), zone: a.file.Zone(), now: time.Now}
 	a.desk = desk.New(desk.Options{
-		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Copies: newCopies(a.keeper, a.o.Now, a.log), Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
+		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Pauses: a.line, Copies: newCopies(a.keeper, a.o.Now, a.log), Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
 		Holds: a.keeper, Purger: a.keeper, Listening: a.keeper,
 		Recordings: a.sounds(), QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
 	})
