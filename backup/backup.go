@@ -117,7 +117,7 @@ func (r *run) make(ctx context.Context) (rep Report, err error) {
 	}
 	rep = Report{
 		Run: r.m.Run, Files: len(r.m.Files), Copied: len(r.at), Open: len(r.m.Open), Left: r.left,
-		Signed: r.m.Signature != "", Keys: r.m.Keys, Faults: r.faults,
+		Signed: r.m.Signature != "", Keys: r.m.Keys, Faults: append([]string{}, r.faults...),
 	}
 	for _, e := range r.m.Files {
 		rep.Bytes += e.Size

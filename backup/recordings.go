@@ -27,6 +27,9 @@ const (
 	draftExt    = ".draft"
 )
 
+// chainIndex is the file beside a chain's links that only helps to find them.
+const chainIndex = "links"
+
 // rounds bounds how often a folder is listed anew because something in it was removed or renamed
 // while it was copied. Only a purge or a message being told does that.
 const rounds = 8
@@ -63,6 +66,8 @@ func (r *run) list() (l listing, err error) {
 	err = r.each(recordingsFolder, func(p string, _ fs.FileInfo) error {
 		stem, ok := stemOf(p)
 		switch last := len(l.shelves) - 1; {
+		case path.Base(p) == chainIndex && strings.HasPrefix(p, recordingsFolder+"/chain/"):
+			// It may be a link ahead of what is copied, or one behind; without it, it is made anew.
 		case ok && last >= 0 && l.shelves[last].stem == stem: // names come in order
 			l.shelves[last].files = append(l.shelves[last].files, p)
 		case ok:

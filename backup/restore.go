@@ -127,7 +127,8 @@ func restore(ctx context.Context, o RestoreOptions) (done Restored, err error) {
 		return done, fmt.Errorf("the backup is damaged, and nothing was restored: %w: take another backup", err)
 	}
 	done = Restored{Run: m.Run, Taken: m.Taken, Files: len(m.Files), Bytes: v.Bytes, Open: len(m.Open)}
-	done.Faults, err = t.fill(ctx)
+	faults, err := t.fill(ctx)
+	done.Faults = append([]string{}, faults...)
 	return done, err
 }
 
