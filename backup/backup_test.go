@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"hotline/call"
 	"hotline/store"
 )
@@ -23,11 +21,17 @@ import (
 // What comes back is what was there: every file, its mode and the folders', and nothing that dies with
 // a process. The second run copies only what has changed.
 func TestThereAndBack(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(t, rapid.Uint64().Draw(rt, "seed"))
-		dir, back := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "back")
-		for run := range rapid.IntRange(1, 3).Draw(rt, "runs") {
-			for range rapid.IntRange(0, 25).Draw(rt, "events") {
+	worlds := 6
+	if os.Getenv("HOTLINE_NIGHTLY") != "" {
+		worlds = 200
+	}
+	first := uint64(time.Now().UnixNano())
+	for seed := first; seed < first+uint64(worlds); seed++ {
+		t.Logf("seed %d", seed)
+		w := newWorld(t, seed)
+		dir, back := filepath.Join(temp(t), "backup"), filepath.Join(temp(t), "back")
+		for run := range 1 + w.random.IntN(3) {
+			for range w.random.IntN(25) {
 				w.live()
 			}
 			must(t, w.store.Flush(t.Context()))
@@ -62,7 +66,8 @@ func TestThereAndBack(t *testing.T) {
 			}
 		}
 		must(t, Whole(back))
-	})
+		must(t, w.store.Close())
+	}
 }
 
 // While calls come and go, messages are told and recordings erased, each backup is one that belongs
@@ -73,15 +78,17 @@ func TestWhileThingsHappen(t *testing.T) {
 	for range 200 {
 		w.live()
 	}
-	dir := filepath.Join(t.TempDir(), "backup")
+	dir := filepath.Join(temp(t), "backup")
 	stop := make(chan struct{})
 	var living sync.WaitGroup
 	living.Go(func() {
+		pace := time.NewTicker(5 * time.Millisecond) // more than a hotline, and less than can be copied
+		defer pace.Stop()
 		for {
 			select {
 			case <-stop:
 				return
-			default:
+			case <-pace.C:
 				w.live()
 			}
 		}
@@ -112,7 +119,7 @@ func TestWhileThingsHappen(t *testing.T) {
 				t.Errorf("%s: nobody would ever be told", e.Path)
 			}
 		}
-		back := filepath.Join(t.TempDir(), "back")
+		back := filepath.Join(temp(t), "back")
 		if _, err := Restore(t.Context(), RestoreOptions{Dir: dir, Data: back, Check: nil}); err != nil {
 			t.Error(err)
 		}
@@ -127,7 +134,7 @@ func TestWhatWasDoneToABackupIsFound(t *testing.T) {
 	for range 60 {
 		w.live()
 	}
-	dir := filepath.Join(t.TempDir(), "backup")
+	dir := filepath.Join(temp(t), "backup")
 	_, err := Make(t.Context(), w.options(dir))
 	must(t, err)
 	m := good(t, dir)
@@ -152,19 +159,23 @@ func TestWhatWasDoneToABackupIsFound(t *testing.T) {
 		do    func()
 		named string
 	}{
-		"a bit in a sound":         {rewrite(find(".wav"), flip), find(".wav")},
-		"a bit in the rows":        {rewrite(find("hotline.db"), flip), find("hotline.db")},
-		"a bit in a key":           {rewrite(find("seal.key"), flip), "seal.key"},
-		"a manifest cut":           {rewrite(find("json"), func(b []byte) []byte { return b[:len(b)-1] }), find("json")},
-		"a sound removed":          {func() { must(t, os.Remove(filepath.Join(dir, find(".wav")))) }, find(".wav")},
-		"a sound put in":           {func() { must(t, os.WriteFile(filepath.Join(dir, "data/recordings/x.wav"), []byte("x"), 0o600)) }, "data/recordings/x.wav"},
-		"a link in place of one":   {func() { must(t, errors.Join(os.Remove(filepath.Join(dir, find(".wav"))), os.Symlink("/etc/passwd", filepath.Join(dir, find(".wav"))))) }, find(".wav")},
-		"a word in BACKUP.json":    {rewrite(File, func(b []byte) []byte { return []byte(strings.Replace(string(b), `"keys":true`, `"keys":false`, 1)) }), File},
-		"BACKUP.json cut":          {rewrite(File, func(b []byte) []byte { return b[:len(b)/2] }), File},
-		"BACKUP.json removed":      {func() { must(t, os.Remove(filepath.Join(dir, File))) }, "run `hotline backup"},
-		"a path that leads astray": {rewrite(File, func(b []byte) []byte { return []byte(strings.Replace(string(b), `"path":"data/`, `"path":"data/../`, 1)) }), File},
+		"a bit in a sound":  {rewrite(find(".wav"), flip), find(".wav")},
+		"a bit in the rows": {rewrite(find("hotline.db"), flip), find("hotline.db")},
+		"a bit in a key":    {rewrite(find("seal.key"), flip), "seal.key"},
+		"a manifest cut":    {rewrite(find("json"), func(b []byte) []byte { return b[:len(b)-1] }), find("json")},
+		"a sound removed":   {func() { must(t, os.Remove(filepath.Join(dir, find(".wav")))) }, find(".wav")},
+		"a sound put in":    {func() { must(t, os.WriteFile(filepath.Join(dir, "data/recordings/x.wav"), []byte("x"), 0o600)) }, "data/recordings/x.wav"},
+		"a link in place of one": {func() {
+			must(t, errors.Join(os.Remove(filepath.Join(dir, find(".wav"))), os.Symlink("/etc/passwd", filepath.Join(dir, find(".wav")))))
+		}, find(".wav")},
+		"a word in BACKUP.json": {rewrite(File, func(b []byte) []byte { return []byte(strings.Replace(string(b), `"keys":true`, `"keys":false`, 1)) }), File},
+		"BACKUP.json cut":       {rewrite(File, func(b []byte) []byte { return b[:len(b)/2] }), File},
+		"BACKUP.json removed":   {func() { must(t, os.Remove(filepath.Join(dir, File))) }, "run `hotline backup"},
+		"a path that leads astray": {rewrite(File, func(b []byte) []byte {
+			return []byte(strings.Replace(string(b), `"path":"data/`, `"path":"data/../`, 1))
+		}), File},
 	} {
-		kept := filepath.Join(t.TempDir(), "kept")
+		kept := filepath.Join(temp(t), "kept")
 		must(t, os.CopyFS(kept, os.DirFS(dir)))
 		c.do()
 		v, err := Verify(t.Context(), VerifyOptions{Dir: dir, Check: checkWorld})
@@ -175,7 +186,7 @@ func TestWhatWasDoneToABackupIsFound(t *testing.T) {
 		if !strings.Contains(said, c.named) {
 			t.Errorf("%s: it says %q, want %s named", name, said, c.named)
 		}
-		back := filepath.Join(t.TempDir(), "back")
+		back := filepath.Join(temp(t), "back")
 		if _, err := Restore(t.Context(), RestoreOptions{Dir: dir, Data: back}); err == nil {
 			t.Errorf("%s: it was restored", name)
 		} else if _, err := os.Stat(back); err == nil {
@@ -205,7 +216,7 @@ func TestASignedBackup(t *testing.T) {
 	must(t, err)
 	other, _, err := ed25519.GenerateKey(nil)
 	must(t, err)
-	dir := filepath.Join(t.TempDir(), "backup")
+	dir := filepath.Join(temp(t), "backup")
 	o := w.options(dir)
 	_, err = Make(t.Context(), o)
 	must(t, err)
@@ -221,7 +232,7 @@ func TestASignedBackup(t *testing.T) {
 	if _, err := Read(dir, other); err == nil {
 		t.Error("somebody else's signature was taken")
 	}
-	if _, err := Restore(t.Context(), RestoreOptions{Dir: dir, Data: filepath.Join(t.TempDir(), "back"), Keys: []ed25519.PublicKey{other}}); err == nil {
+	if _, err := Restore(t.Context(), RestoreOptions{Dir: dir, Data: filepath.Join(temp(t), "back"), Keys: []ed25519.PublicKey{other}}); err == nil {
 		t.Error("somebody else's backup was restored")
 	}
 }
@@ -229,12 +240,12 @@ func TestASignedBackup(t *testing.T) {
 // What cannot be is refused with a word on what would be right.
 func TestWhatIsRefused(t *testing.T) {
 	w := newWorld(t, 1)
-	dir := filepath.Join(t.TempDir(), "backup")
+	dir := filepath.Join(temp(t), "backup")
 	_, err := Make(t.Context(), w.options(dir))
 	must(t, err)
-	full := t.TempDir()
+	full := temp(t)
 	must(t, os.WriteFile(filepath.Join(full, "letter"), nil, 0o600))
-	newer := filepath.Join(t.TempDir(), "newer")
+	newer := filepath.Join(temp(t), "newer")
 	must(t, os.CopyFS(newer, os.DirFS(dir)))
 	m, err := Read(newer)
 	must(t, err)
@@ -242,15 +253,15 @@ func TestWhatIsRefused(t *testing.T) {
 	b, err := m.pack(nil)
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(newer, File), b, 0o600))
-	keyless := filepath.Join(t.TempDir(), "keyless")
+	keyless := filepath.Join(temp(t), "keyless")
 	o := w.options(keyless)
 	o.WithoutKeys = true
 	_, err = Make(t.Context(), o)
 	must(t, err)
-	busy, err := openFolder(filepath.Join(t.TempDir(), "busy"), true)
+	busy, err := openFolder(filepath.Join(temp(t), "busy"), true)
 	must(t, err)
 	defer busy.Close()
-	half := t.TempDir()
+	half := temp(t)
 	must(t, os.WriteFile(filepath.Join(half, Marker), []byte(`{"backup":"/b","run":"r","digest":"d"}`), 0o600))
 	linked := newWorld(t, 2)
 	must(t, os.Symlink("/etc", filepath.Join(linked.dir, "prompts/en")))
@@ -267,16 +278,16 @@ func TestWhatIsRefused(t *testing.T) {
 	}{
 		"into the data folder":        {backup(w.dir, filepath.Join(w.dir, "backup")), "lie in one another"},
 		"of a folder above it":        {backup(w.dir, filepath.Dir(w.dir)), "lie in one another"},
-		"of nothing":                  {backup(t.TempDir(), dir), "is `data` in the configuration right"},
+		"of nothing":                  {backup(temp(t), dir), "is `data` in the configuration right"},
 		"into a folder of others":     {backup(w.dir, full), "not empty, and it is no backup"},
 		"while another runs":          {backup(w.dir, busy.Name()), "wait for its end"},
-		"of a half restored folder":   {backup(halfWith(t, half), filepath.Join(t.TempDir(), "x")), "run `hotline restore`"},
-		"with a link in it":           {backup(linked.dir, filepath.Join(t.TempDir(), "x")), "symbolic link"},
+		"of a half restored folder":   {backup(halfWith(t, half), filepath.Join(temp(t), "x")), "run `hotline restore`"},
+		"with a link in it":           {backup(linked.dir, filepath.Join(temp(t), "x")), "symbolic link"},
 		"restore onto a server":       {restore(dir, w.dir), "move the folder out of the way"},
 		"restore over other files":    {restore(dir, full), "not empty"},
-		"restore of a newer schema":   {restore(newer, filepath.Join(t.TempDir(), "x")), "with release 9.9 or a newer one"},
-		"restore without keys":        {restore(keyless, filepath.Join(t.TempDir(), "x")), "--recovery-key"},
-		"restore of nothing":          {restore(full, filepath.Join(t.TempDir(), "x")), "there is no BACKUP.json"},
+		"restore of a newer schema":   {restore(newer, filepath.Join(temp(t), "x")), "with release 9.9 or a newer one"},
+		"restore without keys":        {restore(keyless, filepath.Join(temp(t), "x")), "--recovery-key"},
+		"restore of nothing":          {restore(full, filepath.Join(temp(t), "x")), "there is no BACKUP.json"},
 		"restore over another's half": {restore(dir, half), "of another backup"},
 	} {
 		if err := c.do(); err == nil || !strings.Contains(err.Error(), c.says) {
@@ -302,7 +313,7 @@ func halfWith(t *testing.T, dir string) string {
 // Keys that were kept elsewhere come back from there, for their owner alone.
 func TestKeysThatWereKeptElsewhere(t *testing.T) {
 	w := newWorld(t, 1)
-	dir, back, kept := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "back"), t.TempDir()
+	dir, back, kept := filepath.Join(temp(t), "backup"), filepath.Join(temp(t), "back"), temp(t)
 	must(t, os.WriteFile(filepath.Join(kept, "seal.key"), []byte("from the safe"), 0o644))
 	o := w.options(dir)
 	o.WithoutKeys = true
@@ -322,12 +333,12 @@ func TestKeysThatWereKeptElsewhere(t *testing.T) {
 // The configuration and what it names are kept beside the data, private keys only with the others.
 func TestTheConfigurationIsKept(t *testing.T) {
 	w := newWorld(t, 1)
-	at := t.TempDir()
+	at := temp(t)
 	file, key := filepath.Join(at, "hotline.yaml"), filepath.Join(at, "tls.key")
 	must(t, os.WriteFile(file, []byte("data: x"), 0o600))
 	must(t, os.WriteFile(key, []byte("secret"), 0o600))
 	for _, without := range []bool{false, true} {
-		dir := filepath.Join(t.TempDir(), "backup")
+		dir := filepath.Join(temp(t), "backup")
 		o := w.options(dir)
 		o.Config, o.Secrets, o.WithoutKeys = []string{file}, []string{key}, without
 		_, err := Make(t.Context(), o)
@@ -346,7 +357,7 @@ func TestTheConfigurationIsKept(t *testing.T) {
 // A folder at the top of the data folder may lie on another disk.
 func TestALinkedFolder(t *testing.T) {
 	w := newWorld(t, 5)
-	elsewhere := filepath.Join(t.TempDir(), "disk")
+	elsewhere := filepath.Join(temp(t), "disk")
 	for range 40 {
 		w.live()
 	}
@@ -355,7 +366,7 @@ func TestALinkedFolder(t *testing.T) {
 	for range 40 {
 		w.live()
 	}
-	dir, back := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "back")
+	dir, back := filepath.Join(temp(t), "backup"), filepath.Join(temp(t), "back")
 	for range 2 {
 		r, err := Make(t.Context(), w.options(dir))
 		must(t, err)
@@ -387,7 +398,7 @@ func TestDamageInTheDataFolderIsTold(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(w.dir, w.sealed[0]+".wav"), []byte("something else"), 0o600))
 	must(t, os.Remove(filepath.Join(w.dir, w.sealed[1]+".wav")))
 	must(t, os.Remove(filepath.Join(w.dir, w.sealed[1]+".json")))
-	dir, back := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "back")
+	dir, back := filepath.Join(temp(t), "backup"), filepath.Join(temp(t), "back")
 	r, err := Make(t.Context(), w.options(dir))
 	must(t, err)
 	said := strings.Join(r.Faults, "\n")
@@ -405,7 +416,7 @@ func TestDamageInTheDataFolderIsTold(t *testing.T) {
 func TestThePaceIsKept(t *testing.T) {
 	w := newWorld(t, 1)
 	w.write("prompts/az/long.wav", strings.Repeat("x", 2<<20), 0o600)
-	o := w.options(filepath.Join(t.TempDir(), "backup"))
+	o := w.options(filepath.Join(temp(t), "backup"))
 	o.Rate = 8 << 20 // 2 MiB are written and read back: half a second
 	var told []Progress
 	o.Tell = func(p Progress) { told = append(told, p) }
@@ -418,7 +429,7 @@ func TestThePaceIsKept(t *testing.T) {
 		t.Errorf("it told %d times how far it is", len(told))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	o.Dir, o.Rate = filepath.Join(t.TempDir(), "other"), 1<<20
+	o.Dir, o.Rate = filepath.Join(temp(t), "other"), 1<<20
 	o.Tell = func(p Progress) {
 		if p.Done > 64<<10 {
 			cancel()

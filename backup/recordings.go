@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"hotline/call"
 )
@@ -30,9 +31,27 @@ const (
 // chainIndex is the file beside a chain's links that only helps to find them.
 const chainIndex = "links"
 
-// rounds bounds how often a folder is listed anew because something in it was removed or renamed
-// while it was copied. Only a purge or a message being told does that.
-const rounds = 8
+// pauses are how long is waited before a folder is listed anew because something in it was removed or
+// renamed while it was copied. Only a purge or a message being told does that, and both have an end.
+var pauses = []time.Duration{0, 0, 0, 0, time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute}
+
+// quietly does something until nothing that it needs is removed meanwhile.
+func quietly(ctx context.Context, folder string, do func(context.Context) (map[string]Entry, error)) (map[string]Entry, error) {
+	for _, pause := range pauses {
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		}
+		taken, err := do(ctx)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return taken, err
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", folder, errBusy)
+}
 
 // errBusy says that a folder never held still.
 var errBusy = errors.New("files are removed faster than they are copied: run it again when less is going on")
@@ -50,6 +69,14 @@ type listing struct {
 	shelves []shelf
 	links   []string // of the chain that are no recordings
 	others  []string
+}
+
+// lost reports whether a recording had files in this listing that it has no more, but for its draft.
+func (l listing) lost(now shelf) bool {
+	i, ok := slices.BinarySearchFunc(l.shelves, now.stem, func(s shelf, stem string) int { return strings.Compare(s.stem, stem) })
+	return ok && slices.ContainsFunc(l.shelves[i].files, func(p string) bool {
+		return path.Ext(p) != draftExt && !slices.Contains(now.files, p)
+	})
 }
 
 // stemOf is the path of a recording's files without an ending; false for other files.
@@ -79,24 +106,20 @@ func (r *run) list() (l listing, err error) {
 		}
 		return nil
 	})
+	slices.SortFunc(l.shelves, func(a, b shelf) int { return strings.Compare(a.stem, b.stem) })
 	return l, err
 }
 
 // copyRecordings copies the recordings. Where one is removed meanwhile it begins anew, to copy what
 // says so; what has been copied is not copied again.
 func (r *run) copyRecordings(ctx context.Context) error {
-	for range rounds {
-		taken, err := r.recordingsOnce(ctx)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		maps.Copy(r.files, taken)
-		r.judge()
-		return nil
+	taken, err := quietly(ctx, recordingsFolder, r.recordingsOnce)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("%s: %w", recordingsFolder, errBusy)
+	maps.Copy(r.files, taken)
+	r.judge()
+	return nil
 }
 
 // recordingsOnce copies a set of recordings that belongs together.
@@ -133,10 +156,15 @@ func (r *run) recordingsOnce(ctx context.Context) (taken map[string]Entry, err e
 		return nil, err
 	}
 	taken = map[string]Entry{}
+	gone := false
 	take := func(p string) error {
 		e, err := r.put(ctx, p, inData(p))
-		if err == nil {
+		switch {
+		case err == nil:
 			taken[e.Path] = e
+		case errors.Is(err, fs.ErrNotExist):
+			gone = true // the rest first: what is copied now the next round need not
+			return nil
 		}
 		return err
 	}
@@ -144,13 +172,19 @@ func (r *run) recordingsOnce(ctx context.Context) (taken map[string]Entry, err e
 	for _, s := range second.shelves {
 		whole := s.has(manifestExt)
 		if whole {
-			if whole, err = r.within(s.stem+manifestExt, heads); err != nil {
+			if whole, err = r.within(s.stem+manifestExt, heads); errors.Is(err, fs.ErrNotExist) {
+				gone = true
+				continue
+			} else if err != nil {
 				return nil, err
 			}
 		}
 		switch {
 		case whole:
 			r.sealed[s.stem] = true
+			if first.lost(s) {
+				gone = true // erased; the link that says so is one of the next round's
+			}
 			for _, p := range s.files {
 				if path.Ext(p) == draftExt {
 					continue // it goes away with the seal
@@ -169,9 +203,11 @@ func (r *run) recordingsOnce(ctx context.Context) (taken map[string]Entry, err e
 		}
 	}
 	for _, p := range second.links {
-		if ok, err := r.within(p, heads); err != nil {
+		ok, err := r.within(p, heads)
+		if err != nil {
 			return nil, err
-		} else if !ok {
+		}
+		if !ok {
 			continue
 		}
 		if err := take(p); err != nil {
@@ -184,6 +220,9 @@ func (r *run) recordingsOnce(ctx context.Context) (taken map[string]Entry, err e
 		}
 	}
 	r.m.Heads = heads
+	if gone {
+		return nil, fmt.Errorf("while it was copied: %w", fs.ErrNotExist)
+	}
 	return taken, nil
 }
 
@@ -304,8 +343,9 @@ func (r *run) judge() {
 		}
 	}
 	for _, stem := range slices.Sorted(maps.Keys(r.sealed)) {
-		sound, fresh := r.done[inData(stem+".wav")]
-		if !fresh {
+		p := inData(stem + ".wav")
+		sound, ok := r.files[p]
+		if fresh := r.done[p]; !ok || fresh != sound {
 			continue
 		}
 		if n, err := r.link(stem + manifestExt); err == nil && n.SHA256 != "" && !strings.EqualFold(n.SHA256, sound.SHA256) {
@@ -319,17 +359,12 @@ func (r *run) judge() {
 // is put back among the new ones, and the restored server makes the case.
 func (r *run) copyMessages(ctx context.Context) error {
 	r.pace.goOn("copying messages")
-	for range rounds {
-		taken, err := r.messagesOnce(ctx)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		maps.Copy(r.files, taken)
-		return nil
+	taken, err := quietly(ctx, messagesFolder, r.messagesOnce)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("%s: %w", messagesFolder, errBusy)
+	maps.Copy(r.files, taken)
+	return nil
 }
 
 func (r *run) messagesOnce(ctx context.Context) (map[string]Entry, error) {
