@@ -145,20 +145,17 @@ func (r *run) open() (err error) {
 	if r.dir, err = openFolder(r.o.Dir, true); err != nil {
 		return errors.Join(err, r.data.Close())
 	}
-	if err := r.goOn(); err != nil {
-		return errors.Join(err, r.data.Close(), r.dir.Close())
-	}
 	now := time.Now().UTC()
 	r.m = Manifest{Form: formVersion, Run: now.Format("20060102T150405.000Z"), Taken: now, Version: r.o.Version, Keys: !r.o.WithoutKeys}
 	r.m.UID, r.m.GID = owner(r.o.Data)
 	r.stepped("begin")
-	if err := makeFolders(r.dir.Root, path.Join(r.m.next(), dataFolder)); err != nil {
+	if err := r.goOn(); err != nil {
 		return errors.Join(err, r.data.Close(), r.dir.Close())
 	}
 	return nil
 }
 
-// goOn reads the backup that is there.
+// goOn reads the backup that is there, and takes over what a run that died had copied.
 func (r *run) goOn() error {
 	old, err := read(r.dir.Root, nil)
 	switch {
@@ -171,10 +168,38 @@ func (r *run) goOn() error {
 		return fmt.Errorf("the backup in %s is not to be trusted: %w; name another folder", r.o.Dir, err)
 	}
 	dead, err := r.dir.unsettled(r.old)
-	for _, n := range dead {
-		err = errors.Join(err, r.dir.RemoveAll(n))
+	if err != nil {
+		return err
 	}
-	return err
+	for i, n := range dead {
+		if i == 0 {
+			err = r.dir.Rename(n, r.m.next())
+		} else {
+			err = r.dir.RemoveAll(n)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	rows := path.Join(r.m.next(), dataFolder)
+	for _, n := range []string{store.RowsFile, store.RowsFile + "-journal", store.SpoolFolder} {
+		if err := r.dir.RemoveAll(path.Join(rows, n)); err != nil {
+			return err
+		}
+	}
+	return makeFolders(r.dir.Root, rows)
+}
+
+// there is where the backup has a file of this size and time already: copied by a run that died, or
+// part of the backup before.
+func (r *run) there(to string, info fs.FileInfo) (at string, ok bool) {
+	for _, at := range []string{path.Join(r.m.next(), to), to} {
+		i, err := r.dir.Lstat(at)
+		if err == nil && i.Mode().IsRegular() && i.Size() == info.Size() && i.ModTime().Equal(info.ModTime()) {
+			return at, true
+		}
+	}
+	return "", false
 }
 
 // fits refuses a backup for which there is clearly no room, before anything is written.
@@ -187,14 +212,9 @@ func (r *run) fits() error {
 	var need int64
 	err := r.each(".", func(p string, info fs.FileInfo) error {
 		r.pace.file()
-		at := inData(p)
-		if e, ok := r.had[at]; ok && e.Size == info.Size() && e.Modified.Equal(info.ModTime()) {
-			return nil
+		if _, ok := r.there(inData(p), info); !ok {
+			need += info.Size()
 		}
-		if i, err := r.dir.Lstat(at); err == nil && i.Size() == info.Size() && i.ModTime().Equal(info.ModTime()) {
-			return nil // an interrupted run has copied it
-		}
-		need += info.Size()
 		return nil
 	})
 	if err != nil {
@@ -349,23 +369,20 @@ func (r *run) putFrom(ctx context.Context, from place, to string) (Entry, error)
 	if e, ok := r.done[to]; ok && same(e) {
 		return e, nil
 	}
-	old, known := r.had[to]
-	if there, err := r.dir.Lstat(to); err == nil && there.Mode().IsRegular() && there.Size() == info.Size() && there.ModTime().Equal(info.ModTime()) {
+	if at, ok := r.there(to, info); ok {
 		// A file that was changed while the run before worked may be another of the same time.
-		if known && same(old) && old.Modified.Before(r.old.Taken.Add(-time.Second)) && !r.o.Recheck {
+		old, known := r.had[to]
+		if at == to && known && same(old) && old.Modified.Before(r.old.Taken.Add(-time.Second)) && !r.o.Recheck {
 			old.Mode = info.Mode().Perm()
 			r.pace.file()
 			return old, r.dir.Chmod(to, old.Mode)
 		}
-		e, equal, err := r.compare(ctx, from, to, info)
+		e, equal, err := r.compare(ctx, from, to, at)
 		if err != nil || equal {
 			return e, err
 		}
 	}
-	at := to
-	if known { // the backup before needs it until this one is whole
-		at = path.Join(r.m.next(), to)
-	}
+	at := path.Join(r.m.next(), to)
 	e, err := copyFile(ctx, &r.pace, from, place{r.dir.Root, at}, path.Ext(to) == ".jsonl")
 	if err != nil {
 		return e, err
@@ -377,19 +394,26 @@ func (r *run) putFrom(ctx context.Context, from place, to string) (Entry, error)
 }
 
 // compare reads a file on both sides.
-func (r *run) compare(ctx context.Context, from place, to string, info fs.FileInfo) (e Entry, equal bool, err error) {
+func (r *run) compare(ctx context.Context, from place, to, at string) (e Entry, equal bool, err error) {
+	info, err := from.root.Stat(from.name)
+	if err != nil {
+		return e, false, err
+	}
 	here, size, err := hashFile(ctx, &r.pace, from)
 	if err != nil {
 		return e, false, err
 	}
-	there, _, err := hashFile(ctx, &r.pace, place{r.dir.Root, to})
+	there, _, err := hashFile(ctx, &r.pace, place{r.dir.Root, at})
 	if err != nil || here != there {
 		return e, false, err
 	}
 	e = Entry{Path: to, Size: size, SHA256: here, Mode: info.Mode().Perm(), Modified: info.ModTime().UTC()}
 	r.done[to] = e
+	if at != to {
+		r.at[to] = at
+	}
 	r.pace.file()
-	return e, true, r.dir.Chmod(to, e.Mode)
+	return e, true, r.dir.Chmod(at, e.Mode)
 }
 
 // copyRows copies the database and what of the spool it does not have.
@@ -402,16 +426,21 @@ func (r *run) copyRows(ctx context.Context) error {
 		return err
 	}
 	r.stepped("rows copied")
-	staged := path.Join(r.m.next(), dataFolder)
-	err := fs.WalkDir(r.dir.FS(), staged, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	for _, n := range []string{store.RowsFile, store.SpoolFolder} { // beside them is what a run that died had copied
+		err := fs.WalkDir(r.dir.FS(), path.Join(r.m.next(), dataFolder, n), func(p string, d fs.DirEntry, err error) error {
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return nil
+			case err != nil || d.IsDir():
+				return err
+			}
+			return r.rowsFile(ctx, p, strings.TrimPrefix(p, r.m.next()+"/"))
+		})
+		if err != nil {
 			return err
 		}
-		return r.rowsFile(ctx, p, strings.TrimPrefix(p, r.m.next()+"/"))
-	})
-	if err != nil {
-		return err
 	}
+	var err error
 	r.rows, err = store.CheckRows(ctx, filepath.Join(to, store.RowsFile), true)
 	r.m.Schema = r.rows.Schema
 	return err
@@ -519,7 +548,7 @@ func (r *run) readBack(ctx context.Context) error {
 	r.pace.begin("reading it back", total)
 	for _, p := range slices.Sorted(maps.Keys(r.at)) {
 		e, ok := r.files[p]
-		if !ok {
+		if !ok || e != r.done[p] {
 			continue // copied, and not taken in the end
 		}
 		r.stepped("read " + p)
@@ -554,15 +583,11 @@ func (r *run) commit(context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, top := range []string{dataFolder, configFolder, r.m.next(), "."} {
-		if top == "." {
-			err = syncFolder(r.dir.Root, top)
-		} else {
-			err = syncFolders(r.dir.Root, top)
-		}
-		if err != nil {
-			return err
-		}
+	if err := r.sweep(); err != nil {
+		return err
+	}
+	if err := errors.Join(syncFolders(r.dir.Root, r.m.next()), syncFolder(r.dir.Root, ".")); err != nil {
+		return err
 	}
 	r.stepped("commit")
 	if err := writeFile(r.dir.Root, File, b); err != nil {
@@ -571,6 +596,20 @@ func (r *run) commit(context.Context) error {
 	r.m, err = unpack(b)
 	r.stepped("committed")
 	return err
+}
+
+// sweep removes what was copied and not taken in the end: nothing of it may come over what was.
+func (r *run) sweep() error {
+	return fs.WalkDir(r.dir.FS(), r.m.next(), func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		to := strings.TrimPrefix(p, r.m.next()+"/")
+		if e, taken := r.files[to]; taken && r.at[to] == p && r.done[to] == e {
+			return nil
+		}
+		return r.dir.Remove(p)
+	})
 }
 
 // recheck has the recordings looked at as a whole, where all of them are new or it was asked for.

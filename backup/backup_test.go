@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -79,31 +78,20 @@ func TestWhileThingsHappen(t *testing.T) {
 		w.live()
 	}
 	dir := filepath.Join(temp(t), "backup")
-	stop := make(chan struct{})
-	var living sync.WaitGroup
-	living.Go(func() {
-		pace := time.NewTicker(5 * time.Millisecond) // more than a hotline, and less than can be copied
-		defer pace.Stop()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-pace.C:
-				w.live()
-			}
-		}
-	})
 	rounds := 4
 	if os.Getenv("HOTLINE_NIGHTLY") != "" {
 		rounds = 60
 	}
 	for range rounds {
 		began := time.Now()
-		r, err := Make(t.Context(), w.options(dir))
-		if err != nil {
-			t.Error(err)
-			break
+		o := w.options(dir)
+		o.step = func(string) { // between any two steps of the backup
+			if w.random.IntN(8) == 0 {
+				w.live()
+			}
 		}
+		r, err := Make(t.Context(), o)
+		must(t, err)
 		if len(r.Faults) > 0 {
 			t.Errorf("%q", r.Faults)
 		}
@@ -124,8 +112,6 @@ func TestWhileThingsHappen(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	close(stop)
-	living.Wait()
 }
 
 // Whatever is done to a backup is found, and the file is named.

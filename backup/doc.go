@@ -26,11 +26,11 @@
 // # Nothing half-trusted
 //
 // Each file is written under another name, synced, given its name, and read back from the disk; its
-// SHA-256 is that of what was read from the data folder. A second run into the same folder copies
-// what is new. It puts what replaces files of the backup before into a folder next-RUN; only when
-// everything is there BACKUP.json is replaced, then next-RUN is emptied into data, and what is in
-// neither is removed. So at any moment the folder holds one whole backup, or says clearly that it
-// holds none.
+// SHA-256 is that of what was read from the data folder. A run puts what it copies into a folder
+// next-RUN; only when everything is there BACKUP.json is replaced, then next-RUN is emptied into data,
+// and what is in neither is removed. A second run into the same folder copies what is new. So at any
+// moment the folder holds one whole backup, or says clearly that it holds none; and what a run that
+// died had copied, the next one takes over.
 //
 // A copy is made of bytes, never of links or of shared blocks: what damages one must not damage
 // the other.

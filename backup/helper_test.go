@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -53,7 +52,6 @@ type world struct {
 	store  *store.Store
 	random *rand.Rand
 
-	mu     sync.Mutex
 	seq    int64
 	open   map[string]call.Record // by stem
 	sealed []string               // stems
@@ -211,8 +209,6 @@ func (w *world) other() {
 
 // live lets one thing happen.
 func (w *world) live() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	switch n := w.random.IntN(10); {
 	case n < 3:
 		w.begin()

@@ -132,9 +132,11 @@ func TestABackupDiesAtAnyStep(t *testing.T) {
 			before = v.Manifest
 		}
 	}
-	_, err := Make(t.Context(), w.options(dir))
+	r, err := Make(t.Context(), w.options(dir))
 	must(t, err)
-	good(t, dir)
+	if m := good(t, dir); m.Run != r.Run {
+		t.Errorf("the backup is that of %s, want %s", m.Run, r.Run)
+	}
 	left, _ := filepath.Glob(filepath.Join(dir, nextFolder+"*"))
 	if len(left) > 0 {
 		t.Errorf("the deaths have left %q", left)

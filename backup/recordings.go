@@ -91,6 +91,7 @@ func stemOf(p string) (string, bool) {
 
 func (r *run) list() (l listing, err error) {
 	err = r.each(recordingsFolder, func(p string, _ fs.FileInfo) error {
+		r.stepped("see " + p)
 		stem, ok := stemOf(p)
 		switch last := len(l.shelves) - 1; {
 		case path.Base(p) == chainIndex && strings.HasPrefix(p, recordingsFolder+"/chain/"):

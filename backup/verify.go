@@ -113,12 +113,8 @@ func examine(ctx context.Context, p *pace, dir *folder, e Entry) (string, error)
 	return "", nil
 }
 
-// strangers are files that the manifest does not name. Where a later run has begun and not ended they
-// may be its own.
+// strangers are files that the manifest does not name.
 func strangers(dir *folder, m Manifest) (list []string, err error) {
-	if later, err := dir.unsettled(m); err != nil || len(later) > 0 {
-		return nil, err
-	}
 	named := m.byPath()
 	for _, top := range []string{dataFolder, configFolder} {
 		err := fs.WalkDir(dir.FS(), top, func(p string, d fs.DirEntry, err error) error {
