@@ -73,20 +73,23 @@ func TestThereAndBack(t *testing.T) {
 // together: no hole in the chain, no row without its recording, no message without a case or a
 // place among the new ones.
 func TestWhileThingsHappen(t *testing.T) {
-	w := newWorld(t, 7)
-	for range 200 {
+	pauses = make([]time.Duration, 60) // nothing happens while it waits, so it need not
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	w := newWorld(t, seed)
+	for range 80 {
 		w.live()
 	}
 	dir := filepath.Join(temp(t), "backup")
-	rounds := 4
+	rounds := 10
 	if os.Getenv("HOTLINE_NIGHTLY") != "" {
-		rounds = 60
+		rounds = 300
 	}
 	for range rounds {
 		began := time.Now()
 		o := w.options(dir)
 		o.step = func(string) { // between any two steps of the backup
-			if w.random.IntN(8) == 0 {
+			if w.random.IntN(60) == 0 {
 				w.live()
 			}
 		}
