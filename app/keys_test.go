@@ -78,7 +78,7 @@ func TestEncryptedHotline(t *testing.T) {
 	}
 	alone := func(sealed []byte) (vault.Secret, error) { return vault.Unwrap(sealed, ids...) }
 	for _, p := range paths {
-		s, err := recording.OpenSound(recordingsIn(dir), p, alone)
+		s, err := recording.OpenPath(recordingsIn(dir), p, alone)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,8 +2,28 @@ package configs
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 )
+
+// encryption checks for whom recordings are encrypted.
+func (c *checker) encryption() {
+	const want = "write what `hotline recording keygen FILE` prints: age1 and 58 letters and digits"
+	r := c.file.Recording
+	for i, s := range r.Encrypt {
+		key := fmt.Sprintf("recording.encrypt[%d]", i)
+		switch problem := recipientProblem(s); {
+		case problem != "":
+			c.say(key, want, "%s", problem)
+		case slices.Contains(r.Encrypt[:i], s):
+			c.say(key, "write each once", "%s stands here twice", quote(s))
+		}
+	}
+	if r.Keys == "" || !filepath.IsAbs(r.Keys) && !filepath.IsLocal(r.Keys) {
+		c.say("recording.keys", "write a folder below data, such as keys/recording, or an absolute path", "%s is no folder below data", quote(r.Keys))
+	}
+}
 
 // recipientProblem is what is wrong with an age recipient of the X25519 kind (age-encryption.org/v1), which is a
 // public key of 32 bytes in Bech32 (BIP 173) with the prefix age; empty: nothing.

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"net/http"
 
 	"hotline/call/wire"
@@ -41,9 +42,10 @@ func queueLogAsk(r *http.Request) (ask wire.QueueLog, err error) {
 	return ask, err
 }
 
-// A stream is an answer of text that leaves as it is written.
+// A stream is an answer that leaves as it is written.
 type stream struct {
 	w     http.ResponseWriter
+	kind  string // media type; empty: text
 	begun bool
 }
 
@@ -52,7 +54,7 @@ func (s *stream) begin() {
 		return
 	}
 	s.begun = true
-	s.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	s.w.Header().Set("Content-Type", cmp.Or(s.kind, "text/plain; charset=utf-8"))
 	s.w.Header().Set("Cache-Control", "no-store")
 	s.w.Header().Set("X-Content-Type-Options", "nosniff")
 	s.w.WriteHeader(http.StatusOK)

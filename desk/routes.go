@@ -78,8 +78,13 @@ func (d *Desk) nowTold(calls []wire.Call) {
 			operators[string(o.Call)] = &o.Name
 		}
 	}
+	paused := map[string]*wire.RecordingPause{}
+	for _, p := range d.pauses() {
+		paused[p.Call] = &p
+	}
 	for i := range calls {
 		if c := &calls[i]; c.Ended == nil {
+			c.Paused = paused[c.ID]
 			c.Queue = cmp.Or(c.Queue, queues[c.ID])
 			c.Operator = cmp.Or(c.Operator, operators[c.ID])
 		}
@@ -228,6 +233,14 @@ func (d *Desk) completeness(r *http.Request) (any, error) {
 }
 
 func (d *Desk) evidence(r *http.Request) (any, error) { return d.o.Recordings.Evidence(r.Context()) }
+
+func (d *Desk) picture(r *http.Request) (any, error) {
+	id, err := d.call(r)
+	if err != nil {
+		return nil, err
+	}
+	return d.o.Recordings.Show(r.Context(), id)
+}
 
 func (d *Desk) verify(r *http.Request) (any, error) { return d.o.Recordings.Verify(r.Context()) }
 

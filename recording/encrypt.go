@@ -23,6 +23,9 @@ const (
 	keyExt = vault.KeyExt
 )
 
+// peaksUse is what the peaks of an encrypted recording are sealed for: vault.Key.SealBlob.
+const peaksUse = "peaks"
+
 // A cipherLine is what the manifest says of an encrypted recording; a plain one has none.
 type cipherLine struct {
 	AEAD   string `json:"aead"`
@@ -53,6 +56,7 @@ func (g *Recording) encrypt() error {
 	}
 	w.Share(&g.r.frames)
 	g.box = &box{Writer: w}
+	g.cover = func(b []byte) ([]byte, error) { return w.Key().SealBlob(peaksUse, b) }
 	g.about.Cipher = g.box.line()
 	return g.box.wrap(g.r.o.Vault, g.meta.Call)
 }
@@ -251,7 +255,7 @@ func compareBox(root *os.Root, sh shelf, m manifest) (problems []string) {
 	if len(problems) > before {
 		return problems
 	}
-	return append(problems, compareHash(f, m)...)
+	return append(problems, compareHash(root, sh, f, m)...)
 }
 
 // openedBox is what is wrong with an encrypted sound that only its key shows: whether that opens it, and

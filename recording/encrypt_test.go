@@ -55,7 +55,7 @@ func plain(t *testing.T, file string) []byte {
 		data, rel, _ := strings.Cut(file, "/"+folder+"/")
 		ring := ringOf(t, data)
 		var s *Sound
-		if s, err = OpenSound(filepath.Join(data, folder), told(rel), ring.Unwrap); err == nil {
+		if s, err = OpenPath(filepath.Join(data, folder), told(rel), ring.Unwrap); err == nil {
 			b, err = io.ReadAll(s)
 			err = errors.Join(err, s.Close())
 		}
@@ -76,7 +76,7 @@ func heardOf(t *testing.T, g *Recording, file string) []byte {
 	if g.r.o.Vault != nil {
 		unwrap = g.r.o.Vault.Unwrap
 	}
-	s, err := OpenSound(filepath.Join(data, folder), told(rel), unwrap)
+	s, err := OpenPath(filepath.Join(data, folder), told(rel), unwrap)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestEncryptedRecording(t *testing.T) {
 			}
 		}
 		names, err := filepath.Glob(strings.TrimSuffix(file, boxExt) + ".*")
-		if err != nil || len(names) != 3 { // .rec, .key, .json
+		if err != nil || len(names) != 4 { // .rec, .key, .json, .peaks
 			t.Errorf("%s: beside it are %v, %v", format, names, err)
 		}
 		wav := plain(t, file)
@@ -145,6 +145,18 @@ func TestEncryptedRecording(t *testing.T) {
 					t.Fatalf("%s: %s has 16 bytes of the sound", format, filepath.Base(name))
 				}
 			}
+		}
+		seen, err := See(s.o.Dir, res.Call, s.o.Vault.Unwrap)
+		if err != nil || len(seen.Peaks.Said) != 100 || seen.Peaks.Said[50] < 50 || seen.Path != res.Path {
+			t.Errorf("%s: seen are %d peaks, %v", format, len(seen.Peaks.Said), err)
+		}
+		if _, err := See(s.o.Dir, res.Call, nil); err == nil {
+			t.Errorf("%s: the peaks are seen without keys", format)
+		}
+		remove(t, stemOfFile(file)+peaksExt)
+		made, err := See(s.o.Dir, res.Call, s.o.Vault.Unwrap)
+		if err != nil || !bytes.Equal(made.Peaks.Said, seen.Peaks.Said) || !bytes.Equal(made.Peaks.Heard, seen.Peaks.Heard) {
+			t.Errorf("%s: made of the sound the peaks are others, %v", format, err)
 		}
 		m := readManifest(t, file)
 		c, ok := m["encrypted"].(map[string]any)
@@ -167,7 +179,7 @@ func TestPlainManifestsSayNothingOfKeys(t *testing.T) {
 	if m := readManifest(t, s.file(k.Recording)); m["encrypted"] != nil {
 		t.Errorf("the manifest says %v", m["encrypted"])
 	}
-	if sound, err := OpenSound(s.o.Dir, k.Path(), nil); err != nil || sound.Duration != time.Second || sound.Vault != nil {
+	if sound, err := OpenPath(s.o.Dir, k.Path(), nil); err != nil || sound.Duration != time.Second || sound.Vault != nil {
 		t.Errorf("%+v, %v", sound, err)
 	} else if err := sound.Close(); err != nil {
 		t.Error(err)
@@ -252,7 +264,7 @@ func TestRotationWhileRecording(t *testing.T) {
 	if err := vault.Erase(s.root, k.stem+keyExt); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenSound(s.o.Dir, res.Path, s.o.Vault.Unwrap); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := OpenPath(s.o.Dir, res.Path, s.o.Vault.Unwrap); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("erased it opens with %v", err)
 	}
 	if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{res.Call, res.Path}}}, nil); err != nil || len(faults) != 1 || !strings.Contains(faults[0].Problem, "key") {
@@ -373,7 +385,7 @@ func TestRepairEncrypted(t *testing.T) {
 			if m["state"] != StateInterrupted || m["encrypted"] == nil {
 				t.Errorf("the manifest is %v", m)
 			}
-			sound, err := OpenSound(s.o.Dir, res.Path, s.o.Vault.Unwrap)
+			sound, err := OpenPath(s.o.Dir, res.Path, s.o.Vault.Unwrap)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -422,6 +434,9 @@ func undo(t *testing.T, file string) {
 	}
 	overwrite(t, stemOfFile(file)+draftExt, append(b, '\n'))
 	remove(t, stemOfFile(file)+manifestExt)
+	if err := os.Remove(stemOfFile(file) + peaksExt); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
 }
 
 // TestKeyWithoutSound: a process that died between the two leaves a key of nothing; it goes.
@@ -440,21 +455,29 @@ func TestKeyWithoutSound(t *testing.T) {
 // TestOpenSoundRefuses lists what is no recording, and what cannot be opened.
 func TestOpenSoundRefuses(t *testing.T) {
 	s, res, file := locked(t)
+	if _, err := OpenSound(s.o.Dir, call.NewID(), s.o.Vault.Unwrap); !errors.Is(err, ErrNone) {
+		t.Errorf("a call that was not: %v", err)
+	}
+	if sound, err := OpenSound(s.o.Dir, res.Call, s.o.Vault.Unwrap); err != nil || sound.Duration != res.Duration {
+		t.Errorf("by its call: %v", err)
+	} else if err := sound.Close(); err != nil {
+		t.Error(err)
+	}
 	for _, path := range []string{"", "recordings/x.wav", "../" + res.Path, "recordings/../" + res.Path, stemOfFile(res.Path) + ".json", filepath.Base(file)} {
-		if _, err := OpenSound(s.o.Dir, path, s.o.Vault.Unwrap); err == nil || errors.Is(err, fs.ErrNotExist) {
+		if _, err := OpenPath(s.o.Dir, path, s.o.Vault.Unwrap); err == nil || errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%q: %v", path, err)
 		}
 	}
-	if _, err := OpenSound(s.o.Dir, res.Path, nil); err == nil || !strings.Contains(err.Error(), "recording.keys") {
+	if _, err := OpenPath(s.o.Dir, res.Path, nil); err == nil || !strings.Contains(err.Error(), "recording.keys") {
 		t.Errorf("without keys: %v", err)
 	}
-	if sound, err := OpenSound(s.o.Dir, stemOfFile(res.Path)+soundExt, s.o.Vault.Unwrap); err != nil {
+	if sound, err := OpenPath(s.o.Dir, stemOfFile(res.Path)+soundExt, s.o.Vault.Unwrap); err != nil {
 		t.Errorf("by the name of a plain one: %v", err)
 	} else if err := sound.Close(); err != nil {
 		t.Error(err)
 	}
 	stranger := ringOf(t, t.TempDir())
-	if _, err := OpenSound(s.o.Dir, res.Path, stranger.Unwrap); err == nil || !strings.Contains(err.Error(), "is needed") {
+	if _, err := OpenPath(s.o.Dir, res.Path, stranger.Unwrap); err == nil || !strings.Contains(err.Error(), "is needed") {
 		t.Errorf("with another's keys: %v", err)
 	}
 }

@@ -23,6 +23,7 @@ const (
 	StateSealed      = "sealed"      // complete
 	StateInterrupted = "interrupted" // the process died; sealed by Repair
 	StateMissing     = "missing"     // the disk took nothing of it
+	StateErased      = "erased"      // its time was over; the manifest stays
 )
 
 // manifestVersion is the version of the manifest's form.
@@ -49,6 +50,7 @@ type manifest struct {
 	Parties  []partyLine   `json:"parties"`
 	Linked   call.ID       `json:"linked,omitempty"` // of a consult: the call that waited for its end
 	Faults   []string      `json:"faults,omitempty"` // faultSync, faultDisk
+	Peaks    string        `json:"peaks,omitempty"`  // SHA-256 of the file of the peaks; none: they are not kept
 	chain.Link
 }
 
@@ -85,6 +87,7 @@ type gapLine struct {
 	From    stamp  `json:"from"`
 	To      stamp  `json:"to"`
 	Reason  string `json:"reason"`
+	Why     string `json:"why,omitempty"` // of a pause: what was given for it
 }
 
 type partyLine struct {

@@ -23,6 +23,7 @@ const (
 	soundExt    = ".wav"
 	manifestExt = ".json"
 	draftExt    = ".draft"
+	peaksExt    = ".peaks"
 	tempExt     = ".tmp"
 )
 
@@ -61,6 +62,7 @@ type shelf struct {
 	call                   call.ID
 	stem                   string
 	sound, manifest, draft bool
+	gone                   bool // the chain has it as erased
 	box, key               bool // the sound is encrypted; its key is there
 	twice                  bool // there is a plain sound and an encrypted one
 }
@@ -93,7 +95,7 @@ func walk(root *os.Root) (shelves []shelf, temps []string, err error) {
 		}
 		ext := path.Ext(p)
 		s := strings.TrimSuffix(p, ext)
-		if path.Base(s) != string(id) {
+		if path.Base(s) != string(id) || ext == peaksExt { // peaks are of nothing by themselves
 			return nil
 		}
 		sh := found[s]
@@ -111,6 +113,8 @@ func walk(root *os.Root) (shelves []shelf, temps []string, err error) {
 			sh.manifest = true
 		case draftExt:
 			sh.draft = true
+		case goneExt:
+			sh.gone = true
 		}
 		return nil
 	})

@@ -73,7 +73,7 @@ func TestACallOnDisk(t *testing.T) {
 			if got := s.told(); !slices.Equal(got, []string{"recording.started", "recording.sealed"}) {
 				t.Errorf("the events are %v", got)
 			}
-			if left, err := filepath.Glob(file[:len(file)-len(soundExt)] + ".*"); err != nil || len(left) != 2 {
+			if left, err := filepath.Glob(file[:len(file)-len(soundExt)] + ".*"); err != nil || len(left) != 3 {
 				t.Errorf("beside the recording stand %v, %v", left, err)
 			}
 		})
@@ -126,7 +126,7 @@ func judgeManifest(t *testing.T, file, codec, id string) {
 		`{"channel":"left","from":"2026-03-01T20:05:02.123Z","to":"2026-03-01T20:05:04.123Z","reason":"waiting"},` +
 		`{"channel":"left","from":"2026-03-01T20:05:06.123Z","to":"2026-03-01T20:05:07.123Z","reason":"hold"}],` +
 		`"parties":[{"channel":"left","role":"caller","name":"","from":"2026-03-01T20:05:04.123Z","to":"2026-03-01T20:05:09.123Z"},` +
-		`{"channel":"right","role":"operator","name":"aysel","from":"2026-03-01T20:05:04.123Z","to":"2026-03-01T20:05:08.123Z"}],"seq":2,"previous":"`
+		`{"channel":"right","role":"operator","name":"aysel","from":"2026-03-01T20:05:04.123Z","to":"2026-03-01T20:05:08.123Z"}],"peaks":"` + sumOf(fileBeside(t, file)) + `","seq":2,"previous":"`
 	if got := string(b); !strings.HasPrefix(got, want) {
 		t.Errorf("the manifest is\n%s\nand should begin with\n%s", got, want)
 	}

@@ -189,6 +189,11 @@ func (p *patient) seal() (err error) {
 		return err
 	}
 	m.end(p.Ended)
+	if p.shelf.box {
+		m.Peaks = "" // the sound cannot be read without its key
+	} else if cells, err := tallySound(f, p.form, p.Samples); err == nil { // where they are missing they are made when asked for
+		m.Peaks, _ = storePeaks(p.root, p.shelf.stem, cells, nil)
+	}
 	if err := m.store(p.root, p.links, p.shelf.stem); err != nil {
 		return err
 	}

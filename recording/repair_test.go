@@ -167,7 +167,7 @@ func TestRepairCleansUp(t *testing.T) {
 		t.Errorf("repair gives %v, %v", done, err)
 	}
 	files, err := filepath.Glob(filepath.Join(filepath.Dir(stem), "*"))
-	if err != nil || len(files) != 3 {
+	if err != nil || len(files) != 4 { // sound, peaks, manifest, notes
 		t.Errorf("the folder holds %v, %v", files, err)
 	}
 	if after, err := os.ReadFile(stem + manifestExt); err != nil || !bytes.Equal(before, after) {

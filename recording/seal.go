@@ -122,6 +122,7 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 		return res, errors.Join(fmt.Errorf("seal %s: %w", g.meta.Call, g.why()), r.clear(g))
 	}
 	if !w.clean() {
+		w.peaks.doubtful = true
 		g.gaveUp(stretch{w.dirty.from, w.end})
 	}
 	res.Samples, res.Duration = w.written, samplesTime(w.written)
@@ -142,6 +143,7 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 	if g.box != nil {
 		m.Cipher = g.box.line()
 	}
+	m.Peaks = r.peaks(g, f)
 	m.end(g.ended)
 	r.folders.sync(r) // in the first second of a day's first call
 	if err := m.store(r.root, r.o.Chain, g.stem); err != nil {

@@ -51,28 +51,45 @@ func (s *Sound) Mend() {
 	}
 }
 
-// OpenSound opens a recording below dir by its path, which is relative to the data folder and may end in
-// .wav or .rec, whichever is there. A recording that still grows is what it is at this moment. Unwrap may
-// be nil where all recordings are plain. The error is fs.ErrNotExist where there is no sound, or, for an
-// encrypted one, no key any more: then it was erased.
-func OpenSound(dir, told string, unwrap Unwrap) (*Sound, error) {
-	s, err := openSound(dir, told, unwrap)
+// OpenSound opens the sound of a call below dir. One that still grows is what it is at this moment. Unwrap may be
+// nil where all recordings are plain. The error is ErrNone where there is no recording, and fs.ErrNotExist where an
+// encrypted one has no key any more: then it was erased.
+func OpenSound(dir string, id call.ID, unwrap Unwrap) (*Sound, error) {
+	root, sh, err := find(dir, id)
+	if err != nil {
+		return nil, fmt.Errorf("open the sound of %s: %w", id, err)
+	}
+	defer root.Close() // files that are open stay so
+	s, err := openStem(root, sh.stem, unwrap)
+	if err != nil && !sh.sound && errors.Is(err, fs.ErrNotExist) {
+		err = ErrNone
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the sound of %s: %w", id, err)
+	}
+	return s, nil
+}
+
+// OpenPath does the same by the path of a recording, which is relative to the data folder and may end in .wav or
+// .rec, whichever is there. The error is fs.ErrNotExist where there is no sound, or no key of it.
+func OpenPath(dir, told string, unwrap Unwrap) (*Sound, error) {
+	stem, err := stemTold(told)
+	if err != nil {
+		return nil, fmt.Errorf("open sound %q: %w", told, err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open sound %s: %w", told, err)
+	}
+	defer root.Close() // files that are open stay so
+	s, err := openStem(root, stem, unwrap)
 	if err != nil {
 		return nil, fmt.Errorf("open sound %s: %w", told, err)
 	}
 	return s, nil
 }
 
-func openSound(dir, told string, unwrap Unwrap) (*Sound, error) {
-	stem, err := stemTold(told)
-	if err != nil {
-		return nil, err
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close() // files that are open stay so
+func openStem(root *os.Root, stem string, unwrap Unwrap) (*Sound, error) {
 	f, err := root.Open(stem + soundExt)
 	if errors.Is(err, fs.ErrNotExist) {
 		return openBox(root, stem, unwrap)
@@ -88,6 +105,50 @@ func openSound(dir, told string, unwrap Unwrap) (*Sound, error) {
 		s.Duration = samplesTime(max(0, size-int64(form.headSize())) / int64(form.frame()))
 	}
 	return s, nil
+}
+
+// keyOf opens the key of an encrypted recording.
+func keyOf(root *os.Root, sh shelf, unwrap Unwrap) (vault.Key, error) {
+	sealed, err := root.ReadFile(sh.stem + keyExt)
+	if err != nil {
+		return vault.Key{}, fmt.Errorf("the key: %w", err)
+	}
+	return unwrapped(sealed, sh.call, unwrap)
+}
+
+// unwrapped opens a sealed key, which is to be that of a call.
+func unwrapped(sealed []byte, id call.ID, unwrap Unwrap) (vault.Key, error) {
+	if unwrap == nil {
+		return vault.Key{}, errors.New("it is encrypted and no keys are at hand; recording.keys names their folder")
+	}
+	secret, err := unwrap(sealed)
+	if err != nil {
+		return vault.Key{}, err
+	}
+	if secret.Call != id {
+		return vault.Key{}, fmt.Errorf("the key is that of call %s", secret.Call)
+	}
+	return secret.Key, nil
+}
+
+// listenBox makes the peaks of an encrypted sound, with silence where a damage took it.
+func (s *Seen) listenBox(root *os.Root, sh shelf, unwrap Unwrap) error {
+	sound, err := openBox(root, sh.stem, unwrap)
+	if err != nil {
+		return err
+	}
+	defer sound.Close() // only read
+	sound.Mend()
+	if sound.Vault == nil {
+		return nil // there is none yet
+	}
+	have := sound.Vault.Samples
+	if s.State == StateOpen {
+		s.Samples = have
+	}
+	cells, err := tallySound(sound, format{codec: sound.Vault.Header.Codec}, min(s.Samples, have))
+	s.Peaks = splitPeaks(cells)
+	return err
 }
 
 // stemTold is the stem of a path as it is told to others.
@@ -125,21 +186,15 @@ func openBox(root *os.Root, stem string, unwrap Unwrap) (*Sound, error) {
 // Decrypt gives the plain WAV of an encrypted recording of a call, wherever its file of size bytes and its
 // sealed key come from. Closing it does nothing.
 func Decrypt(r io.ReaderAt, size int64, id call.ID, sealed []byte, unwrap Unwrap) (*Sound, error) {
-	if unwrap == nil {
-		return nil, errors.New("it is encrypted and no keys are at hand; recording.keys names their folder")
-	}
-	secret, err := unwrap(sealed)
+	key, err := unwrapped(sealed, id, unwrap)
 	if err != nil {
 		return nil, err
-	}
-	if secret.Call != id {
-		return nil, fmt.Errorf("the key is that of call %s", secret.Call)
 	}
 	if size == 0 { // begun an instant before the process died
 		head := format{codec: codecPCM16}.head(0)
 		return &Sound{Reader: bytes.NewReader(head), Size: int64(len(head)), close: func() error { return nil }}, nil
 	}
-	d, err := vault.Open(r, size, secret.Key)
+	d, err := vault.Open(r, size, key)
 	if err != nil {
 		return nil, err
 	}

@@ -15,12 +15,20 @@ import (
 
 type recordingCmd struct {
 	List    recordingListCmd    `cmd:"" help:"List recordings."`
+	Show    recordingShowCmd    `cmd:"" help:"Draw a recording: both channels, and what happened."`
 	Verify  recordingVerifyCmd  `cmd:"" help:"Prove that no recording was altered, cut, put in or removed."`
 	Missing recordingMissingCmd `cmd:"" help:"Prove that each answered call has a recording or a stated reason."`
 	Key     recordingKeyCmd     `cmd:"" help:"Print the public key that verifies the recordings."`
 	Head    recordingHeadCmd    `cmd:"" help:"Print where the recordings' chain ends now, signed, to be kept elsewhere."`
-	Rotate  recordingRotateCmd  `cmd:"" help:"Seal the keys of encrypted recordings anew."`
-	Keygen  recordingKeygenCmd  `cmd:"" help:"Make a key for the recovery of encrypted recordings."`
+
+	Play   recordingPlayCmd   `cmd:"" help:"Hear a recording."`
+	Export recordingExportCmd `cmd:"" help:"Take a recording away as a WAV file."`
+	Hold   recordingHoldCmd   `cmd:"" help:"Keep recordings from being erased."`
+	Purge  recordingPurgeCmd  `cmd:"" help:"What is erased when, and erasing one by order."`
+	Access recordingAccessCmd `cmd:"" help:"Who asked for recordings, and why."`
+	Rotate recordingRotateCmd `cmd:"" help:"Seal the keys of encrypted recordings anew."`
+	Keygen recordingKeygenCmd `cmd:"" help:"Make a key for the recovery of encrypted recordings."`
+	Disk   recordingDiskCmd   `cmd:"" help:"When the disk will be full."`
 }
 
 type recordingListCmd struct {

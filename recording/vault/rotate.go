@@ -232,8 +232,11 @@ func replace(root *os.Root, name string, b []byte) error {
 // the disk. A key that is gone already is no error, so that an erasure that was interrupted can be
 // done again. What the disk or a backup kept of older versions opens only with the epochs and
 // recovery identities of then; Retire is for that.
-func Erase(root *os.Root, name string) error {
-	err := erase(root, name)
+func Erase(root *os.Root, name string) error { return EraseBy(root, name, func() {}) }
+
+// EraseBy is Erase that says when the key is overwritten and not taken away yet.
+func EraseBy(root *os.Root, name string, overwritten func()) error {
+	err := erase(root, name, overwritten)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
@@ -246,7 +249,7 @@ func Erase(root *os.Root, name string) error {
 	return nil
 }
 
-func erase(root *os.Root, name string) (err error) {
+func erase(root *os.Root, name string, overwritten func()) (err error) {
 	f, err := openLocked(root, name)
 	if err != nil {
 		return err
@@ -264,6 +267,7 @@ func erase(root *os.Root, name string) (err error) {
 	if err := f.Sync(); err != nil {
 		return err
 	}
+	overwritten()
 	return root.Remove(name)
 }
 
