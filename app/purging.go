@@ -2,9 +2,8 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -184,36 +183,29 @@ func (k *keeper) sayRoom(was int, share float64, free uint64) (level int) {
 	return level
 }
 
-// erasedLinks put into a chain of its own what is erased.
-type erasedLinks struct{ log *chain.Log }
+// erasedLinks put into the chain of the recordings what is erased.
+type erasedLinks struct{ evidence func() (*evidence, error) }
 
-func openErasedLinks(data string, key *chain.Key) (*erasedLinks, error) {
-	log, err := chain.OpenLog(filepath.Join(data, "access", "erased.jsonl"), key)
+// Erased implements purge.Chain: a link for each, so that each tombstone is its own.
+func (l erasedLinks) Erased(_ context.Context, list []purge.Erasure) (links [][]byte, err error) {
+	c, err := l.evidence()
 	if err != nil {
-		return nil, fmt.Errorf("the chain of what is erased: %w", err)
+		return nil, err
 	}
-	return &erasedLinks{log}, nil
-}
-
-// An erasedLink is one of that chain, and the tombstone beside a manifest.
-type erasedLink struct {
-	Kind    string        `json:"kind"` // "erased"
-	Erasure purge.Erasure `json:"erasure"`
-	chain.Link
-}
-
-// Erased implements purge.Chain.
-func (l *erasedLinks) Erased(_ context.Context, list []purge.Erasure) (links [][]byte, err error) {
 	for _, e := range list {
-		link := erasedLink{Kind: "erased", Erasure: e}
-		if err := l.log.Append(&link, &link.Link); err != nil {
-			return nil, err
+		by := "hotline"
+		if e.By != "" {
+			by = e.By + " with " + e.With
 		}
-		b, err := json.Marshal(link)
+		p := e.Path // a message is in no chain until it is erased; its path tells it from a recording
+		if e.Kind == purge.KindRecording {
+			p = strings.TrimPrefix(p, "recordings/")
+		}
+		line, err := c.Erase(e.Rule, by, []chain.Gone{{Call: string(e.Call), Path: p, Manifest: e.Link}})
 		if err != nil {
 			return nil, fmt.Errorf("link: %w", err)
 		}
-		links = append(links, append(b, '\n'))
+		links = append(links, line)
 	}
 	return links, nil
 }

@@ -192,6 +192,18 @@ func TestExitCodes(t *testing.T) {
 
 // Every command tells how it is used, with an example that works as it stands, and every one
 // that touches data or the server says where its file is.
+// words takes a line apart as a shell does: what stands in double quotes is one word.
+func words(line string) (all []string) {
+	for i, part := range strings.Split(line, `"`) {
+		if i%2 == 1 {
+			all = append(all, part)
+			continue
+		}
+		all = append(all, strings.Fields(part)...)
+	}
+	return all
+}
+
 func TestEveryCommandHelpsItself(t *testing.T) {
 	t.Setenv("HOTLINE_CONFIG", "")
 	t.Chdir(t.TempDir())
@@ -236,18 +248,6 @@ func TestEveryCommandHelpsItself(t *testing.T) {
 			}
 		})
 	}
-}
-
-// words are those of a command line, with what stands in double quotes as one.
-func words(line string) (list []string) {
-	for i, part := range strings.Split(line, `"`) {
-		if i%2 == 1 {
-			list = append(list, part)
-		} else {
-			list = append(list, strings.Fields(part)...)
-		}
-	}
-	return list
 }
 
 // The people of a folder on which no server runs.

@@ -160,6 +160,8 @@ type paper struct {
 	Opened time.Time `json:"opened"`
 	At     time.Time `json:"at"` // of a message
 	SHA256 string    `json:"sha256"`
+	Seq    int64     `json:"seq"` // 0: it is no link of the chain
+	Digest string    `json:"digest"`
 }
 
 // read reads the manifest. One that is damaged is an error, and what it says stays empty.
