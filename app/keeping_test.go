@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -313,6 +314,20 @@ func TestRecordingsAreErasedWhenDue(t *testing.T) {
 	v, err := client.Verify(ctx)
 	if err != nil || len(v.Faults) != 0 || v.Checked != 6 {
 		t.Errorf("verified %+v, %v", v, err)
+	}
+	evidence, err := client.Evidence(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := filepath.Join(t.TempDir(), "node.pem")
+	if err := os.WriteFile(public, []byte(evidence.Key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(ctx, "../scripts/verify-chain.sh", filepath.Join(a.dir, "recordings"), public).CombinedOutput(); err != nil {
+		t.Errorf("openssl and sha256sum say: %v: %s", err, out)
+	}
+	if c, err := client.Completeness(ctx, time.Time{}); err != nil || len(c.Missing) != 0 || c.Recorded != 6 {
+		t.Errorf("completeness: %+v, %v", c, err)
 	}
 	recordings, err := client.Recordings(ctx)
 	if err != nil {

@@ -32,7 +32,6 @@ type house struct {
 	gate   *access.Gatekeeper
 	asked  *chain.Log
 	erased *chain.Log
-	links  int // of the chain
 
 	mu      sync.Mutex
 	now     time.Time

@@ -83,9 +83,7 @@ func TestProcessKilledAtEveryStep(t *testing.T) {
 		street(h)
 		h.promises(goes, stays)
 		h.tryPass(0)
-		for _, id := range goes { // some were told to the child only
-			h.told = append(h.told, id)
-		}
+		h.told = append(h.told, goes...) // some to the child only
 		h.over(goes, stays)
 		certified := map[string]int{}
 		for _, c := range h.certificates() {
