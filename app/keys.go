@@ -18,11 +18,14 @@ import (
 )
 
 // epochsOf is the folder with the server's own keys of encrypted recordings.
-func epochsOf(f *configs.File) string {
+func epochsOf(f *configs.File) string { return epochsIn(f, f.Data) }
+
+// epochsIn is that for another data folder.
+func epochsIn(f *configs.File, data string) string {
 	if filepath.IsAbs(f.Recording.Keys) {
 		return f.Recording.Keys
 	}
-	return filepath.Join(f.Data, f.Recording.Keys)
+	return filepath.Join(data, f.Recording.Keys)
 }
 
 // keysThere opens them if they are there; nil where recordings are plain and always were. Recordings that were
@@ -65,6 +68,21 @@ func unwrap(k *vault.Keyring) recording.Unwrap {
 		return nil
 	}
 	return k.Unwrap
+}
+
+// unwrapLater opens keys without a server, each time that one is asked for; nil where there are none.
+func unwrapLater(f *configs.File) recording.Unwrap {
+	if _, err := os.Stat(epochsOf(f)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return func(sealed []byte) (s vault.Secret, err error) {
+		k, err := openKeys(f)
+		if err != nil {
+			return s, err
+		}
+		defer func() { err = errors.Join(err, k.Close()) }()
+		return k.Unwrap(sealed)
+	}
 }
 
 // A Rotation is what RotateKeys has done.
@@ -123,6 +141,29 @@ func RotateKeys(ctx context.Context, f *configs.File, o RotateOrder) (r Rotation
 	gone, err := k.Retire(ctx, root, tell)
 	r.Retired = append(r.Retired, gone...)
 	return r, err
+}
+
+// resealAll seals the keys of all recordings below a data folder for the newest epoch, which is made where there is
+// none, opening them with the recovery identity in a file: for recordings whose epochs were lost. It may run
+// again after it was interrupted.
+func resealAll(ctx context.Context, f *configs.File, data, identity string) (err error) {
+	ids, err := recoveryIn(identity)
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(recordingsIn(data))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer root.Close() // only a folder
+	k, err := vault.OpenKeyring(epochsIn(f, data), f.Recording.Encrypt)
+	if err != nil {
+		return err
+	}
+	_, err = k.Reseal(ctx, root, nil, ids...)
+	return errors.Join(err, k.Close())
 }
 
 // recoveryIn reads the identities of a file.

@@ -137,7 +137,7 @@ func Verify(dir string, proof Proof, progress func(done, total int)) ([]Fault, e
 		if !sh.sound { // then nothing says how it ended
 			delete(ended, told(sh.stem+boxExt))
 		}
-		problems := examine(root, sh, over, found.Erased[sh.stem] || proof.Alone)
+		problems := examine(root, sh, over, found.Erased[sh.stem])
 		if unwrap != nil && sh.box && sh.manifest && len(problems) == 0 {
 			problems = openedBox(root, sh, unwrap)
 		}
@@ -174,7 +174,7 @@ func examine(root *os.Root, sh shelf, over, erased bool) (problems []string) {
 	case (!sh.sound || sh.box && !sh.key) && sh.manifest && sh.gone && erased: // without its key a sound is noise
 		return nil // and the chain says so
 	case !sh.sound && sh.manifest && sh.gone:
-		return []string{"the sound is missing; CALL.gone says that it was erased, and the chain does not"}
+		return []string{"the sound is missing; its tombstone says that it was erased, and the chain knows nothing of it"}
 	case !sh.sound && sh.gone:
 		return []string{"the manifest of this erased recording is missing; it stays when the sound goes"}
 	case !sh.sound && sh.manifest:

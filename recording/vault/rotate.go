@@ -67,6 +67,15 @@ func (k *Keyring) Rotate(ctx context.Context, root *os.Root, progress func(Progr
 	return p, nil
 }
 
+// Reseal is Rotate without a new epoch: it seals what is not sealed for the newest one and the recipients of now.
+func (k *Keyring) Reseal(ctx context.Context, root *os.Root, progress func(Progress), recovery ...age.Identity) (Progress, error) {
+	p, err := k.pass(ctx, root, progress, recovery...)
+	if err != nil {
+		return p, fmt.Errorf("seal keys anew: %w", err)
+	}
+	return p, nil
+}
+
 // Settle is how long after a new epoch Retire waits, so that every process that keeps a keyring
 // has seen it.
 const Settle = 3 * RefreshEvery
