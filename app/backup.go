@@ -69,11 +69,10 @@ func Backup(ctx context.Context, f *configs.File, p BackupPlan) (BackupReport, e
 
 // nodeKey is what the recordings' chain is signed with; nil where there is none yet, which is not made.
 func nodeKey(data string) (*chain.Key, error) {
-	keys := filepath.Join(data, "keys")
-	if _, err := os.Stat(filepath.Join(keys, "evidence.pem")); errors.Is(err, fs.ErrNotExist) {
+	if !chain.HasKey(keysIn(data)) {
 		return nil, nil
 	}
-	return chain.LoadKey(keys)
+	return chain.LoadKey(keysIn(data))
 }
 
 // namedFiles are the files that a configuration names: certificates, and the keys that belong to them.
@@ -121,13 +120,17 @@ func (p BackupPlan) keys() ([]ed25519.PublicKey, error) {
 	return []ed25519.PublicKey{key}, nil
 }
 
-// checkRecordings is backup.Check: recordings and messages against the rows, as `recording verify` does it.
+// checkRecordings is backup.Check: recordings, their chain and messages against the rows, as
+// `recording verify` does it.
 func checkRecordings(_ context.Context, data string, expected map[string]call.ID, progress func(done, total int)) ([]string, error) {
-	named := make([]recording.Expected, 0, len(expected))
-	for p, id := range expected {
-		named = append(named, recording.Expected{Call: id, Path: p})
+	proof, err := heldAgainst(data)
+	if err != nil {
+		return nil, err
 	}
-	faults, err := recording.Verify(filepath.Join(data, "recordings"), named, progress)
+	for p, id := range expected {
+		proof.Expected = append(proof.Expected, recording.Expected{Call: id, Path: p})
+	}
+	faults, err := recording.Verify(recordingsIn(data), proof, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +172,7 @@ var rewrapAll func(ctx context.Context, data, identity string) error
 // settle makes of restored files a folder as a server leaves it.
 func settle(ctx context.Context, f *configs.File, data string, taken time.Time, identity string) (secrets map[string]string, err error) {
 	var lost []string
-	if _, err := os.Stat(filepath.Join(data, "keys", "seal.key")); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(keysIn(data), "seal.key")); errors.Is(err, fs.ErrNotExist) {
 		if lost, err = store.ForgetSecrets(ctx, data); err != nil {
 			return nil, err
 		}
@@ -185,7 +188,12 @@ func settle(ctx context.Context, f *configs.File, data string, taken time.Time, 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	d := dead{store: s, recordings: filepath.Join(data, "recordings"), zone: f.Zone(), log: log, until: func() time.Time { return taken }}
+	e, err := openEvidence(data)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	d := dead{store: s, recordings: recordingsIn(data), chain: e.Chain, zone: f.Zone(), log: log, until: func() time.Time { return taken }}
 	if _, _, err := d.close(ctx); err != nil {
 		return nil, err
 	}

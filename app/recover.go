@@ -9,6 +9,7 @@ import (
 
 	"hotline/call"
 	"hotline/recording"
+	"hotline/recording/chain"
 	"hotline/store"
 )
 
@@ -24,7 +25,7 @@ func (a *App) recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
-	d := dead{store: a.store, recordings: a.recordings(), zone: a.file.Zone(), log: a.log, until: time.Now}
+	d := dead{store: a.store, recordings: a.recordings(), chain: a.evidence.Chain, zone: a.file.Zone(), log: a.log, until: time.Now}
 	calls, recordings, err := d.close(ctx)
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
@@ -42,6 +43,7 @@ func (a *App) recover(ctx context.Context) error {
 type dead struct {
 	store      *store.Store
 	recordings string
+	chain      *chain.Chain
 	zone       *time.Location
 	log        *zap.Logger
 	until      func() time.Time // the latest that it can have lived
@@ -64,7 +66,7 @@ func (d dead) close(ctx context.Context) (calls, recordings int, err error) {
 		stories[r.ID] = events
 		byID[r.ID] = answered(r, events)
 	}
-	repaired, err := recording.Repair(ctx, d.recordings, func(id call.ID) recording.Meta { return meta(byID[id]) })
+	repaired, err := recording.Repair(ctx, d.recordings, d.chain, func(id call.ID) recording.Meta { return meta(byID[id]) })
 	if err != nil {
 		d.log.Error("recordings that a dead process left open could not be repaired", zap.Error(err))
 	}
@@ -99,8 +101,11 @@ func meta(r call.Record) recording.Meta {
 // ends: nothing later is known of it. Where there is no sound, it is the latest it can be.
 func interrupted(r call.Record, ends map[call.ID]recording.Repaired, latest time.Time) call.Record {
 	r.Outcome, r.EndedBy, r.Ended = call.Interrupted, call.ByUs, latest
+	if !r.Answered.IsZero() {
+		r.Unrecorded = call.UnrecordedProcess
+	}
 	if file, ok := ends[r.ID]; ok {
-		r.Recording, r.Notice = file.Path, file.Notice
+		r.Recording, r.Notice, r.Unrecorded = file.Path, file.Notice, ""
 		if !file.Ended.IsZero() {
 			r.Ended = file.Ended
 		}

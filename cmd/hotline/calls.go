@@ -13,6 +13,9 @@ type callCmd struct {
 	Trace callTraceCmd `cmd:"" help:"Tell one call's story, message by message."`
 
 	Prioritise callPrioritiseCmd `cmd:"" help:"Put a caller who waits forward."`
+
+	Pause  callPauseCmd  `cmd:"" help:"Pause the recording of a talk."`
+	Resume callResumeCmd `cmd:"" help:"Go on with the recording of a talk."`
 }
 
 type callListCmd struct {
@@ -41,10 +44,10 @@ func (c *callListCmd) Run(t *terminal) error {
 		if c.json() {
 			return printJSON(t.out, answer)
 		}
-		rows := [][]string{{"CALL", "ARRIVED", "LINE", "LANGUAGE", "OPERATOR", "OUTCOME", "WAITED", "TALKED", "KIND"}}
+		rows := [][]string{{"CALL", "ARRIVED", "LINE", "LANGUAGE", "OPERATOR", "OUTCOME", "WAITED", "TALKED", "RECORDING", "KIND"}}
 		for _, r := range answer.Calls {
 			rows = append(rows, []string{
-				r.ID, str(r.Arrived), r.Line, str(r.Language), str(r.Operator), str(r.Outcome), ms(r.WaitedMS), ms(r.TalkedMS), r.Kind,
+				r.ID, str(r.Arrived), r.Line, str(r.Language), str(r.Operator), str(r.Outcome), ms(r.WaitedMS), ms(r.TalkedMS), recordingOf(r.Recording, r.Paused), r.Kind,
 			})
 		}
 		if !c.All { // all of one kind
@@ -84,61 +87,13 @@ func ms(v *int64) string {
 	return (time.Duration(*v) * time.Millisecond).Round(100 * time.Millisecond).String()
 }
 
-type recordingCmd struct {
-	List   recordingListCmd   `cmd:"" help:"List recordings."`
-	Verify recordingVerifyCmd `cmd:"" help:"Prove that no recording was altered, cut or removed."`
-}
-
-type recordingListCmd struct {
-	fileFlag
-	outFlag
-}
-
-func (recordingListCmd) Help() string { return "Example: hotline recording list -o json" }
-
-func (c *recordingListCmd) Run(t *terminal) error {
-	return withClient(c.Config, func(client *control.Client) error {
-		answer, err := client.Recordings(context.Background())
-		if err != nil {
-			return err
-		}
-		if c.json() {
-			return printJSON(t.out, answer)
-		}
-		rows := [][]string{{"CALL", "STATE", "LENGTH", "PATH"}}
-		for _, r := range answer.Recordings {
-			rows = append(rows, []string{r.Call, r.State, ms(&r.DurationMS), r.Path})
-		}
-		return printTable(t.out, rows)
-	})
-}
-
-type recordingVerifyCmd struct {
-	fileFlag
-	outFlag
-}
-
-func (recordingVerifyCmd) Help() string { return "Example: hotline recording verify" }
-
-func (c *recordingVerifyCmd) Run(t *terminal) error {
-	return withClient(c.Config, func(client *control.Client) error {
-		answer, err := client.Verify(context.Background())
-		if err != nil {
-			return err
-		}
-		switch {
-		case c.json():
-			err = printJSON(t.out, answer)
-		case len(answer.Faults) == 0:
-			fmt.Fprintf(t.out, "%d recordings: good\n", answer.Checked)
-		default:
-			for _, f := range answer.Faults {
-				fmt.Fprintf(t.out, "%s: %s\n", f.Path, f.Problem)
-			}
-		}
-		if err == nil && len(answer.Faults) > 0 {
-			return notSo{}
-		}
-		return err
-	})
+// recordingOf says of a call whether there is a recording, and whether it is paused.
+func recordingOf(path *string, paused *control.RecordingPause) string {
+	switch {
+	case paused != nil:
+		return "paused"
+	case path != nil:
+		return "yes"
+	}
+	return "-"
 }
