@@ -262,3 +262,47 @@ func (s *server) takesACall(t *testing.T) {
 	s.hangUp(c)
 	s.over(taken)
 }
+
+// systemd runs the shipped nightly backup inside its restrictions, beside the server in its own. Without
+// the disk it does nothing.
+func TestTheNightlyBackup(t *testing.T) {
+	s := newServer(t)
+	shipped, err := os.ReadFile("../deploy/hotline-backup.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(s.dir, "units"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.write("units/hotline-backup.service", strings.ReplaceAll(string(shipped), "/backup", "/run/disk"))
+	u := newUnit(t, s)
+	s.addOperatorAs(u, "aysel")
+	u.up()
+	c, taken := s.talk(s.citizen(), s.operatorPhone("aysel"))
+	u.do("mkdir", "/run/disk")
+	if out, err := u.try("systemctl", "start", "hotline-backup"); err == nil {
+		t.Errorf("without its disk it has backed up: %s", out)
+	}
+	u.do("mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", "/run/disk")
+	for range 2 {
+		if out, err := u.try("systemctl", "start", "hotline-backup"); err != nil {
+			t.Fatalf("the nightly backup: %v: %s", err, out)
+		}
+		t.Logf("%s", u.do("/usr/local/bin/hotline", "backup", "verify", "/run/disk/hotline"))
+	}
+	s.hangUp(c)
+	s.over(taken)
+	// What root has left beside the rows does not keep the server from writing, or from starting again.
+	if r := s.lastRecord(); str(r.Outcome) != "completed" {
+		t.Errorf("record: %s", r)
+	}
+	u.do("systemctl", "stop", "hotline")
+	u.do("systemctl", "start", "hotline-backup")
+	u.up()
+	c, taken = s.talk(s.citizen(), s.operatorPhone("aysel"))
+	s.hangUp(c)
+	s.over(taken)
+	if r := s.lastRecord(); str(r.Outcome) != "completed" {
+		t.Errorf("after a backup without a server: %s", r)
+	}
+}
