@@ -52,22 +52,15 @@ func (c *copyFindCmd) Run(t *terminal) error {
 		rows := [][]string{{"CALL", "ARRIVED", "LINE", "NUMBER", "LANGUAGE", "OPERATOR", "LENGTH", "RECORDED", "RIGHT"}}
 		for _, k := range found.Calls {
 			rows = append(rows, []string{
-				k.Call, str(k.Arrived), k.Line, k.Number, str(k.Language), str(k.Operator), ms(&k.LengthMS), yesNo(k.Recorded), until(k.RightUntil, k.RightDays),
+				k.Call, str(k.Arrived), k.Line, k.Number, str(k.Language), str(k.Operator), ms(&k.LengthMS), yesNo(k.Recorded), daysLeft(k.RightUntil, k.RightDays),
 			})
 		}
 		return printTable(t.out, rows)
 	})
 }
 
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}
-
-// until is a day, and how far away it is.
-func until(day *string, days int) string {
+// daysLeft is a day, and how far away it is.
+func daysLeft(day *string, days int) string {
 	date, _, _ := strings.Cut(str(day), "T")
 	switch {
 	case days < 0:
@@ -114,7 +107,7 @@ func (f outFlag) print(t *terminal, k control.Copy) error {
 	}
 	text := fmt.Sprintf("request %s, call %s: %s", k.Number, k.Call, k.State)
 	if k.Closed == nil {
-		text += "; to be answered until " + until(k.Due, k.DueDays)
+		text += "; to be answered until " + daysLeft(k.Due, k.DueDays)
 	}
 	_, err := fmt.Fprintln(t.out, text)
 	return err
@@ -221,7 +214,7 @@ func (c *copyListCmd) Run(t *terminal) error {
 		}
 		rows := [][]string{{"REQUEST", "CALL", "STATE", "ASKED", "DUE", "BY", "CASE"}}
 		for _, k := range answer.Copies {
-			due := until(k.Due, k.DueDays)
+			due := daysLeft(k.Due, k.DueDays)
 			if k.Closed != nil {
 				due = "closed " + str(k.Closed)
 			}
@@ -254,7 +247,7 @@ func (c *copyShowCmd) Run(t *terminal) error {
 		}
 		for _, row := range [][2]string{
 			{"request", k.Number}, {"call", k.Call}, {"case", k.Case}, {"state", k.State}, {"name", k.Name}, {"checked by", k.Checked}, {"by", k.By}, {"why", k.Why},
-			{"asked", str(k.Asked)}, {"due", until(k.Due, k.DueDays)}, {"right", until(k.RightUntil, k.RightDays) + late}, {"silenced", k.Silence}, {"digest", k.Digest},
+			{"asked", str(k.Asked)}, {"due", daysLeft(k.Due, k.DueDays)}, {"right", daysLeft(k.RightUntil, k.RightDays) + late}, {"silenced", k.Silence}, {"digest", k.Digest},
 		} {
 			if row[1] != "" {
 				fmt.Fprintf(t.out, "%-10s %s\n", row[0], row[1])
