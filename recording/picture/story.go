@@ -106,11 +106,9 @@ func (t *teller) event(e call.Event) {
 			t.close(Hold, e.At)
 			t.begin(Wait, e.At, d["queue"], "")
 		}
-	case "call.connected", "call.answered", "call.abandoned", "call.ended", "callback.requested":
+	case "call.answered", "call.abandoned", "call.ended", "callback.requested": // not call.connected: they still wait
 		t.close(Wait, e.At)
-		if e.Name != "call.connected" {
-			t.close(Hold, e.At)
-		}
+		t.close(Hold, e.At)
 	case "call.held":
 		if d["held"] == "yes" {
 			t.begin(Hold, e.At, "by the "+or(d["by"], "operator"), or(d["by"], "operator"))
