@@ -68,6 +68,8 @@ type Recordings interface {
 	List(ctx context.Context) ([]wire.Recording, error)
 	Show(ctx context.Context, id call.ID) (wire.Shown, error) // ErrNotFound
 	Verify(ctx context.Context) (wire.Verification, error)
+	Evidence(ctx context.Context) (wire.Evidence, error)
+	Completeness(ctx context.Context, since time.Time) (wire.Completeness, error)
 }
 
 // QueueLog writes the floor's journal as Asterisk's queue_log, until it has ended or, where it goes
@@ -133,6 +135,8 @@ func New(o Options) *Desk {
 		"POST /api/v1/users/{name}/auto-answer":     d.setAutoAnswer,
 		"GET /api/v1/recordings":                    d.recordings,
 		"GET /api/v1/recordings/verify":             d.verify,
+		"GET /api/v1/recordings/evidence":           d.evidence,
+		"GET /api/v1/recordings/completeness":       d.completeness,
 		"GET /api/v1/recordings/{id}/picture":       d.picture,
 		"GET /api/v1/queues":                        d.live(d.queues),
 		"GET /api/v1/board":                         d.live(d.board),

@@ -2,9 +2,7 @@ package desk
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
-	"time"
 
 	"hotline/call/wire"
 )
@@ -34,11 +32,8 @@ func (d *Desk) queueLog(w http.ResponseWriter, r *http.Request) {
 }
 
 func queueLogAsk(r *http.Request) (ask wire.QueueLog, err error) {
-	q := r.URL.Query()
-	if text := q.Get("since"); text != "" {
-		if ask.Since, err = time.Parse(time.RFC3339Nano, text); err != nil {
-			return ask, fmt.Errorf("%w: since is an RFC 3339 time", ErrInvalid)
-		}
+	if ask.Since, err = sinceOf(r); err != nil {
+		return ask, err
 	}
 	if ask.Numbers, err = flagOf(r, "numbers"); err != nil {
 		return ask, err

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -120,6 +121,16 @@ func syncFolders(root *os.Root, dir string) error {
 		}
 		dir = path.Dir(dir)
 	}
+}
+
+// syncAbove makes the name of a folder survive a power cut.
+func syncAbove(dir string) error {
+	root, err := os.OpenRoot(filepath.Dir(filepath.Clean(dir)))
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	defer root.Close() // only read
+	return syncFolder(root, ".")
 }
 
 func syncFolder(root *os.Root, dir string) error {

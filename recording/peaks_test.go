@@ -161,13 +161,13 @@ func TestPeaksOfAnInterruptedCall(t *testing.T) {
 	}
 	s.Close()
 	dir := filepath.Join(s.data, folder)
-	if _, err := Repair(t.Context(), dir, func(id call.ID) Meta { return Meta{Call: id, Answered: answered} }); err != nil {
+	if _, err := Repair(t.Context(), dir, nil, func(id call.ID) Meta { return Meta{Call: id, Answered: answered} }); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(fileBeside(t, wav), sealed) {
 		t.Error("the repair has found other peaks than the seal")
 	}
-	if faults, err := Verify(dir, nil, nil); err != nil || len(faults) > 0 {
+	if faults, err := Verify(dir, Proof{Alone: true}, nil); err != nil || len(faults) > 0 {
 		t.Fatalf("%v, %v", faults, err)
 	}
 	want, err := See(dir, k.meta.Call)
@@ -178,7 +178,7 @@ func TestPeaksOfAnInterruptedCall(t *testing.T) {
 	if err := os.WriteFile(wav[:len(wav)-len(soundExt)]+peaksExt, sealed, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if faults, err := Verify(dir, nil, nil); err != nil || len(faults) != 1 {
+	if faults, err := Verify(dir, Proof{Alone: true}, nil); err != nil || len(faults) != 1 {
 		t.Errorf("a changed file of peaks: %v, %v", faults, err)
 	}
 	if got, err := See(dir, k.meta.Call); err != nil || !bytes.Equal(got.Peaks.Said, want.Peaks.Said) || !bytes.Equal(got.Peaks.Heard, want.Peaks.Heard) {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"time"
 
 	"go.uber.org/zap"
@@ -144,7 +143,7 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 	m.Peaks = r.peaks(g, f)
 	m.end(g.ended)
 	r.folders.sync(r) // in the first second of a day's first call
-	if err := m.store(r.root, g.stem, path.Dir(g.stem)); err != nil {
+	if err := m.store(r.root, r.o.Chain, g.stem); err != nil {
 		return res, fmt.Errorf("seal %s: %w", g.meta.Call, err)
 	}
 	res.State = StateSealed
@@ -158,7 +157,7 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 // there before.
 func (r *Recorder) clear(g *Recording) error {
 	var errs []error
-	for ext, f := range map[string]*os.File{soundExt: g.file.Load(), draftExt: g.writer.draft} {
+	for ext, f := range map[string]*os.File{soundExt: g.file.Load(), draftExt: g.draft.Load()} {
 		if f == nil {
 			continue
 		}

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -69,9 +71,10 @@ type Adopted struct {
 	SHA256 string `json:"sha256"` // of the whole file
 }
 
-// An End is the last link of another chain.
+// An End is the last link of another chain, whose key is to be trusted up to there.
 type End struct {
 	Key    string `json:"key"`
+	Public []byte `json:"public"` // the key itself
 	Links  int64  `json:"links"`
 	Digest string `json:"digest"`
 }
@@ -170,8 +173,12 @@ func (c *Chain) begin(node string) error {
 			ends[f.link.Key] = f.link
 		}
 	}
-	for key, l := range ends {
-		b.Others = append(b.Others, End{key, l.Seq, l.Digest})
+	for _, key := range slices.Sorted(maps.Keys(ends)) {
+		public, err := publicOf(c.root, key)
+		if err != nil {
+			return err
+		}
+		b.Others = append(b.Others, End{key, public, ends[key].Seq, ends[key].Digest})
 	}
 	return c.add(c.linkPath(1), &b, &b.Link)
 }

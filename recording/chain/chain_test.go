@@ -139,6 +139,9 @@ func TestAnotherKey(t *testing.T) {
 	c.keys = t.TempDir()
 	c.open().fill(2)
 	c.good(7)
+	if found := c.verify(Options{Keys: []ed25519.PublicKey{c.key.Public()}}); len(found.Faults) > 0 {
+		t.Errorf("the newer key does not vouch for the older: %v", found.Faults)
+	}
 	if err := os.RemoveAll(filepath.Join(c.dir, folder, first)); err != nil {
 		t.Fatal(err)
 	}

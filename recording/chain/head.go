@@ -32,10 +32,7 @@ func (c *Chain) Head(node string) (Head, []byte, error) {
 
 // ParseHead reads a head and checks its signature; without keys, only that it is whole.
 func ParseHead(line []byte, keys ...ed25519.PublicKey) (h Head, err error) {
-	body, l, err := split(line)
-	if err == nil && l.Digest != digest(body) {
-		err = fmt.Errorf("it was altered")
-	}
+	err = Whole(line)
 	if err == nil && len(keys) > 0 {
 		_, err = newChecker(keys).open(line)
 	}

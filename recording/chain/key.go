@@ -24,6 +24,12 @@ type Key struct {
 	id      string
 }
 
+// HasKey reports whether there is a key in dir: LoadKey would make none.
+func HasKey(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, keyFile))
+	return err == nil
+}
+
 // LoadKey reads dir/evidence.pem (PKCS #8 in PEM), and makes it where it is missing. A key that others than
 // the owner may read is refused.
 func LoadKey(dir string) (*Key, error) {

@@ -70,19 +70,29 @@ func checkerFor(root *os.Root, keys []ed25519.PublicKey) (checker, error) {
 		return newChecker(keys), nil
 	}
 	for _, dir := range chains(root) {
-		b, err := root.ReadFile(path.Join(folder, dir, publicFile))
+		key, err := publicOf(root, dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
 			return checker{}, err
 		}
-		key, err := ParsePublic(b)
-		if err != nil {
-			return checker{}, fmt.Errorf("%s/%s: %w", dir, publicFile, err)
-		}
 		keys = append(keys, key)
 	}
 	return newChecker(keys), nil
+}
+
+// publicOf is the public key that lies in the folder of a key.
+func publicOf(root *os.Root, id string) (ed25519.PublicKey, error) {
+	name := path.Join(folder, id, publicFile)
+	b, err := root.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	key, err := ParsePublic(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return key, nil
 }
 
 // chains are the folders of keys.
@@ -182,6 +192,7 @@ func walk(all []file, indexes map[string][]entry, check checker, o Options) Foun
 		Found: Found{Linked: map[string]bool{}, Erased: map[string]bool{}}, check: check, adopted: map[string]string{},
 	}
 	keys := map[string]bool{}
+	o.Heads = append(slices.Clip(o.Heads), w.trust(all)...)
 	w.open(all, indexes)
 	for _, f := range all {
 		if f.link.Seq > 0 {
@@ -317,9 +328,6 @@ func (w *walker) good(f file) {
 			for _, a := range b.Adopted {
 				w.adopted[a.Path] = a.SHA256
 			}
-			for _, e := range b.Others {
-				w.other(f, e)
-			}
 		}
 	case KindErased:
 		var e Erased
@@ -331,11 +339,33 @@ func (w *walker) good(f file) {
 	}
 }
 
-// other holds the chain of an older key against what the first link of a newer one says.
-func (w *walker) other(f file, e End) {
-	if !slices.Contains(w.Signers, e.Key) {
-		w.fault(f.link.Seq, f.link.Key, f.path, fmt.Sprintf("the chain of key %s, which had %d links, is missing", e.Key, e.Links))
+// trust takes the keys that the first link of a trusted chain vouches for, and gives what it says of their chains.
+func (w *walker) trust(all []file) (heads []Head) {
+	for again := true; again; {
+		again = false
+		for _, f := range all {
+			if f.link.Seq != 1 || f.kind() != KindBegun {
+				continue
+			}
+			var b Begun
+			if _, err := w.check.open(f.line); err != nil || json.Unmarshal(f.line, &b) != nil {
+				continue
+			}
+			for _, e := range b.Others {
+				if len(e.Public) != ed25519.PublicKeySize || KeyID(e.Public) != e.Key {
+					continue
+				}
+				if _, known := w.check.keys[e.Key]; !known {
+					w.check.keys[e.Key] = e.Public
+					again = true
+				}
+				if h := (Head{At: b.At, Links: e.Links, Last: e.Digest, Link: Link{Key: e.Key}}); !slices.Contains(heads, h) {
+					heads = append(heads, h)
+				}
+			}
+		}
 	}
+	return heads
 }
 
 // heads holds a chain against what a second place has kept.
