@@ -63,7 +63,7 @@ func newCopies(s *store.Store, file func() *configs.File, now func() time.Time, 
 	return &copies{
 		store: s, file: file, now: now, log: log.Named("copies"), door: &accessLog{data: data, now: now},
 		see:   func(id call.ID) (recording.Seen, error) { return recording.See(dir, id) },
-		sound: func(id call.ID) (io.ReadSeekCloser, error) { return recording.OpenSound(dir, id) },
+		sound: func(id call.ID) (io.ReadSeekCloser, error) { return recording.SoundOf(dir, id) },
 		key:   func() (*chain.Key, error) { return chain.LoadKey(filepath.Join(data, "keys")) },
 	}
 }

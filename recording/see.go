@@ -170,8 +170,8 @@ func madeAt(id call.ID) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// OpenSound opens the sound of a call as one WAV. The error is ErrNone where there is none.
-func OpenSound(dir string, id call.ID) (io.ReadSeekCloser, error) {
+// SoundOf opens the sound of a call as one WAV. The error is ErrNone where there is none.
+func SoundOf(dir string, id call.ID) (io.ReadSeekCloser, error) {
 	root, sh, err := find(dir, id)
 	if err != nil {
 		return nil, fmt.Errorf("open the sound of %s: %w", id, err)
