@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -312,8 +313,20 @@ func (c *copies) bind(ctx context.Context, w io.Writer, k call.Copy, seen record
 	defer sound.Close() // only read
 	return bundle.Write(w, bundle.Copy{
 		Request: k.Number, Made: c.now().UTC().Truncate(time.Second), Picture: picture.Of(seen, events, c.file().Zone()),
-		Manifest: seen.Manifest, Sound: sound, SHA256: seen.SHA256, Silence: silence,
+		Manifest: seen.Manifest, Sound: sound, SHA256: plainSum(seen), Silence: silence,
 	}, key)
+}
+
+// plainSum is the SHA-256 that the manifest has of the plain sound; empty where it has that of an encrypted file, whose
+// frames prove the sound by themselves.
+func plainSum(s recording.Seen) string {
+	var m struct {
+		Encrypted json.RawMessage `json:"encrypted"`
+	}
+	if json.Unmarshal(s.Manifest, &m) == nil && len(m.Encrypted) > 0 && string(m.Encrypted) != "null" {
+		return ""
+	}
+	return s.SHA256
 }
 
 // role is that of a user of ours; empty: the name is nobody's.

@@ -313,6 +313,17 @@ func TestNoCopyLeaves(t *testing.T) {
 	}
 }
 
+// The sum of an encrypted file is not that of the sound in the copy.
+func TestTheSumOfAnEncryptedRecording(t *testing.T) {
+	for manifest, want := range map[string]string{
+		`{"sha256":"ab"}`: "ab", `{"encrypted":null,"sha256":"ab"}`: "ab", `{"encrypted":{"key":"k"},"sha256":"ab"}`: "",
+	} {
+		if got := plainSum(recording.Seen{Manifest: []byte(manifest), SHA256: "ab"}); got != want {
+			t.Errorf("%s: %q", manifest, got)
+		}
+	}
+}
+
 // The three months are counted in the zone of the body; afterwards a request is registered only on demand.
 func TestTheClockOfTheRight(t *testing.T) {
 	ctx := t.Context()
