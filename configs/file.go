@@ -236,14 +236,9 @@ type Recording struct {
 	Format Format `yaml:"format"`
 	Keep   Months `yaml:"keep"`
 	Heads  Heads  `yaml:"heads"`
-}
 
-// Heads is where the daily heads of the recordings' chain are kept a second time: without one, whoever takes the
-// newest recordings away with their links leaves no trace.
-type Heads struct {
-	Folder string `yaml:"folder"` // absolute, on another machine's disk; empty: none
-	Syslog string `yaml:"syslog"` // udp://HOST:PORT, tcp://HOST:PORT or local; empty: none
-	Mail   string `yaml:"mail"`   // address, by cases.mail; empty: none
+	KeepCases Months  `yaml:"keep_cases"` // of calls with a case, from its close or the end of its term; where Keep is more, that counts
+	Classes   []Class `yaml:"classes"`
 }
 
 // A Policy says what a call without a recording is worth.
@@ -306,7 +301,7 @@ func Default() *File {
 		Voices:        map[call.Language]Voice{},
 		Announcements: []Announcement{},
 		Stop:          Stop{Grace: Duration(10 * time.Minute)},
-		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12},
+		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12, KeepCases: 12, Classes: []Class{}},
 	}
 }
 
