@@ -38,16 +38,25 @@ func TestACitizensCopy(t *testing.T) {
 	s.hasFields("copy find", found[0], "call arrived line number language operator length_ms recorded right_until right_days")
 	request := s.jsonOf("copy", "request", id, "--identity-checked-by", "nigar", "--why", "came to the office", "--name", "A. Aliyeva")["number"].(string)
 	dir := t.TempDir()
+	if out, code := s.command("secret enough\n", "user", "add", "nigar", "--role", "supervisor"); code != 0 {
+		t.Fatalf("user add: exit %d: %s", code, out)
+	}
+	if out, code := s.command("", "copy", "make", request, filepath.Join(dir, "none.zip")); code != 1 {
+		t.Errorf("somebody who is no user makes a copy: exit %d: %s", code, out)
+	}
 	for silence, file := range map[string]string{"": "whole.zip", "operator": "half.zip"} {
-		if out, code := s.command("", "copy", "make", request, filepath.Join(dir, file), "--silence", silence); code != 0 {
+		if out, code := s.command("", "copy", "make", request, filepath.Join(dir, file), "--silence", silence, "--by", "nigar"); code != 0 {
 			t.Fatalf("copy make: exit %d: %s", code, out)
 		}
 	}
 	if _, code := s.command("", "copy", "make", request, filepath.Join(dir, "whole.zip")); code != 2 {
 		t.Errorf("a copy is written over another: exit %d", code)
 	}
-	if log := s.read("data/access/access.jsonl"); strings.Count(log, `"do":"copy"`) != 2 {
+	if log := s.read("data/access/access.jsonl"); strings.Count(log, `"do":"copy"`) != 3 || strings.Count(log, `"refused":`) != 1 {
 		t.Errorf("the log of accesses is %s", log)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "none.zip")); err == nil {
+		t.Error("a refused copy leaves a file")
 	}
 	list := s.jsonOf("copy", "list")["copies"].([]any)
 	s.hasFields("copy list", list[0], "number call case name checked_by by why state asked due due_days right_until right_days late silence digest made closed history")

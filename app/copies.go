@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"go.uber.org/zap"
@@ -31,7 +32,7 @@ type copies struct {
 	log   *zap.Logger
 	ask   func(context.Context, access.Entry) error // before the first byte leaves
 	see   func(call.ID) (recording.Seen, error)
-	sound func(call.ID) (io.ReadSeekCloser, error) // the whole sound as a plain WAV
+	sound opener // the whole sound as a plain WAV
 	key   *chain.Key
 }
 
@@ -41,7 +42,7 @@ func newCopies(k *keeper, now func() time.Time, log *zap.Logger) *copies {
 	return &copies{
 		store: k.store, file: k.file, now: now, log: log.Named("copies"), ask: k.ask, key: k.key,
 		see:   func(id call.ID) (recording.Seen, error) { return recording.See(dir, id) },
-		sound: func(id call.ID) (io.ReadSeekCloser, error) { return recording.SoundOf(dir, id) },
+		sound: k.sounds,
 	}
 }
 
@@ -278,9 +279,11 @@ func (c *copies) bind(ctx context.Context, w io.Writer, k call.Copy, seen record
 	if err != nil {
 		return "", err
 	}
-	sound, err := c.sound(k.Call)
-	if err != nil {
-		return "", unrecorded(err)
+	sound, _, err := c.sound.Sound(ctx, k.Call)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%w: %w", desk.ErrNotFound, err)
+	} else if err != nil {
+		return "", err
 	}
 	defer sound.Close() // only read
 	return bundle.Write(w, bundle.Copy{

@@ -170,22 +170,6 @@ func madeAt(id call.ID) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// SoundOf opens the sound of a call as one WAV. The error is ErrNone where there is none.
-func SoundOf(dir string, id call.ID) (io.ReadSeekCloser, error) {
-	root, sh, err := find(dir, id)
-	if err != nil {
-		return nil, fmt.Errorf("open the sound of %s: %w", id, err)
-	}
-	defer root.Close() // the file lives on
-	f, err := root.Open(sh.stem + soundExt)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open the sound of %s: %w", id, ErrNone)
-	} else if err != nil {
-		return nil, fmt.Errorf("open the sound of %s: %w", id, err)
-	}
-	return f, nil
-}
-
 // Silence copies the sound of a call with one channel made silent: the law's own silence, so that the file is as
 // long as it was and in the same format. It takes only sound that Recorder has written and that is sealed.
 func Silence(dst io.Writer, src io.Reader, quiet call.Channel) error {
