@@ -64,6 +64,12 @@ func TestACitizensCopy(t *testing.T) {
 		t.Errorf("copy deliver: exit %d: %s", code, out)
 	}
 
+	svg := filepath.Join(dir, "call.svg")
+	if out, code := s.command("", "recording", "show", id, "--svg", svg); code != 0 {
+		t.Errorf("recording show --svg: exit %d: %s", code, out)
+	}
+	pictured(t, svg, id)
+
 	whole, half := unzip(t, filepath.Join(dir, "whole.zip"), request), unzip(t, filepath.Join(dir, "half.zip"), request)
 	for _, folder := range []string{whole, half} {
 		followHowTo(t, folder)
@@ -73,6 +79,26 @@ func TestACitizensCopy(t *testing.T) {
 	}
 	look(t, "whole", whole)
 	look(t, "half", half)
+}
+
+// pictured looks at the picture of a recording in a browser: it has a name and a description for those who do not see
+// it, and its hills and words are drawn.
+func pictured(t *testing.T, svg, id string) {
+	t.Helper()
+	b := browse(t)
+	b.open(svg, 1200, true)
+	var seen struct {
+		Title, About string
+		Waves, Words int
+		Ground       string
+	}
+	b.run(`({Title: document.querySelector("title").textContent, About: document.querySelector("desc").textContent,
+		Waves: Array.from(document.querySelectorAll(".wave")).filter(w => w.getBBox().height > 5).length,
+		Words: document.querySelectorAll("text.when").length, Ground: getComputedStyle(document.querySelector(".sheet")).fill})`, &seen)
+	if !strings.Contains(seen.Title, id) || !strings.Contains(seen.About, "wait, general") || seen.Waves != 2 || seen.Words < 4 || seen.Ground != "rgb(20, 23, 27)" {
+		t.Errorf("the picture is %+v", seen)
+	}
+	b.picture("recording")
 }
 
 // callerNumber is the number from which a call came, as the rows have it.

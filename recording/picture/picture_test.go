@@ -200,6 +200,15 @@ func TestHillsStandWhereTheSoundWas(t *testing.T) {
 	}
 }
 
+// A cell is 100 ms wherever the sound ends: of 250 ms, the third ends at the end and begins at 200.
+func TestHillsKeepTheirTime(t *testing.T) {
+	p := Picture{Length: 250 * time.Millisecond}
+	cells := []byte{255, 0, 255}
+	if got, want := Path(Hills(cells, 100), p.End(cells), 0, 0, 250, 10), "M0.0 5.0V0.0H100.0V4.6H200.0V0.0H250.0V10.0H200.0V5.4H100.0V10.0H0.0Z"; got != want {
+		t.Errorf("drawn as %s, not %s", got, want)
+	}
+}
+
 // random makes any picture.
 func random(r *rand.Rand) Picture {
 	p := Picture{
