@@ -106,6 +106,7 @@ type Options struct {
 	Gate       Gate      // nil where no server runs
 	Cases      Cases     // nil where no server runs
 	Copies     Copies
+	Pauses     Pauses // nil where no server runs
 	Recordings Recordings
 	Holds      Holds     // these three are of one piece: all or none
 	Purger     Purger    //
@@ -130,6 +131,7 @@ func New(o Options) *Desk {
 		"GET /api/v1/calls":                         d.calls,
 		"GET /api/v1/calls/{id}/trace":              d.trace,
 		"GET /api/v1/calls/{id}/trace.pcap":         d.capture,
+		"POST /api/v1/calls/{id}/recording":         d.live(d.setRecording),
 		"GET /api/v1/users":                         d.users,
 		"POST /api/v1/users":                        d.addUser,
 		"POST /api/v1/users/{name}":                 d.changeUser,
