@@ -298,6 +298,7 @@ func (s *server) lastRecord() (r record) {
 // A manifest is what a recording says of itself.
 type manifest struct {
 	Call, State, Codec, Language, SHA256 string
+	Faults                               []string
 	Rate                                 int
 	Samples                              int64
 	Opened, Ended                        time.Time

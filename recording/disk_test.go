@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -235,6 +236,35 @@ func TestABugEndsOneRecording(t *testing.T) {
 	}
 	if err := k.file.Load().Close(); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("the file of a recording with a bug is still open: %v", err)
+	}
+}
+
+// TestSealIsTriedAgain: a disk that takes no manifest at the end of a call gets it later, without
+// another start.
+func TestSealIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t, PCM16, nil)
+	k := s.open(call.PCMA)
+	k.tones(time.Second, 0, 500)
+	soon(t, "the file is there", func() bool { return k.file.Load() != nil })
+	obstacle := strings.TrimSuffix(s.file(k.Recording), soundExt) + manifestExt + tempExt
+	if err := os.Mkdir(obstacle, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if res, err := k.Seal(ctx, answered.Add(time.Second)); !errors.Is(err, context.DeadlineExceeded) || res.State != StateOpen {
+		t.Errorf("a disk that takes no manifest seals it as %+v, %v", res, err)
+	}
+	if err := os.Remove(obstacle); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "it is sealed", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.late) == 1 })
+	if res := s.late[0]; res.State != StateSealed || res.Duration != time.Second {
+		t.Errorf("the late result is %+v", res)
+	}
+	if faults, err := Verify(s.o.Dir, []Expected{{k.meta.Call, k.Path()}}, nil); err != nil || len(faults) > 0 {
+		t.Errorf("verify finds %v, %v", faults, err)
 	}
 }
 

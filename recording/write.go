@@ -133,8 +133,11 @@ func (r *Recorder) bug(g *Recording, p any) error {
 	r.metrics.panics.Inc()
 	r.log.Error("a panic while writing a recording; the next start repairs it", zap.String("call", string(g.meta.Call)),
 		zap.Any("panic", p), zap.StackSkip("stack", 2))
-	return fmt.Errorf("a panic while writing: %v", p)
+	return fmt.Errorf("%w: %v", errBug, p)
 }
+
+// errBug is a panic of ours, which another try would only repeat.
+var errBug = errors.New("a panic while writing")
 
 // giveUp ends the writer's care for a recording that it cannot go on with. What the file has is
 // sealed by the next start.
