@@ -235,6 +235,15 @@ type Recording struct {
 	Policy Policy `yaml:"policy"`
 	Format Format `yaml:"format"`
 	Keep   Months `yaml:"keep"`
+	Heads  Heads  `yaml:"heads"`
+}
+
+// Heads is where the daily heads of the recordings' chain are kept a second time: without one, whoever takes the
+// newest recordings away with their links leaves no trace.
+type Heads struct {
+	Folder string `yaml:"folder"` // absolute, on another machine's disk; empty: none
+	Syslog string `yaml:"syslog"` // udp://HOST:PORT, tcp://HOST:PORT or local; empty: none
+	Mail   string `yaml:"mail"`   // address, by cases.mail; empty: none
 }
 
 // A Policy says what a call without a recording is worth.

@@ -38,7 +38,7 @@ const (
 func recordManyUntilKilled(dir string) {
 	begin := time.Now()
 	r, err := New(Options{
-		Dir: dir, Node: "child", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+		Dir: dir, Chain: childChain(dir), Node: "child", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
 	})
 	fatal(err)
 	open := func(id call.ID, at time.Time) *Recording {
@@ -263,11 +263,12 @@ func (k killedProcess) judge(t *testing.T, p killPoint) (lost []time.Duration) {
 		}
 	}
 	dir := filepath.Join(k.data, folder)
-	done, err := Repair(t.Context(), dir, func(id call.ID) Meta { return Meta{Call: id, Answered: time.Now()} })
+	links := newChain(t, dir, keysBeside(dir))
+	done, err := Repair(t.Context(), dir, links, func(id call.ID) Meta { return Meta{Call: id, Answered: time.Now()} })
 	if err != nil || len(done) < callsUp || len(done) > callsUp+1 {
 		t.Errorf("%s: %d are repaired, %v", p.name, len(done), err)
 	}
-	if faults, err := Verify(dir, nil, nil); err != nil || len(faults) > 0 {
+	if faults, err := Verify(dir, Proof{}, nil); err != nil || len(faults) > 0 {
 		t.Errorf("%s: verify finds %v, %v", p.name, faults, err)
 	}
 	for name, last := range k.newestIn(t) {

@@ -23,6 +23,7 @@ const (
 	soundExt    = ".wav"
 	manifestExt = ".json"
 	draftExt    = ".draft"
+	peaksExt    = ".peaks"
 	tempExt     = ".tmp"
 )
 
@@ -83,7 +84,7 @@ func walk(root *os.Root) (shelves []shelf, temps []string, err error) {
 		}
 		ext := path.Ext(p)
 		s := strings.TrimSuffix(p, ext)
-		if path.Base(s) != string(id) {
+		if path.Base(s) != string(id) || ext == peaksExt { // peaks are of nothing by themselves
 			return nil
 		}
 		sh := found[s]

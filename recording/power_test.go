@@ -47,7 +47,8 @@ func TestPowerCuts(t *testing.T) {
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 1))
 	disk, mounted := mountForgetful(t)
-	calls, late := recordOn(t, filepath.Join(mounted, folder))
+	keys := t.TempDir()
+	calls, late := recordOn(t, filepath.Join(mounted, folder), keys)
 	disk.mu.Lock() // what comes now is the unmounting
 	defer disk.mu.Unlock()
 	t.Logf("%d changes to the disk, packets up to %v late", len(disk.changes), late)
@@ -65,7 +66,7 @@ func TestPowerCuts(t *testing.T) {
 		if err := disk.cut(n, kept, data); err != nil {
 			t.Fatal(err)
 		}
-		lost = append(lost, judgeCut(t, fmt.Sprintf("cut %d behind change %d", i, n), data, calls, disk.changes[n-1].at)...)
+		lost = append(lost, judgeCut(t, fmt.Sprintf("cut %d behind change %d", i, n), data, keys, calls, disk.changes[n-1].at)...)
 		if err := os.RemoveAll(data); err != nil {
 			t.Fatal(err)
 		}
@@ -85,9 +86,9 @@ func TestPowerCuts(t *testing.T) {
 }
 
 // recordOn records calls whose packets say their number, and seals every third.
-func recordOn(t *testing.T, dir string) (calls []*poweredCall, late time.Duration) {
+func recordOn(t *testing.T, dir, keys string) (calls []*poweredCall, late time.Duration) {
 	r, err := New(Options{
-		Dir: dir, Node: "node-1", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+		Dir: dir, Chain: newChain(t, dir, keys), Node: "node-1", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +150,7 @@ func recordOn(t *testing.T, dir string) (calls []*poweredCall, late time.Duratio
 
 // judgeCut demands of what a power cut left that the next start mends it, and says how much of each
 // leg is lost.
-func judgeCut(t *testing.T, name, data string, calls []*poweredCall, at time.Time) (lost []time.Duration) {
+func judgeCut(t *testing.T, name, data, keys string, calls []*poweredCall, at time.Time) (lost []time.Duration) {
 	t.Helper()
 	dir := filepath.Join(data, folder)
 	answers := map[call.ID]Meta{}
@@ -172,7 +173,12 @@ func judgeCut(t *testing.T, name, data string, calls []*poweredCall, at time.Tim
 			before[file] = b
 		}
 	}
-	_, err := Repair(t.Context(), dir, func(id call.ID) Meta { return answers[id] })
+	links, done, err := openChain(dir, keys)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	defer done()
+	_, err = Repair(t.Context(), dir, links, func(id call.ID) Meta { return answers[id] })
 	beyond := map[call.ID]bool{} // of a file that was never synced, the disk may have kept all but the header
 	for _, c := range calls {
 		beyond[c.meta.Call] = err != nil && strings.Contains(err.Error(), string(c.meta.Call))
@@ -183,7 +189,7 @@ func judgeCut(t *testing.T, name, data string, calls []*poweredCall, at time.Tim
 	if err != nil && !slices.Contains(slices.Collect(maps.Values(beyond)), true) {
 		t.Errorf("%s: repair: %v", name, err)
 	}
-	faults, err := Verify(dir, expected, nil)
+	faults, err := Verify(dir, Proof{Expected: expected}, nil)
 	for _, f := range faults {
 		if !beyond[f.Call] {
 			t.Errorf("%s: verify finds %v", name, f)

@@ -38,6 +38,8 @@ type Recording struct {
 
 	writer writer // the writer's own
 
+	cover func([]byte) ([]byte, error) // encrypts what lies beside the sound; nil: that is plain
+
 	ended  time.Time
 	done   chan struct{}
 	result Result
