@@ -263,7 +263,7 @@ func TestSealIsTriedAgain(t *testing.T) {
 	if res := s.late[0]; res.State != StateSealed || res.Duration != time.Second {
 		t.Errorf("the late result is %+v", res)
 	}
-	if faults, err := Verify(s.o.Dir, []Expected{{k.meta.Call, k.Path()}}, nil); err != nil || len(faults) > 0 {
+	if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{k.meta.Call, k.Path()}}}, nil); err != nil || len(faults) > 0 {
 		t.Errorf("verify finds %v, %v", faults, err)
 	}
 }

@@ -160,7 +160,10 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 	m.end(g.ended)
 	r.folders.sync(r) // in the first second of a day's first call
 	if err := m.store(r.root, r.o.Chain, g.stem); err != nil {
-		return res, fmt.Errorf("seal %s: %w", g.meta.Call, err)
+		if _, none := r.root.Lstat(g.stem + manifestExt); none != nil {
+			return res, fmt.Errorf("seal %s: %w", g.meta.Call, err)
+		}
+		r.refused(g, opSync, err) // it has its name, and is a link that counts: another one would break the chain
 	}
 	res.State = StateSealed
 	if err := r.root.Remove(g.stem + draftExt); err != nil {
