@@ -147,6 +147,7 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 		if err := r.syncFile(g, f); err != nil {
 			r.distrust(g, err)
 		}
+		f = r.renewSealed(g, f)
 		res.SHA256, err = hash(f)
 	}
 	if err != nil {
