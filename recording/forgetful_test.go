@@ -267,12 +267,12 @@ const blockBytes = 4096
 
 // blocks takes a write apart into what a disk may keep one without the other.
 func (c change) blocks() (all []change) {
-	for len(c.data) > 0 {
-		n := min(int64(len(c.data)), blockBytes-c.off%blockBytes)
+	for data, off := c.data, c.off; len(data) > 0; {
+		n := min(int64(len(data)), blockBytes-off%blockBytes)
 		one := c
-		one.data = c.data[:n]
+		one.data, one.off = data[:n], off
 		all = append(all, one)
-		c.data, c.off = c.data[n:], c.off+n
+		data, off = data[n:], off+n
 	}
 	return all
 }
