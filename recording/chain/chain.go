@@ -79,22 +79,17 @@ type End struct {
 	Digest string `json:"digest"`
 }
 
-// An Erased is a link that says which recordings have no sound any more, and why.
+// An Erased is what a link of KindErased must say: which recordings have no sound any more. It may say more.
 type Erased struct {
-	Version    int       `json:"version"`
-	Kind       string    `json:"kind"`
-	At         time.Time `json:"at"`
-	Why        string    `json:"why"`
-	By         string    `json:"by"`
-	Recordings []Gone    `json:"recordings"`
-	Link
+	Version    int    `json:"version"`
+	Kind       string `json:"kind"`
+	Recordings []Gone `json:"recordings"`
 }
 
 // A Gone is one recording that was erased.
 type Gone struct {
-	Call     string `json:"call"`
-	Path     string `json:"path"`     // of the sound, relative to the recordings
-	Manifest string `json:"manifest"` // digest of its link; empty for one that was adopted
+	Call string `json:"call"`
+	Path string `json:"path"` // of the sound, relative to the recordings
 }
 
 // Open opens the chain of a key below root, the folder of the recordings, and begins it where there is none: its
@@ -254,13 +249,18 @@ func (c *Chain) enter(name string) error {
 	return nil
 }
 
-// Erase adds a link that says that the sound of these recordings is gone. It is to be written before the sound
-// goes.
-func (c *Chain) Erase(why, by string, gone []Gone) error {
+// Note adds v, in which l is embedded as the last field and which has a kind, as the next link in the chain's own
+// folder, and gives its line. What it says has to be done afterwards: it is on the disk when Note returns.
+func (c *Chain) Note(v any, l *Link) (line []byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := Erased{Version: 1, Kind: KindErased, At: c.now().UTC(), Why: why, By: by, Recordings: gone}
-	return c.add(c.linkPath(c.last.Seq+1), &e, &e.Link)
+	if err := c.add(c.linkPath(c.last.Seq+1), v, l); err != nil {
+		return nil, err
+	}
+	if line, err = json.Marshal(v); err != nil {
+		return nil, fmt.Errorf("link: %w", err)
+	}
+	return append(line, '\n'), nil
 }
 
 // Settle finishes what a process that died, or whose disk refused the index, has left of adding links at these
