@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"hotline/backup"
 	"hotline/call"
 	"hotline/call/wire"
 	"hotline/configs"
@@ -128,6 +129,9 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	}
 	if err := os.MkdirAll(f.Data, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("data: make the folder: %w", err)
+	}
+	if err := backup.Whole(f.Data); err != nil {
+		return nil, nil, err
 	}
 	lock, err := store.Lock(f.Data)
 	if err != nil {
