@@ -254,7 +254,9 @@ type record struct {
 	Recording *string `json:"recording"`
 	Kind      string  `json:"kind"`
 	Linked    *string `json:"linked"`
-	Notice    *struct {
+
+	Unrecorded *string `json:"unrecorded"`
+	Notice     *struct {
 		Key       string
 		Language  string
 		Version   string
