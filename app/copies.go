@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,7 +16,6 @@ import (
 	"hotline/configs"
 	"hotline/desk"
 	"hotline/recording"
-	"hotline/recording/access"
 	"hotline/recording/bundle"
 	"hotline/recording/chain"
 	"hotline/recording/picture"
@@ -28,19 +28,43 @@ type copies struct {
 	file  func() *configs.File // as last loaded
 	now   func() time.Time
 	log   *zap.Logger
-	ask   func(context.Context, access.Entry) error // before the first byte leaves
+	door  doorkeeper
 	see   func(call.ID) (recording.Seen, error)
 	sound func(call.ID) (io.ReadSeekCloser, error) // the whole sound as a plain WAV
-	key   *chain.Key
+	key   func() (*chain.Key, error)
 }
 
-// newCopies makes the register over a data folder.
-func newCopies(k *keeper, now func() time.Time, log *zap.Logger) *copies {
-	dir := recordingsIn(k.data)
+// A doorkeeper writes down who takes the sound of a recording out of the house, or refuses: before the first byte
+// leaves, and on the disk when it returns nil.
+type doorkeeper interface {
+	Ask(ctx context.Context, e asked) error
+}
+
+// An asked is what a doorkeeper writes down.
+type asked struct {
+	Who  string // who asks
+	Role string // of theirs, where they are a user of ours; empty: they are none
+	From string // where the request came from
+	Do   string
+	Call call.ID
+	Why  string
+}
+
+// What copies ask for, and where from.
+const (
+	doCopy      = "copy"
+	fromControl = "control socket"
+)
+
+// newCopies makes the register over a data folder, with whoever stands before the sound.
+func newCopies(s *store.Store, file func() *configs.File, now func() time.Time, log *zap.Logger, door doorkeeper) *copies {
+	data := file().Data
+	dir := filepath.Join(data, "recordings")
 	return &copies{
-		store: k.store, file: k.file, now: now, log: log.Named("copies"), ask: k.ask, key: k.key,
+		store: s, file: file, now: now, log: log.Named("copies"), door: door,
 		see:   func(id call.ID) (recording.Seen, error) { return recording.See(dir, id) },
 		sound: func(id call.ID) (io.ReadSeekCloser, error) { return recording.OpenSound(dir, id) },
+		key:   func() (*chain.Key, error) { return chain.LoadKey(filepath.Join(data, "keys")) },
 	}
 }
 
@@ -245,12 +269,16 @@ func (c *copies) Make(ctx context.Context, w io.Writer, number string, ask wire.
 	if err != nil {
 		return err
 	}
-	if err := c.ask(ctx, access.Entry{
-		Who: ask.By, Role: role, From: desk.From(ctx), Do: access.Copy, Call: k.Call, Why: "a citizen's copy, request " + k.Number + ": " + k.Why,
+	key, err := c.key()
+	if err != nil {
+		return err
+	}
+	if err := c.door.Ask(ctx, asked{
+		Who: ask.By, Role: role, From: fromControl, Do: doCopy, Call: k.Call, Why: "a citizen's copy, request " + k.Number + ": " + k.Why,
 	}); err != nil {
 		return err
 	}
-	digest, err := c.bind(ctx, w, k, seen, ask.Silence, c.key)
+	digest, err := c.bind(ctx, w, k, seen, ask.Silence, key)
 	if errors.Is(err, bundle.ErrChanged) {
 		return fmt.Errorf("%w: %w", desk.ErrInvalid, err)
 	}
