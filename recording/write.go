@@ -113,6 +113,9 @@ func (g *Recording) closeFiles() {
 	if d := g.draft.Load(); d != nil {
 		err = errors.Join(err, d.Close())
 	}
+	if g.box != nil && g.box.file.Load() != nil {
+		err = errors.Join(err, g.box.file.Load().Close())
+	}
 	if g.renewal.mu.TryLock() { // otherwise a disk hangs over it
 		err = errors.Join(err, g.renewal.leave(g.r, g))
 		g.renewal.mu.Unlock()
@@ -307,7 +310,7 @@ func (r *Recorder) create(g *Recording, news *manifest) {
 	}
 	w.headed = true
 	g.outlet.to = r.onto(g.file.Load())
-	w.window.file = &g.outlet
+	w.window.file = g.onto(&g.outlet)
 	g.dirty.Store(true)
 	r.health.good()
 	r.event(g, "recording.started", map[string]string{"path": g.Path()})
@@ -323,15 +326,20 @@ func (r *Recorder) tryCreate(g *Recording, news *manifest) error {
 		}
 		g.draft.Store(f)
 	}
+	if g.box != nil {
+		if err := r.createKey(g); err != nil {
+			return err
+		}
+	}
 	if g.file.Load() == nil {
-		f, err := r.openIn(dir, g.stem+soundExt, os.O_CREATE|os.O_EXCL|os.O_RDWR)
+		f, err := r.openIn(dir, g.stem+g.ext(), os.O_CREATE|os.O_EXCL|os.O_RDWR)
 		if err != nil {
 			return err
 		}
 		g.file.Store(f)
 		r.folders.note(dir)
 	}
-	if _, err := g.file.Load().WriteAt(w.window.format.head(-1), 0); err != nil {
+	if _, err := g.onto(g.file.Load()).WriteAt(w.window.format.head(-1), 0); err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
 	if news == nil { // a second try: the first took the news
