@@ -30,7 +30,7 @@ func TestEveryPlayer(t *testing.T) {
 	s.addOperator("aysel", "az,en,ru")
 	s.start()
 	op := s.operatorPhone("aysel")
-	browsers := []*browser{openBrowser(t, "chromium"), openBrowser(t, "firefox")}
+	browsers := []*browserPlayer{openBrowser(t, "chromium"), openBrowser(t, "firefox")}
 	readers := map[string]reader{"sox": soxReads, "ffmpeg": ffmpegReads, "libsndfile": sndfileReads, "Python's wave": pythonReads}
 	for _, b := range browsers {
 		readers[b.name] = b.decodes
@@ -185,8 +185,8 @@ func output(t *testing.T, name string, args ...string) ([]byte, error) {
 	return out, err
 }
 
-// A browser has one page open, which asks for files, decodes each and plays it, and tells.
-type browser struct {
+// A browserPlayer has one page open, which asks for files, decodes each and plays it, and tells.
+type browserPlayer struct {
 	name  string
 	files chan string
 	told  chan pageReport
@@ -249,9 +249,9 @@ user_pref("network.captive-portal-service.enabled", false);
 user_pref("app.update.enabled", false);
 `
 
-func openBrowser(t *testing.T, name string) *browser {
+func openBrowser(t *testing.T, name string) *browserPlayer {
 	t.Helper()
-	b := &browser{name: name, files: make(chan string), told: make(chan pageReport)}
+	b := &browserPlayer{name: name, files: make(chan string), told: make(chan pageReport)}
 	web := http.NewServeMux()
 	web.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -313,7 +313,7 @@ func openBrowser(t *testing.T, name string) *browser {
 
 // decodes has the page decode a file and play it: what is decoded are the samples, and what is played
 // lasts as long as they.
-func (b *browser) decodes(_ *testing.T, file string) ([]byte, error) {
+func (b *browserPlayer) decodes(_ *testing.T, file string) ([]byte, error) {
 	bound := time.After(time.Minute)
 	select {
 	case b.files <- file:
