@@ -41,10 +41,7 @@ func mountFaulty(t *testing.T, dir, behind string) *faultyDisk {
 		t.Fatal(err)
 	}
 	root := &fs.LoopbackRoot{Path: behind, Dev: st.Dev}
-	root.NewNode = func(r *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &faultyNode{LoopbackNode: fs.LoopbackNode{RootData: r}, disk: d}
-	}
-	top := root.NewNode(root, nil, "", &st)
+	top := &faultyNode{LoopbackNode: &fs.LoopbackNode{RootData: root}, disk: d}
 	root.RootNode = top
 	server, err := fs.Mount(dir, top, &fs.Options{MountOptions: fuse.MountOptions{FsName: "faulty", Name: "faulty", DirectMount: true}})
 	if err != nil {
@@ -85,8 +82,13 @@ func (d *faultyDisk) name() syscall.Errno {
 
 // A faultyNode is a file or folder on it.
 type faultyNode struct {
-	fs.LoopbackNode
+	*fs.LoopbackNode
 	disk *faultyDisk
+}
+
+// WrapChild makes whatever is found in a folder as faulty as the folder.
+func (n *faultyNode) WrapChild(_ context.Context, child fs.InodeEmbedder) fs.InodeEmbedder {
+	return &faultyNode{LoopbackNode: child.(*fs.LoopbackNode), disk: n.disk}
 }
 
 func (n *faultyNode) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
