@@ -68,16 +68,19 @@ type App struct {
 	steps   steps
 	metrics *prometheus.Registry
 
-	store    *store.Store
-	media    *media.Engine
-	recorder *recording.Recorder
-	floor    *floor.Floor
-	floorNow func() time.Time // nil: the machine's; for tests that hang the floor
-	line     *line.Line
-	traces   *trace.Keeper
-	sip      *sip.Server
-	desk     *desk.Desk
-	orphans  []call.Dialog // of a process that died
+	store      *store.Store
+	media      *media.Engine
+	evidence   *evidence
+	heads      *headKeeper
+	reconciler *reconciler
+	recorder   *recording.Recorder
+	floor      *floor.Floor
+	floorNow   func() time.Time // nil: the machine's; for tests that hang the floor
+	line       *line.Line
+	traces     *trace.Keeper
+	sip        *sip.Server
+	desk       *desk.Desk
+	orphans    []call.Dialog // of a process that died
 
 	calendars *calendars
 	callbacks *callbacks
@@ -141,7 +144,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 func (a *App) start(ctx context.Context) error {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.takeCallbacks, a.openDesk, a.openControl, a.announce,
+		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.takeCallbacks, a.keepHeads, a.proveComplete, a.openDesk, a.openControl, a.announce,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -179,10 +182,14 @@ func (a *App) openSound(context.Context) (err error) {
 		return err
 	}
 	a.steps.closer("media", a.media.Close)
+	if a.evidence, err = openEvidence(a.file.Data); err != nil {
+		return err
+	}
+	a.steps.closer("evidence", a.evidence.Close)
 	a.recorder, err = recording.New(recording.Options{
-		Dir: a.recordings(), Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
+		Dir: a.recordings(), Chain: a.evidence.Chain, Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
 		Log: a.log, Metrics: a.metrics, Events: a.store.Event,
-		Sealed: func(id call.ID, r recording.Result) { a.store.RecordingSealed(id, r.Path, r.State) },
+		Sealed: a.sealedLate,
 	})
 	if err != nil {
 		return err
@@ -191,7 +198,16 @@ func (a *App) openSound(context.Context) (err error) {
 	return nil
 }
 
-func (a *App) recordings() string { return filepath.Join(a.file.Data, "recordings") }
+// sealedLate is told what became of a recording after its call's record was closed.
+func (a *App) sealedLate(id call.ID, r recording.Result) {
+	if r.State == recording.StateMissing {
+		a.store.RecordingMissing(id, call.UnrecordedDisk)
+		return
+	}
+	a.store.RecordingSealed(id, r.Path, r.State)
+}
+
+func (a *App) recordings() string { return recordingsIn(a.file.Data) }
 
 // node names this machine in manifests.
 func node() string {

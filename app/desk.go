@@ -26,8 +26,8 @@ import (
 func (a *App) openDesk(context.Context) error {
 	day := &today{book: a.store.Book(), zone: a.file.Zone(), now: time.Now}
 	a.desk = desk.New(desk.Options{
-		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Pauses: a.line, Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
-		Recordings: sounds{a.store, a.recordings()}, QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
+		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Pauses: a.line, Copies: newCopies(a.store, a.loaded.Load, a.o.Now, a.log), Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
+		Recordings: a.sounds(), QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
 	})
 	for _, l := range []struct {
 		name, address string
@@ -139,7 +139,8 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	}
 	d := desk.New(desk.Options{
 		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
-		Recordings: sounds{s, filepath.Join(f.Data, "recordings")}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
+		Copies:     newCopies(s, func() *configs.File { return f }, time.Now, log),
+		Recordings: sounds{s, f.Data, func() (*evidence, error) { return openEvidence(f.Data) }, nil}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
 	})
 	return control.InProcess(d.API()), func() { s.Close(); lock.Unlock() }, nil
 }
@@ -265,12 +266,18 @@ func (p people) SetPassword(ctx context.Context, name, password string) error {
 
 // sounds show the recordings' folder to the desk.
 type sounds struct {
-	s   *store.Store
-	dir string
+	s        *store.Store
+	data     string
+	evidence func() (*evidence, error)
+	prove    func(ctx context.Context, since time.Time) (wire.Completeness, error) // nil: no server runs
+}
+
+func (a *App) sounds() sounds {
+	return sounds{a.store, a.file.Data, func() (*evidence, error) { return a.evidence, nil }, a.reconciler.prove}
 }
 
 func (s sounds) List(context.Context) ([]wire.Recording, error) {
-	items, err := recording.List(s.dir)
+	items, err := recording.List(recordingsIn(s.data))
 	if err != nil {
 		return nil, err
 	}
@@ -290,24 +297,42 @@ func (s sounds) Verify(ctx context.Context) (wire.Verification, error) {
 	if err != nil {
 		return wire.Verification{}, err
 	}
-	var expected []recording.Expected
-	for _, r := range rows {
-		if r.Recording != "" && !r.Ended.IsZero() {
-			expected = append(expected, recording.Expected{Call: r.ID, Path: r.Recording})
-		}
-	}
-	faults, err := recording.Verify(s.dir, expected, nil)
+	proof, err := heldAgainst(s.data)
 	if err != nil {
 		return wire.Verification{}, err
 	}
-	messages, err := recording.VerifyMessages(filepath.Join(filepath.Dir(s.dir), "messages"), nil)
+	for _, r := range rows {
+		if r.Recording != "" && !r.Ended.IsZero() {
+			proof.Expected = append(proof.Expected, recording.Expected{Call: r.ID, Path: r.Recording})
+		}
+	}
+	faults, err := recording.Verify(recordingsIn(s.data), proof, nil)
+	if err != nil {
+		return wire.Verification{}, err
+	}
+	messages, err := recording.VerifyMessages(filepath.Join(s.data, "messages"), nil)
 	if err != nil {
 		return wire.Verification{}, err
 	}
 	faults = append(faults, messages...)
-	out := wire.Verification{Checked: len(expected), Faults: make([]wire.Fault, len(faults))}
+	return wire.Verification{Checked: len(proof.Expected), Faults: wireFaults(faults)}, nil
+}
+
+// wireFaults are faults as the API tells them.
+func wireFaults(faults []recording.Fault) []wire.Fault {
+	out := make([]wire.Fault, len(faults))
 	for i, f := range faults {
-		out.Faults[i] = wire.Fault{Call: string(f.Call), Path: f.Path, Problem: f.Problem}
+		out[i] = wire.Fault{Call: string(f.Call), Path: f.Path, Problem: f.Problem, Link: f.Link}
 	}
-	return out, nil
+	return out
+}
+
+// Evidence is the public key of the node, and where its chain ends now.
+func (s sounds) Evidence(context.Context) (wire.Evidence, error) {
+	e, err := s.evidence()
+	if err != nil {
+		return wire.Evidence{}, err
+	}
+	_, line, err := e.Head(node())
+	return wire.Evidence{Key: string(e.key.PublicPEM()), Head: string(line)}, err
 }

@@ -37,7 +37,7 @@ func (a *App) recover(ctx context.Context) error {
 		stories[r.ID] = events
 		byID[r.ID] = answered(r, events)
 	}
-	repaired, err := recording.Repair(ctx, a.recordings(), func(id call.ID) recording.Meta { return meta(byID[id]) })
+	repaired, err := recording.Repair(ctx, a.recordings(), a.evidence.Chain, func(id call.ID) recording.Meta { return meta(byID[id]) })
 	if err != nil {
 		a.log.Error("recordings that a dead process left open could not be repaired", zap.Error(err))
 	}
@@ -69,8 +69,11 @@ func meta(r call.Record) recording.Meta {
 // ends: nothing later is known of it.
 func interrupted(r call.Record, ends map[call.ID]recording.Repaired) call.Record {
 	r.Outcome, r.EndedBy, r.Ended = call.Interrupted, call.ByUs, time.Now()
+	if !r.Answered.IsZero() {
+		r.Unrecorded = call.UnrecordedProcess
+	}
 	if file, ok := ends[r.ID]; ok {
-		r.Recording, r.Notice = file.Path, file.Notice
+		r.Recording, r.Notice, r.Unrecorded = file.Path, file.Notice, ""
 		if !file.Ended.IsZero() {
 			r.Ended = file.Ended
 		}

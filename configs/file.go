@@ -235,9 +235,18 @@ type Recording struct {
 	Policy Policy `yaml:"policy"`
 	Format Format `yaml:"format"`
 	Keep   Months `yaml:"keep"`
+	Heads  Heads  `yaml:"heads"`
 
 	Pause Pause    `yaml:"pause"`
 	Tone  Duration `yaml:"tone"` // how often both who talk hear that they are recorded; 0: never
+}
+
+// Heads is where the daily heads of the recordings' chain are kept a second time: without one, whoever takes the
+// newest recordings away with their links leaves no trace.
+type Heads struct {
+	Folder string `yaml:"folder"` // absolute, on another machine's disk; empty: none
+	Syslog string `yaml:"syslog"` // udp://HOST:PORT, tcp://HOST:PORT or local; empty: none
+	Mail   string `yaml:"mail"`   // address, by cases.mail; empty: none
 }
 
 // Pause is how the recording of a talk may be paused.

@@ -33,6 +33,8 @@ type (
 	MadeUser   = wire.MadeUser
 	// Skills are levels by what is known.
 	Skills = wire.Skills
+
+	Verification = wire.Verification
 	// Operator is what one does now.
 	Operator = wire.Operator
 	// Board is who waits, who works, and how the day has gone.
@@ -55,7 +57,9 @@ type (
 	Callbacks = wire.Callbacks
 	Operators = wire.Operators
 	Queues    = wire.Queues
-	Trunks    = wire.Trunks
+	// Shown is what is to be seen of a recording.
+	Shown  = wire.Shown
+	Trunks = wire.Trunks
 )
 
 // A Client asks one server.
@@ -202,6 +206,11 @@ func (c *Client) ResumeRecording(ctx context.Context, id, by string) error {
 	return c.do(ctx, http.MethodPost, "calls/"+url.PathEscape(id)+"/recording", wire.RecordingWish{By: by}, nil)
 }
 
+// Recording tells how loud a recording is, and what happened in it.
+func (c *Client) Recording(ctx context.Context, id string) (Shown, error) {
+	return get[Shown](ctx, c, "recordings/"+url.PathEscape(id)+"/picture")
+}
+
 // Queues shows who waits.
 func (c *Client) Queues(ctx context.Context) (wire.Queues, error) {
 	return get[wire.Queues](ctx, c, "queues")
@@ -299,6 +308,20 @@ func (c *Client) Recordings(ctx context.Context) (wire.Recordings, error) {
 // Verify checks every recording.
 func (c *Client) Verify(ctx context.Context) (wire.Verification, error) {
 	return get[wire.Verification](ctx, c, "recordings/verify")
+}
+
+// Evidence is the node's public key and where the recordings' chain ends.
+func (c *Client) Evidence(ctx context.Context) (wire.Evidence, error) {
+	return get[wire.Evidence](ctx, c, "recordings/evidence")
+}
+
+// Completeness proves that each answered call that arrived since has a recording or a reason; zero: all.
+func (c *Client) Completeness(ctx context.Context, since time.Time) (wire.Completeness, error) {
+	q := url.Values{}
+	if !since.IsZero() {
+		q.Set("since", since.Format(time.RFC3339Nano))
+	}
+	return get[wire.Completeness](ctx, c, "recordings/completeness?"+q.Encode())
 }
 
 // Reload makes the server read its configuration file again.

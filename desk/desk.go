@@ -66,7 +66,10 @@ type Users interface {
 // Recordings lists and verifies.
 type Recordings interface {
 	List(ctx context.Context) ([]wire.Recording, error)
+	Show(ctx context.Context, id call.ID) (wire.Shown, error) // ErrNotFound
 	Verify(ctx context.Context) (wire.Verification, error)
+	Evidence(ctx context.Context) (wire.Evidence, error)
+	Completeness(ctx context.Context, since time.Time) (wire.Completeness, error)
 }
 
 // QueueLog writes the floor's journal as Asterisk's queue_log, until it has ended or, where it goes
@@ -103,6 +106,7 @@ type Options struct {
 	Gate       Gate      // nil where no server runs
 	Cases      Cases     // nil where no server runs
 	Pauses     Pauses    // nil where no server runs
+	Copies     Copies
 	Recordings Recordings
 	QueueLog   QueueLog
 	Server     Server
@@ -133,12 +137,20 @@ func New(o Options) *Desk {
 		"POST /api/v1/users/{name}/auto-answer":     d.setAutoAnswer,
 		"GET /api/v1/recordings":                    d.recordings,
 		"GET /api/v1/recordings/verify":             d.verify,
+		"GET /api/v1/recordings/evidence":           d.evidence,
+		"GET /api/v1/recordings/completeness":       d.completeness,
+		"GET /api/v1/recordings/{id}/picture":       d.picture,
 		"GET /api/v1/queues":                        d.live(d.queues),
 		"GET /api/v1/board":                         d.live(d.board),
 		"GET /api/v1/cases":                         d.live(d.cases),
 		"GET /api/v1/cases/{number}":                d.live(d.showCase),
 		"POST /api/v1/cases/{number}":               d.live(d.changeCase),
 		"GET /api/v1/case-tasks":                    d.live(d.caseTasks),
+		"GET /api/v1/copies":                        d.kept(d.copies),
+		"POST /api/v1/copies":                       d.kept(d.requestCopy),
+		"POST /api/v1/copies/find":                  d.kept(d.findCopy),
+		"GET /api/v1/copies/{number}":               d.kept(d.showCopy),
+		"POST /api/v1/copies/{number}":              d.kept(d.closeCopy),
 		"GET /api/v1/blocks":                        d.live(d.blocks),
 		"POST /api/v1/blocks":                       d.live(d.block),
 		"POST /api/v1/blocks/lift":                  d.live(d.unblock),
@@ -163,6 +175,7 @@ func New(o Options) *Desk {
 		d.api.HandleFunc(pattern, d.answer(h))
 	}
 	d.api.HandleFunc("GET /api/v1/queue-log", d.queueLog)
+	d.api.HandleFunc("POST /api/v1/copies/{number}/bundle", d.makeCopy)
 	d.api.HandleFunc("/api/v1/", d.answer(func(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("%w: %s %s is no route of this API", ErrNotFound, r.Method, r.URL.Path)
 	}))
@@ -255,6 +268,16 @@ var errNoServer = errors.New("no server is running on this data folder")
 func (d *Desk) live(h func(*http.Request) (any, error)) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		if d.o.Floor == nil || d.o.Server == nil {
+			return nil, errNoServer
+		}
+		return h(r)
+	}
+}
+
+// kept lets a route through where the register of copies is open.
+func (d *Desk) kept(h func(*http.Request) (any, error)) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		if d.o.Copies == nil {
 			return nil, errNoServer
 		}
 		return h(r)

@@ -181,6 +181,24 @@ func (h recordingsOf) List(context.Context) ([]wire.Recording, error) {
 	return []wire.Recording{{Call: "talked", Path: "recordings/2026/11/25/talked.wav", State: "sealed", DurationMS: 59000}}, nil
 }
 
+func (h recordingsOf) Completeness(context.Context, time.Time) (wire.Completeness, error) {
+	return wire.Completeness{Answered: 3, Recorded: 1, Without: map[string]int{"policy": 1}, Missing: []string{"0190"}}, nil
+}
+
+func (h recordingsOf) Evidence(context.Context) (wire.Evidence, error) {
+	return wire.Evidence{Key: "-----BEGIN PUBLIC KEY-----\n", Head: "{}\n"}, nil
+}
+
+func (h recordingsOf) Show(_ context.Context, id call.ID) (wire.Shown, error) {
+	left, opened := "left", time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
+	return wire.Shown{
+		Call: string(id), Line: "919", Language: "az", State: "sealed", Opened: wire.Time(opened), LengthMS: 200,
+		Spans: []wire.ShownSpan{{Kind: "wait", FromMS: 0, ToMS: 100, Text: "general"}, {Kind: "gap", Channel: &left, ToMS: 50, Text: "on hold"}},
+		Marks: []wire.ShownMark{{AtMS: 150, Text: "aysel transfers to migration"}},
+		Peaks: wire.ShownPeaks{PerSecond: 10, Said: []int{0, 255}, Heard: []int{7, 9}},
+	}, nil
+}
+
 func (h recordingsOf) Verify(context.Context) (wire.Verification, error) {
 	return wire.Verification{Checked: 1, Faults: []wire.Fault{}}, nil
 }
@@ -227,7 +245,7 @@ func TestTheJSONOfTheAPI(t *testing.T) {
 	d := newDesk(&house{})
 	for name, path := range map[string]string{
 		"calls": "calls", "trace": "calls/talked/trace", "queues": "queues", "operators": "operators", "trunks": "trunks", "users": "users",
-		"recordings": "recordings", "verify": "recordings/verify", "version": "version", "drain": "drain",
+		"recordings": "recordings", "shown": "recordings/talked/picture", "verify": "recordings/verify", "evidence": "recordings/evidence", "completeness": "recordings/completeness", "version": "version", "drain": "drain",
 		"board": "board", "callbacks": "callbacks", "abandoned": "callbacks/abandoned",
 	} {
 		res, got := ask(t, d.API(), "GET", "/api/v1/"+path, "")

@@ -119,8 +119,12 @@ func (o *own) close() {
 	if o.sound != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), sealWait)
 		defer cancel()
-		if _, err := o.sound.Seal(ctx, o.rec.Ended); err != nil {
-			o.log.Error("the recording is not sealed yet", zap.Error(err))
+		settle(ctx, o.log, o.sound, &o.rec)
+	}
+	if !o.rec.Answered.IsZero() && o.sound == nil && o.rec.Unrecorded == "" {
+		o.rec.Unrecorded = call.UnrecordedNotice // whoever answered left before they were told
+		if !o.recorded() {
+			o.rec.Unrecorded = call.UnrecordedPolicy
 		}
 	}
 	if o.rec.Outcome == "" {
@@ -315,6 +319,7 @@ func (o *own) record() {
 		Codec: o.phone.Audio().Stats().Codec, Linked: o.rec.Linked,
 	})
 	if err != nil {
+		o.rec.Unrecorded = call.UnrecordedDisk
 		o.l.metrics.missing.Inc()
 		o.event("recording.missing", "reason", "disk")
 		o.log.Error("this call is not recorded", zap.Error(err))

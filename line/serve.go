@@ -50,6 +50,7 @@ type visit struct {
 	pauses   chan pauseAsk       // what somebody wants of the recording of a talk
 	operator call.Leg            // while one is joined or being told the language, a third party too
 	came     time.Time           // by the clock that hours go by
+	unkept   bool                // the disk cannot take the recording without which the policy wants no call
 	full     bool                // too many wait: the caller is told so, and let go
 	endedBy  call.Party
 	outcome  call.Outcome  // set where the way it ends is known before the leg does

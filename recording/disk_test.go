@@ -91,7 +91,7 @@ func TestFullDiskCostsSoundAndNoCall(t *testing.T) {
 		if err := s.Healthy(); err != nil {
 			t.Errorf("%s: a disk that takes again is told as %v", format, err)
 		}
-		if faults, err := Verify(s.o.Dir, nil, nil); err != nil || len(faults) > 0 {
+		if faults, err := Verify(s.o.Dir, Proof{}, nil); err != nil || len(faults) > 0 {
 			t.Errorf("%s: verify finds %v, %v", format, faults, err)
 		}
 	}

@@ -8,8 +8,9 @@
 //     packet its place on the call's time axis (anchor.go), decodes it into the last two seconds
 //     of the call (window.go) and writes what changed with pwrite(2);
 //   - the syncer makes the kernel put it on the disk once a second;
+//   - sound that leaves the window can change no more: its peaks are counted (peaks.go);
 //   - sealing, at the end of a call, gives the file its true sizes, hashes it and leaves the
-//     manifest beside it. A recording is sealed when CALL.json exists, and not before.
+//     peaks and the manifest beside it. A recording is sealed when CALL.json exists, and not before.
 //
 // The file is a WAV from its first moment: left what the caller says, right everything the
 // caller is sent, one second of file for one second of call. While it grows its header gives the

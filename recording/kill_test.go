@@ -28,7 +28,7 @@ const childDir = "HOTLINE_TEST_RECORD_IN"
 // each as it is sent.
 func recordUntilKilled(dir string) {
 	r, err := New(Options{
-		Dir: dir, Node: "child", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+		Dir: dir, Chain: childChain(dir), Node: "child", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -169,7 +169,7 @@ func judgeKilled(t *testing.T, i int, data string, newest uint32) {
 	if age > time.Second {
 		t.Errorf("kill %d: %v are lost", i, age)
 	}
-	done, err := Repair(t.Context(), dir, func(call.ID) Meta { return Meta{} })
+	done, err := Repair(t.Context(), dir, newChain(t, dir, keysBeside(dir)), func(call.ID) Meta { return Meta{} })
 	if err != nil || len(done) != 1 || int(done[0].Samples) != len(right) {
 		t.Errorf("kill %d: repair gives %+v, %v", i, done, err)
 		return
@@ -190,7 +190,7 @@ func judgeKilled(t *testing.T, i int, data string, newest uint32) {
 	if last > secretTo+50 && !secret {
 		t.Errorf("kill %d: the manifest does not say that a secret was left out: %v", i, m["gaps"])
 	}
-	if faults, err := Verify(dir, []Expected{{done[0].Call, done[0].Path}}, nil); err != nil || len(faults) > 0 {
+	if faults, err := Verify(dir, Proof{Expected: []Expected{{done[0].Call, done[0].Path}}}, nil); err != nil || len(faults) > 0 {
 		t.Errorf("kill %d: verify finds %v, %v", i, faults, err)
 	}
 }

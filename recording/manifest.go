@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"slices"
 	"time"
 
 	"hotline/call"
+	"hotline/recording/chain"
 )
 
 // The states of a recording.
@@ -46,7 +48,8 @@ type manifest struct {
 	Parties  []partyLine   `json:"parties"`
 	Linked   call.ID       `json:"linked,omitempty"` // of a consult: the call that waited for its end
 	Faults   []string      `json:"faults,omitempty"` // faultSync, faultDisk
-	Digest   string        `json:"digest,omitempty"` // SHA-256 of this manifest without it
+	Peaks    string        `json:"peaks,omitempty"`  // SHA-256 of the file of the peaks; none: they are not kept
+	chain.Link
 }
 
 // What a manifest may confess.
@@ -118,7 +121,7 @@ func (s *stamp) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// pack is the manifest as it lies on disk, its digest in it.
+// pack is the manifest as it lies on disk where it is no link of a chain, its digest in it.
 func (m manifest) pack() ([]byte, error) {
 	b, err := digested(&m, &m.Digest)
 	if err != nil {
@@ -141,17 +144,25 @@ func digested(v any, digest *string) ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// unpack reads a manifest and takes it only as pack wrote it, to the byte.
+var errChanged = errors.New("the manifest has been changed")
+
+// unpack reads a manifest and takes it only as it was written, to the byte. Who signed it is the chain's matter.
 func unpack(b []byte) (m manifest, err error) {
 	if m, err = parse(b); err != nil {
 		return m, err
+	}
+	if m.Seq > 0 {
+		if chain.Whole(b) != nil {
+			return m, errChanged
+		}
+		return m, nil
 	}
 	same, err := m.pack()
 	if err != nil {
 		return m, err
 	}
 	if !bytes.Equal(same, b) {
-		return m, errors.New("the manifest has been changed")
+		return m, errChanged
 	}
 	return m, nil
 }
@@ -205,9 +216,15 @@ func (m *manifest) end(ended time.Time) {
 	})
 }
 
-// store leaves the manifest beside the sound: written, synced, renamed, the folder synced. Once
-// it has its name it is whole, whatever happens.
-func (m manifest) store(root *os.Root, stem, dir string) error {
+// store leaves the manifest beside the sound, as the next link of the chain where there is one: written, synced,
+// renamed, the folder synced. Once it has its name it is whole, whatever happens.
+func (m manifest) store(root *os.Root, links *chain.Chain, stem string) error {
+	if links != nil {
+		if err := links.Add(stem+manifestExt, &m, &m.Link); err != nil {
+			return fmt.Errorf("manifest: %w", err)
+		}
+		return nil
+	}
 	b, err := m.pack()
 	if err != nil {
 		return err
@@ -219,7 +236,7 @@ func (m manifest) store(root *os.Root, stem, dir string) error {
 	if err := root.Rename(temp, stem+manifestExt); err != nil {
 		return fmt.Errorf("manifest: %w", err)
 	}
-	return syncFolder(root, dir)
+	return syncFolder(root, path.Dir(stem))
 }
 
 // writeSynced writes a file that is on the disk when it returns.

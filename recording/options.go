@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/recording/chain"
 )
 
 // The formats of recording.format.
@@ -23,6 +24,7 @@ type Options struct {
 	Node    string         // this server's name, for the manifests
 	Zone    *time.Location // of the day a recording is filed under
 	Format  string         // PCM16 or G711
+	Chain   *chain.Chain   // of which manifests become links; nil: they stand alone
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ const (
 	soundExt    = ".wav"
 	manifestExt = ".json"
 	draftExt    = ".draft"
+	peaksExt    = ".peaks"
 	tempExt     = ".tmp"
 )
 
@@ -82,7 +84,7 @@ func walk(root *os.Root) (shelves []shelf, temps []string, err error) {
 		}
 		ext := path.Ext(p)
 		s := strings.TrimSuffix(p, ext)
-		if path.Base(s) != string(id) {
+		if path.Base(s) != string(id) || ext == peaksExt { // peaks are of nothing by themselves
 			return nil
 		}
 		sh := found[s]
@@ -119,6 +121,16 @@ func syncFolders(root *os.Root, dir string) error {
 		}
 		dir = path.Dir(dir)
 	}
+}
+
+// syncAbove makes the name of a folder survive a power cut.
+func syncAbove(dir string) error {
+	root, err := os.OpenRoot(filepath.Dir(filepath.Clean(dir)))
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	defer root.Close() // only read
+	return syncFolder(root, ".")
 }
 
 func syncFolder(root *os.Root, dir string) error {

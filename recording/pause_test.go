@@ -59,7 +59,7 @@ func TestAPauseIsSilentToTheSample(t *testing.T) {
 				t.Errorf("%s: a gap of reason %v says why: %v", format, gap["reason"], why)
 			}
 		}
-		if faults, err := Verify(s.o.Dir, []Expected{{k.meta.Call, k.Path()}}, nil); err != nil || len(faults) > 0 {
+		if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{k.meta.Call, k.Path()}}}, nil); err != nil || len(faults) > 0 {
 			t.Errorf("%s: verify finds %v, %v", format, faults, err)
 		}
 	}
@@ -111,7 +111,7 @@ func TestKilledInAPause(t *testing.T) {
 	k.tones(3*time.Second, 300, 600)
 	soon(t, "the silence is in the file", func() bool { items, _ := List(s.o.Dir); return len(items) == 1 && items[0].Duration == k.at-behind })
 	s.Close() // as nobody has sealed the call, this is what a kill leaves
-	if done, err := Repair(t.Context(), s.o.Dir, func(call.ID) Meta { return Meta{} }); err != nil || len(done) != 1 {
+	if done, err := Repair(t.Context(), s.o.Dir, s.o.Chain, func(call.ID) Meta { return Meta{} }); err != nil || len(done) != 1 {
 		t.Fatalf("repair gives %+v, %v", done, err)
 	}
 	file := s.file(k.Recording)

@@ -87,6 +87,9 @@ func newRecorder(o Options, out outside) (*Recorder, error) {
 	if err := os.MkdirAll(o.Dir, folderMode); err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
+	if err := syncAbove(o.Dir); err != nil { // or a power cut takes all of it, however long it has stood
+		return nil, fmt.Errorf("recordings: %w", err)
+	}
 	root, err := os.OpenRoot(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)

@@ -32,9 +32,13 @@ type Recording struct {
 
 	file    atomic.Pointer[os.File] // set by the writer, nil until the disk gave one
 	dirty   atomic.Bool             // written to since the last sync
+	draft   atomic.Pointer[os.File] // the same of the draft
+	noted   atomic.Bool             // the draft was written to since the last sync
 	suspect atomic.Bool             // a sync has failed
 
 	writer writer // the writer's own
+
+	cover func([]byte) ([]byte, error) // encrypts what lies beside the sound; nil: that is plain
 
 	ended  time.Time
 	done   chan struct{}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"hotline/call"
+	"hotline/recording/chain"
 )
 
 // A Repaired is a recording that a dead process left open and that is sealed now.
@@ -32,7 +33,10 @@ type Repaired struct {
 //
 // Repair is to run before New, may run again after it was interrupted, and goes on after a file
 // that cannot be repaired: the error names each of them.
-func Repair(ctx context.Context, dir string, info func(call.ID) Meta) ([]Repaired, error) {
+//
+// Where manifests are links of a chain, those that an earlier process has named and not counted any more are
+// counted first, then those of the repaired follow.
+func Repair(ctx context.Context, dir string, links *chain.Chain, info func(call.ID) Meta) ([]Repaired, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -44,7 +48,10 @@ func Repair(ctx context.Context, dir string, info func(call.ID) Meta) ([]Repaire
 	if err != nil {
 		return nil, fmt.Errorf("repair recordings: %w", err)
 	}
-	jobs, errs := pick(root, shelves, info)
+	if err := settle(links, shelves); err != nil {
+		return nil, fmt.Errorf("repair recordings: %w", err)
+	}
+	jobs, errs := pick(root, links, shelves, info)
 	for _, t := range temps {
 		errs = append(errs, root.Remove(t))
 	}
@@ -67,15 +74,29 @@ func Repair(ctx context.Context, dir string, info func(call.ID) Meta) ([]Repaire
 	return done, errors.Join(append(errs, ctx.Err())...)
 }
 
+// settle counts the links whose process died before it counted them: their drafts are still there.
+func settle(links *chain.Chain, shelves []shelf) error {
+	if links == nil {
+		return nil
+	}
+	var named []string
+	for _, sh := range shelves {
+		if sh.manifest && sh.draft {
+			named = append(named, sh.stem+manifestExt)
+		}
+	}
+	return links.Settle(named...)
+}
+
 // pick finds what needs repair, and throws away drafts that no longer serve: the manifest is
 // there, or the sound never was.
-func pick(root *os.Root, shelves []shelf, info func(call.ID) Meta) (jobs []*patient, errs []error) {
+func pick(root *os.Root, links *chain.Chain, shelves []shelf, info func(call.ID) Meta) (jobs []*patient, errs []error) {
 	for _, sh := range shelves {
 		switch {
 		case sh.sound && !sh.manifest:
 			jobs = append(jobs, &patient{
 				Repaired: Repaired{Call: sh.call, Path: told(sh.stem + soundExt)},
-				root:     root, shelf: sh, about: draftOf(root, sh, info(sh.call)),
+				root:     root, links: links, shelf: sh, about: draftOf(root, sh, info(sh.call)),
 			})
 		case sh.draft:
 			errs = append(errs, root.Remove(sh.stem+draftExt))
@@ -108,6 +129,7 @@ func each(ctx context.Context, jobs []*patient, step func(*patient) error) {
 type patient struct {
 	Repaired
 	root  *os.Root
+	links *chain.Chain
 	shelf shelf
 	about manifest
 	form  format
@@ -152,7 +174,10 @@ func (p *patient) seal() (err error) {
 		return err
 	}
 	m.end(p.Ended)
-	if err := m.store(p.root, p.shelf.stem, path.Dir(p.shelf.stem)); err != nil {
+	if cells, err := tallySound(f, p.form, p.Samples); err == nil { // where they are missing they are made when asked for
+		m.Peaks, _ = storePeaks(p.root, p.shelf.stem, cells, nil)
+	}
+	if err := m.store(p.root, p.links, p.shelf.stem); err != nil {
 		return err
 	}
 	p.whole = true

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"time"
 
 	"go.uber.org/zap"
@@ -123,6 +122,7 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 		return res, errors.Join(fmt.Errorf("seal %s: %w", g.meta.Call, g.why()), r.clear(g))
 	}
 	if !w.clean() {
+		w.peaks.doubtful = true
 		g.gaveUp(stretch{w.dirty.from, w.end})
 	}
 	res.Samples, res.Duration = w.written, samplesTime(w.written)
@@ -140,9 +140,10 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 	m := g.manifest()
 	g.mu.Unlock()
 	m.State, m.Samples, m.SHA256, m.Sealed = StateSealed, res.Samples, res.SHA256, stamp(r.now())
+	m.Peaks = r.peaks(g, f)
 	m.end(g.ended)
 	r.folders.sync(r) // in the first second of a day's first call
-	if err := m.store(r.root, g.stem, path.Dir(g.stem)); err != nil {
+	if err := m.store(r.root, r.o.Chain, g.stem); err != nil {
 		return res, fmt.Errorf("seal %s: %w", g.meta.Call, err)
 	}
 	res.State = StateSealed
@@ -156,7 +157,7 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 // there before.
 func (r *Recorder) clear(g *Recording) error {
 	var errs []error
-	for ext, f := range map[string]*os.File{soundExt: g.file.Load(), draftExt: g.writer.draft} {
+	for ext, f := range map[string]*os.File{soundExt: g.file.Load(), draftExt: g.draft.Load()} {
 		if f == nil {
 			continue
 		}

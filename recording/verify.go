@@ -1,6 +1,8 @@
 package recording
 
 import (
+	"cmp"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"hotline/call"
+	"hotline/recording/chain"
 )
 
 // An Item is one recording on disk.
@@ -66,58 +69,94 @@ type Expected struct {
 	Path string // relative to the data folder
 }
 
-// A Fault is one thing that is wrong with one recording.
+// A Fault is one thing that is wrong with one recording, or with the chain.
 type Fault struct {
-	Call    call.ID
-	Path    string // relative to the data folder
+	Call    call.ID // empty where it is the chain's
+	Link    int64   // number of the link that is broken, missing or put in; 0: it is not the chain's
+	Path    string  // relative to the data folder
 	Problem string
 }
 
-func (f Fault) String() string { return f.Path + ": " + f.Problem }
+func (f Fault) String() string {
+	if f.Link > 0 {
+		return fmt.Sprintf("link %d, %s: %s", f.Link, cmp.Or(f.Path, "of which nothing is left"), f.Problem)
+	}
+	return f.Path + ": " + f.Problem
+}
 
-// Verify reads every recording below dir and compares it with its manifest: the hash, the number
-// of samples, the header, the names. It demands what expected names, changes nothing and returns
-// every fault, not only the first. A recording of a call that still runs is no fault as long as
-// expected does not name it. progress may be nil.
-func Verify(dir string, expected []Expected, progress func(done, total int)) ([]Fault, error) {
+// A Proof is what recordings are held against besides themselves.
+type Proof struct {
+	Expected []Expected          // what closed records name
+	Keys     []ed25519.PublicKey // whose links are good; empty: those that lie among the recordings
+	Heads    []chain.Head        // kept in a second place
+	Alone    bool                // the manifests are links of no chain
+}
+
+// Verify walks along the chains below dir, then reads every recording and compares it with its manifest: the hash,
+// the number of samples, the header, the names. It demands what the proof names, changes nothing and returns
+// every fault, not only the first, those of the chain before the others. A recording of a call that still runs is
+// no fault as long as no closed record names it. progress may be nil.
+func Verify(dir string, p Proof, progress func(done, total int)) ([]Fault, error) {
 	root, err := os.OpenRoot(dir)
-	if errors.Is(err, fs.ErrNotExist) && len(expected) == 0 {
+	if errors.Is(err, fs.ErrNotExist) && len(p.Expected)+len(p.Heads) == 0 {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("verify recordings: %w", err)
 	}
 	defer root.Close()
+	var found chain.Found
+	if !p.Alone {
+		if found, err = chain.Verify(root, chain.Options{Keys: p.Keys, Heads: p.Heads}); err != nil {
+			return nil, fmt.Errorf("verify recordings: %w", err)
+		}
+	}
 	shelves, _, err := walk(root)
 	if err != nil {
 		return nil, fmt.Errorf("verify recordings: %w", err)
 	}
-	ended := make(map[string]call.ID, len(expected))
-	for _, e := range expected {
+	ended := make(map[string]call.ID, len(p.Expected))
+	for _, e := range p.Expected {
 		ended[e.Path] = e.Call
 	}
-	var faults []Fault
+	faults := chainFaults(found)
 	seen := map[call.ID]string{}
 	for i, sh := range shelves {
 		p := told(sh.stem + soundExt)
+		if found.Erased[sh.stem+soundExt] && !sh.sound {
+			delete(ended, p)
+			continue // what is left of it is its link
+		}
 		if other, twice := seen[sh.call]; twice {
-			faults = append(faults, Fault{sh.call, p, "the same call stands at " + other + " too"})
+			faults = append(faults, Fault{Call: sh.call, Path: p, Problem: "the same call stands at " + other + " too"})
 		}
 		seen[sh.call] = p
 		_, over := ended[p]
 		delete(ended, p)
 		for _, problem := range examine(root, sh, over) {
-			faults = append(faults, Fault{sh.call, p, problem})
+			faults = append(faults, Fault{Call: sh.call, Path: p, Problem: problem})
 		}
 		if progress != nil {
 			progress(i+1, len(shelves))
 		}
 	}
-	for _, e := range expected {
+	for _, e := range p.Expected {
 		if _, missing := ended[e.Path]; missing {
-			faults = append(faults, Fault{e.Call, e.Path, "the sound and its manifest are missing; the call's record names them"})
+			faults = append(faults, Fault{Call: e.Call, Path: e.Path, Problem: "the sound and its manifest are missing; the call's record names them"})
 		}
 	}
 	return faults, nil
+}
+
+// chainFaults are those of the chain, as paths are told.
+func chainFaults(found chain.Found) (faults []Fault) {
+	for _, f := range found.Faults {
+		id, _ := idOf(f.Path)
+		if f.Path != "" {
+			f.Path = told(f.Path)
+		}
+		faults = append(faults, Fault{Call: id, Link: f.Seq, Path: f.Path, Problem: f.Problem})
+	}
+	return faults
 }
 
 // examine says what is wrong with one recording.
@@ -202,6 +241,9 @@ func compare(root *os.Root, sh shelf, m manifest) (problems []string) {
 		problems = append(problems, "the sound cannot be read: "+err.Error())
 	case !strings.EqualFold(sum, m.SHA256):
 		problems = append(problems, "the sound was changed: its SHA-256 is not the manifest's")
+	}
+	if b, err := root.ReadFile(sh.stem + peaksExt); err == nil && m.Peaks != "" && sumOf(b) != m.Peaks {
+		problems = append(problems, "the peaks were changed: their SHA-256 is not the manifest's")
 	}
 	return problems
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hotline/call"
+	"hotline/recording/chain"
 )
 
 // archive makes three sealed recordings and gives their stems.
@@ -67,7 +68,7 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m.State = StateOpen
+			m.State, m.Link = StateOpen, chain.Link{}
 			if b, err = m.pack(); err != nil {
 				t.Fatal(err)
 			}
@@ -96,7 +97,7 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 			dir, stems, expected := archive(t)
 			c.wrong(t, stems)
 			var last int
-			faults, err := Verify(dir, expected, func(done, total int) { last = total - done })
+			faults, err := Verify(dir, Proof{Alone: true, Expected: expected}, func(done, total int) { last = total - done })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,14 +149,14 @@ func TestARunningCallIsNoFault(t *testing.T) {
 		return err == nil && len(items) == 1 && items[0] == Item{k.meta.Call, k.Path(), StateOpen, time.Second}
 	})
 	for range 2 {
-		if faults, err := Verify(s.o.Dir, nil, nil); err != nil || len(faults) > 0 {
+		if faults, err := Verify(s.o.Dir, Proof{}, nil); err != nil || len(faults) > 0 {
 			t.Errorf("verify finds %v, %v", faults, err)
 		}
 		if err := os.Remove(strings.TrimSuffix(s.file(k.Recording), soundExt) + draftExt); err != nil { // its header still tells
 			break
 		}
 	}
-	if faults, err := Verify(s.o.Dir, []Expected{{k.meta.Call, k.Path()}}, nil); err != nil || len(faults) != 1 || !strings.Contains(faults[0].Problem, "has ended") {
+	if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{k.meta.Call, k.Path()}}}, nil); err != nil || len(faults) != 1 || !strings.Contains(faults[0].Problem, "has ended") {
 		t.Errorf("of a call that is over and not sealed verify says %v, %v", faults, err)
 	}
 	k.seal()
@@ -170,11 +171,11 @@ func TestACallThatIsBeingSealedIsNoFault(t *testing.T) {
 	dir, stems, _ := archive(t)
 	remove(t, stems[1]+manifestExt)
 	put(t, stems[1]+draftExt, nil)
-	if faults, err := Verify(dir, nil, nil); err != nil || len(faults) != 0 {
+	if faults, err := Verify(dir, Proof{Alone: true}, nil); err != nil || len(faults) != 0 {
 		t.Errorf("verify finds %v, %v", faults, err)
 	}
 	remove(t, stems[1]+draftExt)
-	if faults, err := Verify(dir, nil, nil); err != nil || len(faults) != 1 {
+	if faults, err := Verify(dir, Proof{Alone: true}, nil); err != nil || len(faults) != 1 {
 		t.Errorf("without the draft verify finds %v, %v", faults, err)
 	}
 }

@@ -37,10 +37,9 @@ type writer struct {
 	axes   [2]axis
 	closed [2][]stretch // by channel: where it is not written
 	mute   bool         // what the caller is sent is not written now
-	draft  *os.File
-	headed bool      // the file has its header
-	retry  time.Time // not before, after a refusal
-	gone   bool      // handed over to be sealed
+	headed bool         // the file has its header
+	retry  time.Time    // not before, after a refusal
+	gone   bool         // handed over to be sealed
 }
 
 // write is the goroutine that writes all recordings.
@@ -111,8 +110,8 @@ func (g *Recording) closeFiles() {
 	if f := g.file.Load(); f != nil {
 		err = f.Close()
 	}
-	if g.writer.draft != nil {
-		err = errors.Join(err, g.writer.draft.Close())
+	if d := g.draft.Load(); d != nil {
+		err = errors.Join(err, d.Close())
 	}
 	if err != nil {
 		g.r.log.Warn("closing a recording", zap.String("call", string(g.meta.Call)), zap.Error(err))
@@ -194,7 +193,7 @@ func (r *Recorder) serve(g *Recording) {
 	if closing || !r.now().Before(w.retry) {
 		r.flush(g)
 	}
-	if news != nil && w.draft != nil {
+	if news != nil && g.draft.Load() != nil {
 		r.append(g, *news)
 	}
 	if closing {
@@ -306,12 +305,12 @@ func (r *Recorder) create(g *Recording, news *manifest) {
 func (r *Recorder) tryCreate(g *Recording, news *manifest) error {
 	w := &g.writer
 	dir := path.Dir(g.stem)
-	if w.draft == nil {
+	if g.draft.Load() == nil {
 		f, err := r.openIn(dir, g.stem+draftExt, os.O_CREATE|os.O_APPEND|os.O_WRONLY)
 		if err != nil {
 			return err
 		}
-		w.draft = f
+		g.draft.Store(f)
 	}
 	if g.file.Load() == nil {
 		f, err := r.openIn(dir, g.stem+soundExt, os.O_CREATE|os.O_EXCL|os.O_RDWR)
@@ -350,7 +349,8 @@ func (r *Recorder) openIn(dir, name string, flag int) (*os.File, error) {
 func (r *Recorder) append(g *Recording, m manifest) {
 	b, err := json.Marshal(m)
 	if err == nil {
-		_, err = g.writer.draft.Write(append(b, '\n'))
+		g.noted.Store(true)
+		_, err = g.draft.Load().Write(append(b, '\n'))
 	}
 	if err != nil {
 		g.writer.retry = r.now().Add(retryEvery)

@@ -45,13 +45,14 @@ type cli struct {
 	Call      callCmd      `cmd:"" help:"See calls."`
 	Callback  callbackCmd  `cmd:"" help:"Whom to call back."`
 	Case      caseCmd      `cmd:"" help:"What citizens have left: complaints, proposals, applications, messages."`
+	Copy      copyCmd      `cmd:"" help:"Copies of recordings for the citizens who called."`
 	Incident  incidentCmd  `cmd:"" help:"Tell every caller of an incident."`
 	Prompts   promptsCmd   `cmd:"" help:"What callers hear: list, check, import, render."`
 	Block     blockCmd     `cmd:"" help:"Numbers that are kept out."`
 	Challenge challengeCmd `cmd:"" help:"A key that every caller presses first."`
 	Survey    surveyCmd    `cmd:"" help:"What callers think."`
 	Directory directoryCmd `cmd:"" help:"See whom calls can be put through to."`
-	Recording recordingCmd `cmd:"" help:"List and verify recordings."`
+	Recording recordingCmd `cmd:"" help:"List, see and verify recordings."`
 	Reload    reloadCmd    `cmd:"" help:"Read the configuration file again."`
 	Drain     drainCmd     `cmd:"" help:"Refuse new calls, let running ones finish, then stop."`
 	Version   versionCmd   `cmd:"" help:"Show what was built."`

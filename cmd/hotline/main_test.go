@@ -167,6 +167,18 @@ func TestExitCodes(t *testing.T) {
 
 // Every command tells how it is used, with an example that works as it stands, and every one
 // that touches data or the server says where its file is.
+// words takes a line apart as a shell does: what stands in double quotes is one word.
+func words(line string) (all []string) {
+	for i, part := range strings.Split(line, `"`) {
+		if i%2 == 1 {
+			all = append(all, part)
+			continue
+		}
+		all = append(all, strings.Fields(part)...)
+	}
+	return all
+}
+
 func TestEveryCommandHelpsItself(t *testing.T) {
 	t.Setenv("HOTLINE_CONFIG", "")
 	t.Chdir(t.TempDir())
@@ -205,7 +217,7 @@ func TestEveryCommandHelpsItself(t *testing.T) {
 				t.Fatalf("no example in %q", help.Help())
 			}
 			for _, e := range examples {
-				if _, err := parser.Parse(strings.Fields(e[1])); err != nil {
+				if _, err := parser.Parse(words(e[1])); err != nil {
 					t.Errorf("the example %q: %v", e[0], err)
 				}
 			}

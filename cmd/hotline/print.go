@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"hotline/app"
 	"hotline/control"
@@ -26,6 +27,17 @@ func printTable(w io.Writer, rows [][]string) error {
 		fmt.Fprintln(tw, strings.Join(r, "\t"))
 	}
 	return tw.Flush()
+}
+
+// progress tells how far a long command has come: once a second, on standard error.
+func (t *terminal) progress(what string) func(done, total int) {
+	last := time.Now()
+	return func(done, total int) {
+		if now := time.Now(); now.Sub(last) >= time.Second {
+			last = now
+			fmt.Fprintf(t.err, "%d of %d %s\n", done, total, what)
+		}
+	}
 }
 
 // running is the client of the running server; it fails with control.ErrNoServer without one.
