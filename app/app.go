@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
+	"hotline/backup"
 	"hotline/call"
 	"hotline/configs"
 	"hotline/desk"
@@ -86,6 +87,8 @@ type App struct {
 	callbacks *callbacks
 	gate      *gate
 	register  *caseRegister
+	keeper    *keeper
+	keepNow   func() time.Time // the clock by which recordings are erased; nil: the machine's; for tests
 	clips     shelf
 
 	autoAnswer atomic.Pointer[map[string]bool]     // by operator: whose phone is asked to answer by itself
@@ -144,7 +147,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 func (a *App) start(ctx context.Context) error {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.takeCallbacks, a.keepHeads, a.proveComplete, a.openDesk, a.openControl, a.announce,
+		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.takeCallbacks, a.keepHeads, a.proveComplete, a.openKeeping, a.openDesk, a.openControl, a.announce,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -158,6 +161,9 @@ func (a *App) start(ctx context.Context) error {
 func (a *App) openFolder(context.Context) error {
 	if err := os.MkdirAll(a.file.Data, 0o700); err != nil {
 		return fmt.Errorf("data: make the folder: %w", err)
+	}
+	if err := backup.Whole(a.file.Data); err != nil {
+		return err
 	}
 	lock, err := store.Lock(a.file.Data)
 	if err != nil {
@@ -404,6 +410,9 @@ func (a *App) serveHTTP(name string, l net.Listener, h http.Handler) {
 	log := a.log.Named(name)
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	server.ErrorLog, _ = zap.NewStdLogAt(log, zap.WarnLevel) // fails only on a level that does not exist
+	if l.Addr().Network() == "unix" {
+		server.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return desk.WithFrom(ctx, peer(c)) }
+	}
 	go func() {
 		if err := server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the listener ended", zap.Error(err))

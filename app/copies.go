@@ -56,12 +56,12 @@ const (
 	fromControl = "control socket"
 )
 
-// newCopies makes the register over a data folder.
-func newCopies(s *store.Store, file func() *configs.File, now func() time.Time, log *zap.Logger) *copies {
+// newCopies makes the register over a data folder, with whoever stands before the sound.
+func newCopies(s *store.Store, file func() *configs.File, now func() time.Time, log *zap.Logger, door doorkeeper) *copies {
 	data := file().Data
 	dir := filepath.Join(data, "recordings")
 	return &copies{
-		store: s, file: file, now: now, log: log.Named("copies"), door: &accessLog{data: data, now: now},
+		store: s, file: file, now: now, log: log.Named("copies"), door: door,
 		see:   func(id call.ID) (recording.Seen, error) { return recording.See(dir, id) },
 		sound: func(id call.ID) (io.ReadSeekCloser, error) { return recording.OpenSound(dir, id) },
 		key:   func() (*chain.Key, error) { return chain.LoadKey(filepath.Join(data, "keys")) },

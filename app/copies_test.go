@@ -41,6 +41,9 @@ func newCopyHouse(t *testing.T) copyHouse {
 	h.first = recorded(t, f, "+994125550100", h.day)
 	s := h.open(t)
 	defer s.Close()
+	if err := s.AddUser(t.Context(), store.User{Name: "nigar", Role: "supervisor"}, "a long password of hers"); err != nil {
+		t.Fatal(err)
+	}
 	hidden := call.Record{ID: call.NewID(), Line: "919", From: "+994125550100", Withheld: true, Arrived: h.day, Answered: h.day, Ended: h.day.Add(time.Second), Outcome: call.Completed}
 	if err := s.Closed(hidden); err != nil {
 		t.Fatal(err)
@@ -60,6 +63,17 @@ func (h copyHouse) open(t *testing.T) *store.Store {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// door is who stands before the sound.
+func (h copyHouse) door(t *testing.T, s *store.Store) doorkeeper {
+	t.Helper()
+	k, err := newKeeper(keepOptions{store: s, file: func() *configs.File { return h.file }, metrics: unseen(), now: time.Now, log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { k.Close() })
+	return k
 }
 
 // client is the commands' way with no server running.
@@ -268,7 +282,7 @@ func TestNoCopyLeaves(t *testing.T) {
 	h := newCopyHouse(t)
 	s := h.open(t)
 	defer s.Close()
-	c := newCopies(s, func() *configs.File { return h.file }, time.Now, zap.NewNop())
+	c := newCopies(s, func() *configs.File { return h.file }, time.Now, zap.NewNop(), h.door(t, s))
 	k, err := c.Request(ctx, wire.CopyRequest{Call: string(h.first), Checked: "leyla", By: "nigar", Why: "by letter"})
 	if err != nil {
 		t.Fatal(err)
@@ -320,7 +334,7 @@ func TestTheClockOfTheRight(t *testing.T) {
 	s := h.open(t)
 	defer s.Close()
 	now := time.Now()
-	c := newCopies(s, func() *configs.File { return h.file }, func() time.Time { return now }, zap.NewNop())
+	c := newCopies(s, func() *configs.File { return h.file }, func() time.Time { return now }, zap.NewNop(), h.door(t, s))
 	ask := wire.CopyRequest{Call: string(h.first), Checked: "leyla", By: "nigar", Why: "by letter"}
 	last := h.day.AddDate(0, 3, 0)
 	if last.Day() != h.day.Day() {

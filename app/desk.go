@@ -11,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
+	"hotline/backup"
 	"hotline/call"
 	"hotline/call/wire"
 	"hotline/configs"
@@ -26,7 +28,8 @@ import (
 func (a *App) openDesk(context.Context) error {
 	day := &today{book: a.store.Book(), zone: a.file.Zone(), now: time.Now}
 	a.desk = desk.New(desk.Options{
-		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Pauses: a.line, Copies: newCopies(a.store, a.loaded.Load, a.o.Now, a.log), Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
+		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Pauses: a.line, Copies: newCopies(a.store, a.loaded.Load, a.o.Now, a.log, a.keeper), Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
+		Holds: a.keeper, Purger: a.keeper, Listening: a.keeper,
 		Recordings: a.sounds(), QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
 	})
 	for _, l := range []struct {
@@ -128,6 +131,9 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	if err := os.MkdirAll(f.Data, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("data: make the folder: %w", err)
 	}
+	if err := backup.Whole(f.Data); err != nil {
+		return nil, nil, err
+	}
 	lock, err := store.Lock(f.Data)
 	if err != nil {
 		return nil, nil, err
@@ -137,12 +143,29 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, lock.Unlock())
 	}
-	d := desk.New(desk.Options{
-		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
-		Copies:     newCopies(s, func() *configs.File { return f }, time.Now, log),
-		Recordings: sounds{s, f.Data, func() (*evidence, error) { return openEvidence(f.Data) }, nil}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
+	var opened *evidence
+	links := sync.OnceValues(func() (e *evidence, err error) { // few commands need it
+		opened, err = openEvidence(f.Data)
+		return opened, err
 	})
-	return control.InProcess(d.API()), func() { s.Close(); lock.Unlock() }, nil
+	k, err := newKeeper(keepOptions{store: s, file: func() *configs.File { return f }, metrics: unseen(), now: time.Now, log: log, evidence: links})
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close(), lock.Unlock())
+	}
+	d := desk.New(desk.Options{
+		Holds: k, Purger: k, Listening: k,
+		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
+		Copies:     newCopies(s, func() *configs.File { return f }, time.Now, log, k),
+		Recordings: sounds{s, f.Data, links, nil}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
+	})
+	return control.InProcess(desk.ComesFrom(console(os.Getuid()), d.API())), func() {
+		k.Close()
+		if opened != nil {
+			opened.Close()
+		}
+		s.Close()
+		lock.Unlock()
+	}, nil
 }
 
 // records show the store's rows to the desk.

@@ -1,12 +1,9 @@
 package configs
 
 import (
-	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/netip"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -58,6 +55,7 @@ func (f *File) check(d *decoder) {
 	c.directory()
 	c.emergency()
 	c.outgoing()
+	c.retention()
 	c.rest()
 }
 
@@ -404,9 +402,6 @@ func (c *checker) number(path, value string, seen map[string]string) {
 	seen[value] = path
 }
 
-// minKeep is how long a citizen may ask for a copy of a recorded call, in calendar months.
-const minKeep = 3
-
 func (c *checker) rest() {
 	c.recording()
 	if c.file.Limits.Calls < 0 {
@@ -418,43 +413,6 @@ func (c *checker) rest() {
 	if t := c.file.Trace; t.MemoryMB < 0 || t.MemoryMB > 4096 {
 		c.say("trace.memory_mb", "write 0 to 4096", "%d MB cannot be kept", t.MemoryMB)
 	}
-	if c.file.Recording.Keep < minKeep {
-		c.say("recording.keep", "write 3mo or more", "%s is less than the 3 months in which callers may ask for a copy", c.raw("recording.keep", c.file.Recording.Keep.String()))
-	}
-	c.heads()
-}
-
-func (c *checker) heads() {
-	h := c.file.Recording.Heads
-	if h.Folder != "" && !filepath.IsAbs(h.Folder) {
-		c.say("recording.heads.folder", "write an absolute path, such as /mnt/heads", "%q is not one", h.Folder)
-	}
-	if network, at, err := h.Log(); err != nil {
-		c.say("recording.heads.syslog", "write udp://HOST:PORT, tcp://HOST:PORT or local", "%q: %v", h.Syslog, err)
-	} else if network != "" {
-		if _, _, err := net.SplitHostPort(at); err != nil {
-			c.say("recording.heads.syslog", "write udp://HOST:PORT, tcp://HOST:PORT or local", "%q has no host and port", h.Syslog)
-		}
-	}
-	switch {
-	case h.Mail == "":
-	case !strings.Contains(h.Mail, "@"):
-		c.say("recording.heads.mail", "write an address, such as chief@example.org", "%q is not one", h.Mail)
-	case c.file.Cases.Mail.Server == "":
-		c.say("recording.heads.mail", "write cases.mail.server, too", "no e-mail leaves without a server")
-	}
-}
-
-// Log is the network and the address of Syslog; both are empty for local, and where there is none.
-func (h Heads) Log() (network, at string, err error) {
-	if h.Syslog == "" || h.Syslog == "local" {
-		return "", "", nil
-	}
-	network, at, found := strings.Cut(h.Syslog, "://")
-	if !found || network != "udp" && network != "tcp" {
-		return "", "", errors.New("no such way to a syslog")
-	}
-	return network, at, nil
 }
 
 // What a pause of a recording and the tone of one may be.

@@ -195,6 +195,11 @@ func (c *Client) Capture(ctx context.Context, id string) (b []byte, err error) {
 	return b, err
 }
 
+// Recording tells how loud a recording is, and what happened in it.
+func (c *Client) Recording(ctx context.Context, id string) (Shown, error) {
+	return get[Shown](ctx, c, "recordings/"+url.PathEscape(id)+"/picture")
+}
+
 // PauseRecording stops the recording of a talk for a while, at most so long; 0: as long as it may.
 func (c *Client) PauseRecording(ctx context.Context, id, reason, by string, most time.Duration) error {
 	wish := wire.RecordingWish{Paused: true, Reason: reason, By: by, ForMS: most.Milliseconds()}
@@ -204,11 +209,6 @@ func (c *Client) PauseRecording(ctx context.Context, id, reason, by string, most
 // ResumeRecording goes on with the recording of a talk.
 func (c *Client) ResumeRecording(ctx context.Context, id, by string) error {
 	return c.do(ctx, http.MethodPost, "calls/"+url.PathEscape(id)+"/recording", wire.RecordingWish{By: by}, nil)
-}
-
-// Recording tells how loud a recording is, and what happened in it.
-func (c *Client) Recording(ctx context.Context, id string) (Shown, error) {
-	return get[Shown](ctx, c, "recordings/"+url.PathEscape(id)+"/picture")
 }
 
 // Queues shows who waits.

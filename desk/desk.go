@@ -105,9 +105,12 @@ type Options struct {
 	Callbacks  Callbacks // nil where no server runs
 	Gate       Gate      // nil where no server runs
 	Cases      Cases     // nil where no server runs
-	Pauses     Pauses    // nil where no server runs
 	Copies     Copies
+	Pauses     Pauses // nil where no server runs
 	Recordings Recordings
+	Holds      Holds     // these three are of one piece: all or none
+	Purger     Purger    //
+	Listening  Listening //
 	QueueLog   QueueLog
 	Server     Server
 	Version    any // shown as it is
@@ -176,6 +179,9 @@ func New(o Options) *Desk {
 	}
 	d.api.HandleFunc("GET /api/v1/queue-log", d.queueLog)
 	d.api.HandleFunc("POST /api/v1/copies/{number}/bundle", d.makeCopy)
+	if d.o.Holds != nil && d.o.Purger != nil && d.o.Listening != nil {
+		d.keeping()
+	}
 	d.api.HandleFunc("/api/v1/", d.answer(func(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("%w: %s %s is no route of this API", ErrNotFound, r.Method, r.URL.Path)
 	}))
@@ -246,20 +252,30 @@ func (d *Desk) answer(h func(*http.Request) (any, error)) http.HandlerFunc {
 			writeJSON(w, http.StatusOK, out)
 			return
 		}
-		status := http.StatusInternalServerError
-		switch {
-		case errors.Is(err, ErrNotFound):
-			status = http.StatusNotFound
-		case errors.Is(err, ErrInvalid):
-			status = http.StatusUnprocessableEntity
-		case errors.Is(err, errNoServer):
-			status = http.StatusServiceUnavailable
-		default:
-			d.o.Log.Error("an API request failed", zap.String("path", r.URL.Path), zap.Error(err))
-		}
-		w.Header().Set("Content-Type", "application/problem+json")
-		writeBody(w, status, wire.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error()})
+		d.problem(w, r, err)
 	}
+}
+
+// problem answers an error.
+func (d *Desk) problem(w http.ResponseWriter, r *http.Request, err error) {
+	status := http.StatusInternalServerError
+	switch {
+	case errors.Is(err, ErrUnavailable): // first: it may be joined with why it would have been refused
+		status = http.StatusServiceUnavailable
+		d.o.Log.Error("an API request cannot be carried out now", zap.String("path", r.URL.Path), zap.Error(err))
+	case errors.Is(err, ErrNotFound):
+		status = http.StatusNotFound
+	case errors.Is(err, ErrForbidden):
+		status = http.StatusForbidden
+	case errors.Is(err, ErrInvalid):
+		status = http.StatusUnprocessableEntity
+	case errors.Is(err, errNoServer):
+		status = http.StatusServiceUnavailable
+	default:
+		d.o.Log.Error("an API request failed", zap.String("path", r.URL.Path), zap.Error(err))
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	writeBody(w, status, wire.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error()})
 }
 
 var errNoServer = errors.New("no server is running on this data folder")

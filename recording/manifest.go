@@ -23,6 +23,7 @@ const (
 	StateSealed      = "sealed"      // complete
 	StateInterrupted = "interrupted" // the process died; sealed by Repair
 	StateMissing     = "missing"     // the disk took nothing of it
+	StateErased      = "erased"      // its time was over; the manifest stays
 )
 
 // manifestVersion is the version of the manifest's form.

@@ -62,6 +62,7 @@ type shelf struct {
 	call                   call.ID
 	stem                   string
 	sound, manifest, draft bool
+	gone                   bool // the chain has it as erased
 }
 
 // walk finds all calls' files under root, oldest day first and by id within a day, and the
@@ -99,6 +100,8 @@ func walk(root *os.Root) (shelves []shelf, temps []string, err error) {
 			sh.manifest = true
 		case draftExt:
 			sh.draft = true
+		case goneExt:
+			sh.gone = true
 		}
 		return nil
 	})

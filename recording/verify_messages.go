@@ -69,6 +69,9 @@ func examineMessage(root *os.Root, id call.ID, told string) string {
 		}
 	}
 	if err != nil {
+		if _, gone := root.Stat(stem + goneExt); gone == nil {
+			return "" // erased: its tombstone has no number, so the slip went too
+		}
 		return "nothing says whose sound this is: " + err.Error()
 	}
 	n, err := unpackSlip(b, string(id))

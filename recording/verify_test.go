@@ -76,6 +76,7 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 		}), []int{1}, `the state is "open"`},
 		{"the sound removed", func(t *testing.T, s []string) { remove(t, s[1]+soundExt) }, []int{1}, "the sound is missing"},
 		{"the manifest removed", func(t *testing.T, s []string) { remove(t, s[1]+manifestExt) }, []int{1}, "the manifest is missing"},
+		{"a tombstone that the chain does not know", func(t *testing.T, s []string) { put(t, s[1]+goneExt, []byte("{}\n")); remove(t, s[1]+soundExt) }, []int{1}, "the chain knows nothing of it"},
 		{"both removed", func(t *testing.T, s []string) { remove(t, s[1]+soundExt); remove(t, s[1]+manifestExt) }, []int{1}, "both"},
 		{"two pairs exchanged", func(t *testing.T, s []string) { swap(t, s, soundExt); swap(t, s, manifestExt) }, []int{0, 1}, "belongs to call"},
 		{"two sounds exchanged", func(t *testing.T, s []string) { swap(t, s, soundExt) }, []int{0, 1}, "samples"},
@@ -140,6 +141,16 @@ func swap(t *testing.T, stems []string, ext string) {
 }
 
 // TestARunningCallIsNoFault, and is listed as open.
+func TestErasedRecordingsAreListedSo(t *testing.T) {
+	dir, stems, _ := archive(t)
+	put(t, stems[1]+goneExt, []byte("{}\n"))
+	remove(t, stems[1]+soundExt)
+	items, err := List(dir)
+	if err != nil || len(items) != 3 || items[1].State != StateErased || items[0].State != StateSealed || items[1].Duration == 0 {
+		t.Errorf("listed %+v, %v", items, err)
+	}
+}
+
 func TestARunningCallIsNoFault(t *testing.T) {
 	s := newStudio(t, PCM16, nil)
 	k := s.open(call.PCMA)

@@ -49,10 +49,9 @@ type Call struct {
 	Kind      string  `json:"kind"`   // call, consult, own
 	Linked    *string `json:"linked"` // of a consult: the call that waited for its end
 
-	Paused *RecordingPause `json:"recording_paused"` // null: it is not
-
 	// Why an answered call has no recording: policy, disk, notice, process, unexplained.
-	Unrecorded *string `json:"unrecorded"`
+	Unrecorded *string         `json:"unrecorded"`
+	Paused     *RecordingPause `json:"recording_paused"` // null: it is not
 }
 
 // A CallFilter is what GET calls may ask for.

@@ -147,6 +147,31 @@ func TestExitCodes(t *testing.T) {
 		{"recording list -o json --config " + good, 0, `"recordings": []`, ""},
 		{"recording verify --config " + good, 0, "0 recordings: good", ""},
 		{"user disable nobody --config " + good, exitNotSo, "", "nobody"},
+
+		{"recording hold list -o json --config " + good, 0, `"holds": []`, ""},
+		{"recording hold list --config " + good, 0, "LIFTED BY", ""},
+		{"recording hold 0 --config " + good, exitUsage, "", "--why"},
+		{"recording hold add 0 --why three-words-here --config " + good, exitNotSo, "", "not found"},
+		{"recording hold 0 --why three-words-here --until never --config " + good, exitUsage, "", "never"},
+		{"recording hold lift 1 --why three-words-here --config " + good, exitUsage, "", "--with"},
+		{"recording hold lift 1 --why three-words-here --with sara --config " + good, exitNotSo, "", "no hold 1"},
+		{"recording purge --config " + good, exitUsage, "", "--dry-run"},
+		{"recording purge 0 --dry-run --config " + good, exitUsage, "", "say one"},
+		{"recording purge 0 --config " + good, exitUsage, "", "--why and --with"},
+		{"recording purge --dry-run --config " + good, 0, "due: 0, held back: 0", ""},
+		{"recording purge --dry-run -o json --config " + good, 0, `"stopped": null`, ""},
+		{"recording purge --clock-is-right --by nobody --config " + good, exitNotSo, "", "name a user of the hotline"},
+		{"recording purge 0 --why three-words-here --with sara --config " + good, exitNotSo, "", "not found"},
+		{"recording play 0 --config " + good, exitUsage, "", "--why"},
+		{"recording play 0 --why three-words-here --config " + good, exitNotSo, "", "not found"},
+		{"recording export 0 " + filepath.Join(t.TempDir(), "x.wav") + " --why three-words-here --config " + good, exitNotSo, "", "not found"},
+		{"recording export 0 " + good + " --why three-words-here --config " + good, exitUsage, "", "exists"},
+		{"recording access --who rena --config " + good, 0, "REFUSED", ""},
+		{"recording access list -o json --config " + good, 0, `"who": "nobody"`, ""},
+		{"recording access verify --config " + good, 0, "entries: good", ""},
+		{"recording access verify -o json --config " + good, 0, `"fault": null`, ""},
+		{"recording disk --config " + good, 0, "not within ten years", ""},
+		{"recording disk -o json --config " + good, 0, `"full_at": null`, ""},
 	} {
 		t.Run(strings.Join(strings.Fields(c.args)[:min(3, len(strings.Fields(c.args)))], " "), func(t *testing.T) {
 			code, out, errs := hotline("", strings.Fields(c.args)...)
@@ -167,16 +192,16 @@ func TestExitCodes(t *testing.T) {
 
 // Every command tells how it is used, with an example that works as it stands, and every one
 // that touches data or the server says where its file is.
-// words takes a line apart as a shell does: what stands in double quotes is one word.
-func words(line string) (all []string) {
+// words are those of a command line, with what stands in double quotes as one.
+func words(line string) (list []string) {
 	for i, part := range strings.Split(line, `"`) {
 		if i%2 == 1 {
-			all = append(all, part)
-			continue
+			list = append(list, part)
+		} else {
+			list = append(list, strings.Fields(part)...)
 		}
-		all = append(all, strings.Fields(part)...)
 	}
-	return all
+	return list
 }
 
 func TestEveryCommandHelpsItself(t *testing.T) {
@@ -189,7 +214,7 @@ func TestEveryCommandHelpsItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fileless := []string{"try", "version", "config default"}
+	fileless := []string{"try", "version", "config default", "backup verify"}
 	leaves := parser.Model.Leaves(false)
 	if len(leaves) < 20 {
 		t.Fatalf("only %d commands", len(leaves))
@@ -346,6 +371,10 @@ func TestBesideAServer(t *testing.T) {
 		{"callback add --from-call 0", exitNotSo, ``},
 		{"callback cancel 0", exitNotSo, ``},
 		{"recording verify -o json", 0, `"checked": 0`},
+		{"recording purge --dry-run", 0, `due: 0, held back: 0\n`},
+		{"recording hold list", 0, `LIFTED BY`},
+		{"recording access verify", 0, `0 entries: good`},
+		{"recording disk", 0, `full +not within ten years\n`},
 		{"user list", 0, `aysel`},
 		{"reload", 0, `reloaded`},
 		{"serve", exitUsage, ``}, // the folder is taken

@@ -20,6 +20,13 @@ type recordingCmd struct {
 	Missing recordingMissingCmd `cmd:"" help:"Prove that each answered call has a recording or a stated reason."`
 	Key     recordingKeyCmd     `cmd:"" help:"Print the public key that verifies the recordings."`
 	Head    recordingHeadCmd    `cmd:"" help:"Print where the recordings' chain ends now, signed, to be kept elsewhere."`
+
+	Play   recordingPlayCmd   `cmd:"" help:"Hear a recording."`
+	Export recordingExportCmd `cmd:"" help:"Take a recording away as a WAV file."`
+	Hold   recordingHoldCmd   `cmd:"" help:"Keep recordings from being erased."`
+	Purge  recordingPurgeCmd  `cmd:"" help:"What is erased when, and erasing one by order."`
+	Access recordingAccessCmd `cmd:"" help:"Who asked for recordings, and why."`
+	Disk   recordingDiskCmd   `cmd:"" help:"When the disk will be full."`
 }
 
 type recordingListCmd struct {

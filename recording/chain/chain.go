@@ -254,13 +254,20 @@ func (c *Chain) enter(name string) error {
 	return nil
 }
 
-// Erase adds a link that says that the sound of these recordings is gone. It is to be written before the sound
-// goes.
-func (c *Chain) Erase(why, by string, gone []Gone) error {
+// Erase adds a link that says that the sound of these recordings is gone, and gives its line. It is to be written
+// before the sound goes.
+func (c *Chain) Erase(why, by string, gone []Gone) (line []byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := Erased{Version: 1, Kind: KindErased, At: c.now().UTC(), Why: why, By: by, Recordings: gone}
-	return c.add(c.linkPath(c.last.Seq+1), &e, &e.Link)
+	name := c.linkPath(c.last.Seq + 1)
+	if err := c.add(name, &e, &e.Link); err != nil {
+		return nil, err
+	}
+	if line, err = c.root.ReadFile(name); err != nil {
+		return nil, fmt.Errorf("link: %w", err)
+	}
+	return line, nil
 }
 
 // Settle finishes what a process that died, or whose disk refused the index, has left of adding links at these
