@@ -36,6 +36,7 @@ type writer struct {
 	window *window
 	axes   [2]axis
 	closed [2][]stretch // by channel: where it is not written
+	hushed [2]int       // of them, those that what was written before has been held against
 	mute   bool         // what the caller is sent is not written now
 	headed bool         // the file has its header
 	retry  time.Time    // not before, after a refusal
@@ -185,6 +186,12 @@ func (r *Recorder) serve(g *Recording) {
 	}
 	if rested && w.window.failed {
 		r.flush(g) // before new sound pushes out what is left of the old
+	}
+	for ch := range w.closed {
+		for _, s := range w.closed[ch][min(w.hushed[ch], len(w.closed[ch])):] { // since the last time
+			w.window.silence(call.Channel(ch), s)
+		}
+		w.hushed[ch] = len(w.closed[ch])
 	}
 	for b := in.head; b != nil; b = b.next {
 		b.each(g.place)
