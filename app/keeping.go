@@ -39,6 +39,7 @@ type keeper struct {
 	log    *zap.Logger
 	reaper *purge.Reaper
 	sounds opener
+	unwrap recording.Unwrap // nil: no recording is encrypted
 	now    func() time.Time
 	ends   []func() error
 }
@@ -66,7 +67,7 @@ type keepOptions struct {
 // before the reaper runs.
 func newKeeper(o keepOptions) (k *keeper, err error) {
 	data := o.file().Data
-	k = &keeper{store: o.store, file: o.file, data: data, log: o.log.Named("retention"), sounds: sealedSounds{o.store, data, o.unwrap}, now: o.now}
+	k = &keeper{store: o.store, file: o.file, data: data, log: o.log.Named("retention"), sounds: sealedSounds{o.store, data, o.unwrap}, unwrap: o.unwrap, now: o.now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, k.Close())
@@ -260,15 +261,6 @@ func (k *keeper) ask(ctx context.Context, e access.Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	return inWords(k.gate.Ask(ctx, e))
-}
-
-// Ask implements doorkeeper, for whoever makes copies.
-func (k *keeper) Ask(ctx context.Context, a asked) error {
-	from := desk.From(ctx)
-	if from == desk.Unknown {
-		from = a.From
-	}
-	return k.ask(ctx, access.Entry{Who: a.Who, Role: a.Role, From: from, Do: a.Do, Call: a.Call, Why: a.Why})
 }
 
 // Sound implements desk.Listening.

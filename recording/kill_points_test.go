@@ -167,7 +167,7 @@ func TestKillPoints(t *testing.T) {
 
 // killAt kills one process at a point, again where its packets were late, and judges what it leaves.
 func killAt(t *testing.T, p killPoint) (lost []time.Duration, late time.Duration) {
-	for range 5 {
+	for range 8 {
 		k, err := runKilled(t, p)
 		if err != nil {
 			t.Errorf("%s: %v", p.name, err)

@@ -32,8 +32,8 @@ type Options struct {
 	// Vault has the keys under which recordings are encrypted; nil: they are plain WAVs.
 	Vault *vault.Keyring
 
-	// Events is told recording.started, recording.sealed, recording.missing and
-	// recording.suspect. It is called by the goroutines that write, so it must not wait.
+	// Events is told recording.started, recording.sealed, recording.missing,
+	// recording.suspect and recording.renewed. It is called by the goroutines that write, so it must not wait.
 	// It may be nil.
 	Events func(call.Event)
 

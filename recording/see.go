@@ -44,6 +44,7 @@ type Gap struct {
 	Channel  call.Channel
 	From, To time.Time
 	Reason   string
+	Why      string // of a pause: the reason that was given
 }
 
 // See tells of the recording of a call below dir. Peaks that are missing, or are not the manifest's, are made of
@@ -88,7 +89,7 @@ func see(root *os.Root, sh shelf, unwrap Unwrap) (Seen, error) {
 		if g.Channel == call.Heard.String() {
 			ch = call.Heard
 		}
-		s.Gaps = append(s.Gaps, Gap{Channel: ch, From: time.Time(g.From), To: time.Time(g.To), Reason: g.Reason})
+		s.Gaps = append(s.Gaps, Gap{Channel: ch, From: time.Time(g.From), To: time.Time(g.To), Reason: g.Reason, Why: g.Why})
 	}
 	if s.State != StateOpen {
 		var uncover func([]byte) ([]byte, error)

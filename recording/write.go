@@ -36,6 +36,7 @@ type writer struct {
 	window *window
 	axes   [2]axis
 	closed [2][]stretch // by channel: where it is not written
+	hushed [2]int       // of them, those that what was written before has been held against
 	mute   bool         // what the caller is sent is not written now
 	headed bool         // the file has its header
 	retry  time.Time    // not before, after a refusal
@@ -116,6 +117,10 @@ func (g *Recording) closeFiles() {
 	if g.box != nil && g.box.file.Load() != nil {
 		err = errors.Join(err, g.box.file.Load().Close())
 	}
+	if g.renewal.mu.TryLock() { // otherwise a disk hangs over it
+		err = errors.Join(err, g.renewal.leave(g.r, g))
+		g.renewal.mu.Unlock()
+	}
 	if err != nil {
 		g.r.log.Warn("closing a recording", zap.String("call", string(g.meta.Call)), zap.Error(err))
 	}
@@ -136,8 +141,11 @@ func (r *Recorder) bug(g *Recording, p any) error {
 	r.metrics.panics.Inc()
 	r.log.Error("a panic while writing a recording; the next start repairs it", zap.String("call", string(g.meta.Call)),
 		zap.Any("panic", p), zap.StackSkip("stack", 2))
-	return fmt.Errorf("a panic while writing: %v", p)
+	return fmt.Errorf("%w: %v", errBug, p)
 }
+
+// errBug is a panic of ours, which another try would only repeat.
+var errBug = errors.New("a panic while writing")
 
 // giveUp ends the writer's care for a recording that it cannot go on with. What the file has is
 // sealed by the next start.
@@ -173,8 +181,17 @@ func (r *Recorder) serve(g *Recording) {
 	if !w.headed && rested {
 		r.create(g, news)
 	}
+	if !closing {
+		r.adopt(g)
+	}
 	if rested && w.window.failed {
 		r.flush(g) // before new sound pushes out what is left of the old
+	}
+	for ch := range w.closed {
+		for _, s := range w.closed[ch][min(w.hushed[ch], len(w.closed[ch])):] { // since the last time
+			w.window.silence(call.Channel(ch), s)
+		}
+		w.hushed[ch] = len(w.closed[ch])
 	}
 	for b := in.head; b != nil; b = b.next {
 		b.each(g.place)
@@ -299,7 +316,8 @@ func (r *Recorder) create(g *Recording, news *manifest) {
 		return
 	}
 	w.headed = true
-	w.window.file = g.onto(r.onto(g.file.Load()))
+	g.outlet.to = r.onto(g.file.Load())
+	w.window.file = g.onto(&g.outlet)
 	g.dirty.Store(true)
 	r.health.good()
 	r.event(g, "recording.started", map[string]string{"path": g.Path()})
