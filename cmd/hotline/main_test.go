@@ -206,6 +206,18 @@ func TestExitCodes(t *testing.T) {
 
 // Every command tells how it is used, with an example that works as it stands, and every one
 // that touches data or the server says where its file is.
+// words are those of a command line, with what stands in double quotes as one.
+func words(line string) (list []string) {
+	for i, part := range strings.Split(line, `"`) {
+		if i%2 == 1 {
+			list = append(list, part)
+		} else {
+			list = append(list, strings.Fields(part)...)
+		}
+	}
+	return list
+}
+
 func TestEveryCommandHelpsItself(t *testing.T) {
 	t.Setenv("HOTLINE_CONFIG", "")
 	t.Chdir(t.TempDir())
@@ -216,7 +228,7 @@ func TestEveryCommandHelpsItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fileless := []string{"try", "version", "config default"}
+	fileless := []string{"try", "version", "config default", "backup verify"}
 	leaves := parser.Model.Leaves(false)
 	if len(leaves) < 20 {
 		t.Fatalf("only %d commands", len(leaves))
@@ -250,18 +262,6 @@ func TestEveryCommandHelpsItself(t *testing.T) {
 			}
 		})
 	}
-}
-
-// words are those of a command line, with what stands in double quotes as one.
-func words(line string) (list []string) {
-	for i, part := range strings.Split(line, `"`) {
-		if i%2 == 1 {
-			list = append(list, part)
-		} else {
-			list = append(list, strings.Fields(part)...)
-		}
-	}
-	return list
 }
 
 // The people of a folder on which no server runs.
