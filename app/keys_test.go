@@ -16,38 +16,98 @@ import (
 	"hotline/store"
 )
 
-// TestEncryptedHotline: a server that encrypts records, verifies and rotates; what it recorded opens with the
-// recovery identity alone, and can still be heard when it does not encrypt any more.
-func TestEncryptedHotline(t *testing.T) {
-	dir := t.TempDir()
-	shortClips(t, dir)
-	recovery := filepath.Join(t.TempDir(), "recovery.txt")
-	recipient, err := NewRecovery(recovery)
+// An encryptedHotline is a running server that encrypts, with two sealed recordings.
+type encryptedHotline struct {
+	*App
+	dir      string
+	file     *configs.File
+	recovery string // file of the recovery identity
+	paths    []string
+}
+
+func newEncryptedHotline(t *testing.T) *encryptedHotline {
+	t.Helper()
+	h := &encryptedHotline{dir: t.TempDir(), recovery: filepath.Join(t.TempDir(), "recovery.txt")}
+	shortClips(t, h.dir)
+	recipient, err := NewRecovery(h.recovery)
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := config(t, dir, "recording: {encrypt: ["+recipient+"]}")
-	a := startApp(t, Options{File: file})
+	h.file = config(t, h.dir, "recording: {encrypt: ["+recipient+"]}")
+	h.App = startApp(t, Options{File: h.file})
 	for range 2 {
-		_, c := dial(t, a)
+		_, c := dial(t, h.App)
 		if err := c.Hangup(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var paths []string
 	becomes(t, "the recordings are sealed", func() bool {
-		paths = nil
-		rows, err := a.store.Calls(t.Context(), store.Filter{})
+		h.paths = nil
+		rows, err := h.store.Calls(t.Context(), store.Filter{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range rows {
-			if _, err := os.Stat(filepath.Join(dir, strings.TrimSuffix(r.Recording, ".rec")+".json")); r.Recording != "" && err == nil {
-				paths = append(paths, r.Recording)
+			if _, err := os.Stat(filepath.Join(h.dir, strings.TrimSuffix(r.Recording, ".rec")+".json")); r.Recording != "" && err == nil {
+				h.paths = append(h.paths, r.Recording)
 			}
 		}
-		return len(paths) == 2
+		return len(h.paths) == 2
 	})
+	return h
+}
+
+// heardBy are the sounds of recordings in a data folder.
+func heardBy(t *testing.T, data string, paths []string, unwrap recording.Unwrap) (all [][]byte) {
+	t.Helper()
+	for _, p := range paths {
+		s, err := recording.OpenPath(recordingsIn(data), p, unwrap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(s)
+		if err != nil || !strings.HasPrefix(string(b), "RIFF") || s.Duration <= 0 || int64(len(b)) != s.Size {
+			t.Errorf("%s: %d bytes, %v, %v", p, len(b), s.Duration, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		all = append(all, b)
+	}
+	return all
+}
+
+// TestRestoreWithTheRecoveryKey: a backup without any key, put back into an empty folder with the recovery key
+// alone, has every recording as it was.
+func TestRestoreWithTheRecoveryKey(t *testing.T) {
+	h := newEncryptedHotline(t)
+	defer h.Close()
+	was := heardBy(t, h.dir, h.paths, h.keys.Unwrap)
+	kept := filepath.Join(t.TempDir(), "kept")
+	if r, err := Backup(t.Context(), h.file, BackupPlan{Dir: kept, WithoutKeys: true}); err != nil || len(r.Faults) > 0 {
+		t.Fatalf("backup: %+v, %v", r, err)
+	}
+	empty := filepath.Join(t.TempDir(), "data")
+	file := config(t, empty, "recording: {encrypt: ["+h.file.Recording.Encrypt[0]+"]}")
+	done, _, err := Restore(t.Context(), file, BackupPlan{Dir: kept, RecoveryKey: h.recovery})
+	if err != nil || len(done.Faults) > 0 {
+		t.Fatalf("restored: %+v, %v", done, err)
+	}
+	keys, err := keysThere(file)
+	if err != nil || keys == nil || keys.Current() == h.keys.Current() {
+		t.Fatalf("the keys are %v, %v", keys, err)
+	}
+	defer keys.Close() // only read
+	if now := heardBy(t, empty, h.paths, keys.Unwrap); !slices.EqualFunc(now, was, slices.Equal) {
+		t.Error("the sound is another")
+	}
+}
+
+// TestEncryptedHotline: a server that encrypts records, verifies and rotates; what it recorded opens with the
+// recovery identity alone, and can still be heard when it does not encrypt any more.
+func TestEncryptedHotline(t *testing.T) {
+	h := newEncryptedHotline(t)
+	a, dir, file, recovery, paths := h.App, h.dir, h.file, h.recovery, h.paths
 	good := func(what string) {
 		t.Helper()
 		if verdict, err := a.sounds().Verify(t.Context()); err != nil || len(verdict.Faults) > 0 || verdict.Checked != 2 {
@@ -77,18 +137,7 @@ func TestEncryptedHotline(t *testing.T) {
 		t.Fatal(err)
 	}
 	alone := func(sealed []byte) (vault.Secret, error) { return vault.Unwrap(sealed, ids...) }
-	for _, p := range paths {
-		s, err := recording.OpenPath(recordingsIn(dir), p, alone)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b, err := io.ReadAll(s); err != nil || !strings.HasPrefix(string(b), "RIFF") || s.Duration <= 0 || int64(len(b)) != s.Size {
-			t.Errorf("%s: %d bytes, %v, %v", p, len(b), s.Duration, err)
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}
+	heardBy(t, dir, paths, alone)
 	a = startApp(t, Options{File: config(t, dir)})
 	good("plain again")
 	a.Close()
