@@ -108,7 +108,7 @@ func TestCommandsBesideAServerAndWithout(t *testing.T) {
 	if len(open) != 1 {
 		t.Fatalf("calls: %v", open)
 	}
-	s.hasFields("an open call", open[0], "id line language queue operator outcome phase ended_by code arrived answered ended waited_ms talked_ms recording notice kind linked unrecorded")
+	s.hasFields("an open call", open[0], "id line language queue operator outcome phase ended_by code arrived answered ended waited_ms talked_ms recording recording_paused notice kind linked unrecorded")
 	if v := open[0].(map[string]any); v["outcome"] != nil || v["ended"] != nil || v["arrived"] == nil {
 		t.Errorf("an open call: %v", v)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
+	"hotline/backup"
 	"hotline/call"
 	"hotline/configs"
 	"hotline/desk"
@@ -160,6 +161,9 @@ func (a *App) start(ctx context.Context) error {
 func (a *App) openFolder(context.Context) error {
 	if err := os.MkdirAll(a.file.Data, 0o700); err != nil {
 		return fmt.Errorf("data: make the folder: %w", err)
+	}
+	if err := backup.Whole(a.file.Data); err != nil {
+		return err
 	}
 	lock, err := store.Lock(a.file.Data)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"hotline/backup"
 	"hotline/call"
 	"hotline/call/wire"
 	"hotline/configs"
@@ -27,7 +28,7 @@ import (
 func (a *App) openDesk(context.Context) error {
 	day := &today{book: a.store.Book(), zone: a.file.Zone(), now: time.Now}
 	a.desk = desk.New(desk.Options{
-		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Copies: newCopies(a.store, a.loaded.Load, a.o.Now, a.log, a.keeper), Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
+		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Pauses: a.line, Copies: newCopies(a.store, a.loaded.Load, a.o.Now, a.log, a.keeper), Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
 		Holds: a.keeper, Purger: a.keeper, Listening: a.keeper,
 		Recordings: a.sounds(), QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
 	})
@@ -129,6 +130,9 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	}
 	if err := os.MkdirAll(f.Data, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("data: make the folder: %w", err)
+	}
+	if err := backup.Whole(f.Data); err != nil {
+		return nil, nil, err
 	}
 	lock, err := store.Lock(f.Data)
 	if err != nil {

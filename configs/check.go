@@ -1,12 +1,9 @@
 package configs
 
 import (
-	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/netip"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -406,6 +403,7 @@ func (c *checker) number(path, value string, seen map[string]string) {
 }
 
 func (c *checker) rest() {
+	c.recording()
 	if c.file.Limits.Calls < 0 {
 		c.say("limits.calls", "write 0 for a quarter of media.ports, or more", "%d is negative", c.file.Limits.Calls)
 	}
@@ -415,40 +413,22 @@ func (c *checker) rest() {
 	if t := c.file.Trace; t.MemoryMB < 0 || t.MemoryMB > 4096 {
 		c.say("trace.memory_mb", "write 0 to 4096", "%d MB cannot be kept", t.MemoryMB)
 	}
-	c.heads()
 }
 
-func (c *checker) heads() {
-	h := c.file.Recording.Heads
-	if h.Folder != "" && !filepath.IsAbs(h.Folder) {
-		c.say("recording.heads.folder", "write an absolute path, such as /mnt/heads", "%q is not one", h.Folder)
-	}
-	if network, at, err := h.Log(); err != nil {
-		c.say("recording.heads.syslog", "write udp://HOST:PORT, tcp://HOST:PORT or local", "%q: %v", h.Syslog, err)
-	} else if network != "" {
-		if _, _, err := net.SplitHostPort(at); err != nil {
-			c.say("recording.heads.syslog", "write udp://HOST:PORT, tcp://HOST:PORT or local", "%q has no host and port", h.Syslog)
-		}
-	}
-	switch {
-	case h.Mail == "":
-	case !strings.Contains(h.Mail, "@"):
-		c.say("recording.heads.mail", "write an address, such as chief@example.org", "%q is not one", h.Mail)
-	case c.file.Cases.Mail.Server == "":
-		c.say("recording.heads.mail", "write cases.mail.server, too", "no e-mail leaves without a server")
-	}
-}
+// What a pause of a recording and the tone of one may be.
+const (
+	longestPause = time.Hour // who has forgotten to go on has lost an hour of evidence
+	leastTone    = 5 * time.Second
+)
 
-// Log is the network and the address of Syslog; both are empty for local, and where there is none.
-func (h Heads) Log() (network, at string, err error) {
-	if h.Syslog == "" || h.Syslog == "local" {
-		return "", "", nil
+func (c *checker) recording() {
+	r := c.file.Recording
+	if d := r.Pause.Longest.D(); d > longestPause {
+		c.say("recording.pause.longest", "write 0s for no pauses, or up to 1h", "%s is longer than a pause may be", c.raw("recording.pause.longest", d.String()))
 	}
-	network, at, found := strings.Cut(h.Syslog, "://")
-	if !found || network != "udp" && network != "tcp" {
-		return "", "", errors.New("no such way to a syslog")
+	if d := r.Tone.D(); d != 0 && d < leastTone {
+		c.say("recording.tone", "write 0s for none, or 5s and more, such as 15s", "%s is too often to talk", c.raw("recording.tone", d.String()))
 	}
-	return network, at, nil
 }
 
 // Serveable says what `serve` needs and the file, though right, does not have: a carrier to take

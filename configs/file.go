@@ -239,14 +239,15 @@ type Recording struct {
 
 	KeepCases Months  `yaml:"keep_cases"` // of calls with a case, from its close or the end of its term; where Keep is more, that counts
 	Classes   []Class `yaml:"classes"`
+
+	Pause Pause    `yaml:"pause"`
+	Tone  Duration `yaml:"tone"` // how often both who talk hear that they are recorded; 0: never
 }
 
-// Heads is where the daily heads of the recordings' chain are kept a second time: without one, whoever takes the
-// newest recordings away with their links leaves no trace.
-type Heads struct {
-	Folder string `yaml:"folder"` // absolute, on another machine's disk; empty: none
-	Syslog string `yaml:"syslog"` // udp://HOST:PORT, tcp://HOST:PORT or local; empty: none
-	Mail   string `yaml:"mail"`   // address, by cases.mail; empty: none
+// Pause is how the recording of a talk may be paused.
+type Pause struct {
+	Longest Duration `yaml:"longest"` // it goes on by itself then; 0: there are no pauses
+	Notice  bool     `yaml:"notice"`  // the caller is told in words, too
 }
 
 // A Policy says what a call without a recording is worth.
@@ -309,7 +310,7 @@ func Default() *File {
 		Voices:        map[call.Language]Voice{},
 		Announcements: []Announcement{},
 		Stop:          Stop{Grace: Duration(10 * time.Minute)},
-		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12, KeepCases: 12, Classes: []Class{}},
+		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12, KeepCases: 12, Classes: []Class{}, Pause: Pause{Longest: Duration(2 * time.Minute)}},
 	}
 }
 

@@ -46,6 +46,8 @@ type (
 	// QueueLog is what a queue log may ask for.
 	QueueLog = wire.QueueLog
 	Trace    = wire.Trace
+	// RecordingPause is a recording that is paused now.
+	RecordingPause = wire.RecordingPause
 	// AbandonFilter is what a list of abandoned calls may ask for.
 	AbandonFilter = wire.AbandonFilter
 	// Abandons are the calls that it finds.
@@ -196,6 +198,17 @@ func (c *Client) Capture(ctx context.Context, id string) (b []byte, err error) {
 // Recording tells how loud a recording is, and what happened in it.
 func (c *Client) Recording(ctx context.Context, id string) (Shown, error) {
 	return get[Shown](ctx, c, "recordings/"+url.PathEscape(id)+"/picture")
+}
+
+// PauseRecording stops the recording of a talk for a while, at most so long; 0: as long as it may.
+func (c *Client) PauseRecording(ctx context.Context, id, reason, by string, most time.Duration) error {
+	wish := wire.RecordingWish{Paused: true, Reason: reason, By: by, ForMS: most.Milliseconds()}
+	return c.do(ctx, http.MethodPost, "calls/"+url.PathEscape(id)+"/recording", wish, nil)
+}
+
+// ResumeRecording goes on with the recording of a talk.
+func (c *Client) ResumeRecording(ctx context.Context, id, by string) error {
+	return c.do(ctx, http.MethodPost, "calls/"+url.PathEscape(id)+"/recording", wire.RecordingWish{By: by}, nil)
 }
 
 // Queues shows who waits.

@@ -106,6 +106,7 @@ type Options struct {
 	Gate       Gate      // nil where no server runs
 	Cases      Cases     // nil where no server runs
 	Copies     Copies
+	Pauses     Pauses // nil where no server runs
 	Recordings Recordings
 	Holds      Holds     // these three are of one piece: all or none
 	Purger     Purger    //
@@ -130,6 +131,7 @@ func New(o Options) *Desk {
 		"GET /api/v1/calls":                         d.calls,
 		"GET /api/v1/calls/{id}/trace":              d.trace,
 		"GET /api/v1/calls/{id}/trace.pcap":         d.capture,
+		"POST /api/v1/calls/{id}/recording":         d.live(d.setRecording),
 		"GET /api/v1/users":                         d.users,
 		"POST /api/v1/users":                        d.addUser,
 		"POST /api/v1/users/{name}":                 d.changeUser,
@@ -176,10 +178,10 @@ func New(o Options) *Desk {
 		d.api.HandleFunc(pattern, d.answer(h))
 	}
 	d.api.HandleFunc("GET /api/v1/queue-log", d.queueLog)
+	d.api.HandleFunc("POST /api/v1/copies/{number}/bundle", d.makeCopy)
 	if d.o.Holds != nil && d.o.Purger != nil && d.o.Listening != nil {
 		d.keeping()
 	}
-	d.api.HandleFunc("POST /api/v1/copies/{number}/bundle", d.makeCopy)
 	d.api.HandleFunc("/api/v1/", d.answer(func(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("%w: %s %s is no route of this API", ErrNotFound, r.Method, r.URL.Path)
 	}))

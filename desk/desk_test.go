@@ -229,7 +229,7 @@ func todayOf(context.Context) (map[string]wire.Today, error) {
 }
 
 func newDesk(h *house) *Desk {
-	return New(Options{Calls: h, Traces: tracesOf{h}, Floor: floorOf{h}, Operators: floorOf{h}, House: houseOf, Today: todayOf, Users: usersOf{h}, Callbacks: callbacksOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
+	return New(Options{Calls: h, Traces: tracesOf{h}, Floor: floorOf{h}, Operators: floorOf{h}, House: houseOf, Today: todayOf, Users: usersOf{h}, Callbacks: callbacksOf{h}, Pauses: pausesOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
 		Version: map[string]string{"version": "test"}, Log: zap.NewNop()})
 }
 
@@ -340,6 +340,9 @@ func TestWhatIsPressedIsDone(t *testing.T) {
 		{"users/aysel", `{"queues": ["tax", "general"], "skills": null}`, "queues aysel [tax general]"},
 		{"callbacks", `{"from_call": "tal"}`, "add talked"},
 		{"callbacks/cb1/cancel", ``, "cancel cb1"},
+		{"calls/tal/recording", `{"paused": true, "reason": " a card ", "by": "nigar", "for_ms": 90000}`, "pause talked a card nigar command 1m30s"},
+		{"calls/talked/recording", `{"paused": true, "reason": "a card", "by": "nigar"}`, "pause talked a card nigar command 0s"},
+		{"calls/talked/recording", `{"paused": false, "by": "nigar"}`, "resume talked nigar command"},
 	} {
 		h := &house{}
 		if res, body := ask(t, newDesk(h).API(), "POST", "/api/v1/"+c.path, c.body); res.StatusCode != 200 {
@@ -403,6 +406,12 @@ func TestProblems(t *testing.T) {
 		{"POST", "operators/aysel/pause", `{"reason": "` + strings.Repeat("x", bodyLimit) + `"}`, 422},
 		{"POST", "users", `{"name": "leyla", "role": "operator"}`, 422},
 		{"POST", "users/aysel", `{}`, 422},
+		{"POST", "calls/nobody/recording", `{"paused": true, "reason": "a card", "by": "nigar"}`, 404},
+		{"POST", "calls/talked/recording", `{"paused": true, "reason": "a card"}`, 422},
+		{"POST", "calls/talked/recording", `{"paused": true, "by": "nigar", "reason": ""}`, 422},
+		{"POST", "calls/talked/recording", `{"paused": true, "by": "nigar", "reason": "a card", "for_ms": -1}`, 422},
+		{"POST", "calls/talked/recording", `{"paused": true, "by": "nigar", "reason": "a card", "for_ms": 3600001}`, 422},
+		{"POST", "calls/talked/recording", `{"paused": false, "by": "nigar", "reason": "a card"}`, 422},
 		{"POST", "users/aysel", `{"skills": ["ru"]}`, 422},
 		{"POST", "users/aysel/passwd", `{"password": ""}`, 422},
 		{"POST", "users/aysel/passwd", `{"password": "` + strings.Repeat("x", maxPassword+1) + `"}`, 422},

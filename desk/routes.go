@@ -78,8 +78,13 @@ func (d *Desk) nowTold(calls []wire.Call) {
 			operators[string(o.Call)] = &o.Name
 		}
 	}
+	paused := map[string]*wire.RecordingPause{}
+	for _, p := range d.pauses() {
+		paused[p.Call] = &p
+	}
 	for i := range calls {
 		if c := &calls[i]; c.Ended == nil {
+			c.Paused = paused[c.ID]
 			c.Queue = cmp.Or(c.Queue, queues[c.ID])
 			c.Operator = cmp.Or(c.Operator, operators[c.ID])
 		}

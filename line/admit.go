@@ -31,6 +31,7 @@ func (l *Line) admit(v *visit) bool {
 	case l.Full():
 		v.full = true
 	}
+	indicate(v.leg, v.settings.intent())
 	if err := v.leg.Answer(v.ctx); err != nil {
 		v.leg.Hangup(call.Reason{Why: "could not be answered"})
 		<-v.ctx.Done() // Ended always follows; its cause says whose doing it was
@@ -38,6 +39,9 @@ func (l *Line) admit(v *visit) bool {
 	}
 	v.rec.Answered = time.Now()
 	l.event(v, "call.answered", "by", "menu")
+	if wish := wishOf(v.leg); wish != "" {
+		l.wished(v, call.RoleCaller, "", wish)
+	}
 	l.record(v)
 	l.move(v, call.Greeting)
 	return true
@@ -64,6 +68,7 @@ func (l *Line) refuse(v *visit, code int, why string) bool {
 // record opens the call's recording. Without one the call goes on, marked: whether it may is
 // the policy's word, and it has been asked already.
 func (l *Line) record(v *visit) {
+	defer l.indicate(v)
 	if v.settings.Policy == RecordOff {
 		v.rec.Unrecorded = call.UnrecordedPolicy
 		return

@@ -298,8 +298,19 @@ func (o *own) recorded() bool {
 	return o.settings.Policy != RecordOff && (o.waiting != nil || o.to.operator == "")
 }
 
+// indicate tells both telephones how this talk is recorded, if they want to know.
+func (o *own) indicate() {
+	state := call.RecordOff
+	if o.sound != nil {
+		state = call.RecordOn
+	}
+	indicate(o.phone, state)
+	indicate(o.far.leg, state)
+}
+
 // record opens the recording of this talk: a file of its own, never part of a caller's.
 func (o *own) record() {
+	defer o.indicate()
 	if !o.recorded() {
 		return
 	}
@@ -348,6 +359,8 @@ func (o *own) talk(ctx context.Context) {
 				return
 			case e.Kind == call.LegTransfer:
 				o.pass(e.Transfer)
+			case e.Kind == call.LegPreference:
+				o.event("recording.preference", "by", string(call.RoleOperator), "wish", e.Preference)
 			default:
 				held = e.Kind == call.LegHeld
 				o.put(held)
@@ -359,6 +372,8 @@ func (o *own) talk(ctx context.Context) {
 				return
 			case e.Kind == call.LegTransfer:
 				e.Transfer.Tell(403) // the call is not theirs to send on
+			case e.Kind == call.LegPreference:
+				o.event("recording.preference", "by", string(o.far.role), "wish", e.Preference)
 			default:
 				o.far.held = e.Kind == call.LegHeld
 				o.put(held)

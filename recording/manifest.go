@@ -85,6 +85,7 @@ type gapLine struct {
 	From    stamp  `json:"from"`
 	To      stamp  `json:"to"`
 	Reason  string `json:"reason"`
+	Why     string `json:"why,omitempty"` // of a pause: what was given for it
 }
 
 type partyLine struct {

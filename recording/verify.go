@@ -99,17 +99,17 @@ type Proof struct {
 // the number of samples, the header, the names. It demands what the proof names, changes nothing and returns
 // every fault, not only the first, those of the chain before the others. A recording of a call that still runs is
 // no fault as long as no closed record names it. progress may be nil.
-func Verify(dir string, p Proof, progress func(done, total int)) ([]Fault, error) {
+func Verify(dir string, proof Proof, progress func(done, total int)) ([]Fault, error) {
 	root, err := os.OpenRoot(dir)
-	if errors.Is(err, fs.ErrNotExist) && len(p.Expected)+len(p.Heads) == 0 {
+	if errors.Is(err, fs.ErrNotExist) && len(proof.Expected)+len(proof.Heads) == 0 {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("verify recordings: %w", err)
 	}
 	defer root.Close()
 	var found chain.Found
-	if !p.Alone {
-		if found, err = chain.Verify(root, chain.Options{Keys: p.Keys, Heads: p.Heads}); err != nil {
+	if !proof.Alone {
+		if found, err = chain.Verify(root, chain.Options{Keys: proof.Keys, Heads: proof.Heads}); err != nil {
 			return nil, fmt.Errorf("verify recordings: %w", err)
 		}
 	}
@@ -117,32 +117,28 @@ func Verify(dir string, p Proof, progress func(done, total int)) ([]Fault, error
 	if err != nil {
 		return nil, fmt.Errorf("verify recordings: %w", err)
 	}
-	ended := make(map[string]call.ID, len(p.Expected))
-	for _, e := range p.Expected {
+	ended := make(map[string]call.ID, len(proof.Expected))
+	for _, e := range proof.Expected {
 		ended[e.Path] = e.Call
 	}
 	faults := chainFaults(found)
 	seen := map[call.ID]string{}
 	for i, sh := range shelves {
 		p := told(sh.stem + soundExt)
-		if found.Erased[sh.stem+soundExt] && !sh.sound {
-			delete(ended, p)
-			continue // what is left of it is its link
-		}
 		if other, twice := seen[sh.call]; twice {
 			faults = append(faults, Fault{Call: sh.call, Path: p, Problem: "the same call stands at " + other + " too"})
 		}
 		seen[sh.call] = p
 		_, over := ended[p]
 		delete(ended, p)
-		for _, problem := range examine(root, sh, over) {
+		for _, problem := range examine(root, sh, over, found.Erased[sh.stem]) {
 			faults = append(faults, Fault{Call: sh.call, Path: p, Problem: problem})
 		}
 		if progress != nil {
 			progress(i+1, len(shelves))
 		}
 	}
-	for _, e := range p.Expected {
+	for _, e := range proof.Expected {
 		if _, missing := ended[e.Path]; missing {
 			faults = append(faults, Fault{Call: e.Call, Path: e.Path, Problem: "the sound and its manifest are missing; the call's record names them"})
 		}
@@ -163,10 +159,14 @@ func chainFaults(found chain.Found) (faults []Fault) {
 }
 
 // examine says what is wrong with one recording.
-func examine(root *os.Root, sh shelf, over bool) (problems []string) {
+func examine(root *os.Root, sh shelf, over, erased bool) (problems []string) {
 	switch {
-	case !sh.sound && sh.gone: // of what the chain has as erased this is not asked
+	case !sh.sound && sh.manifest && sh.gone && erased:
+		return nil // and the chain says so
+	case !sh.sound && sh.manifest && sh.gone:
 		return []string{"the sound is missing; its tombstone says that it was erased, and the chain knows nothing of it"}
+	case !sh.sound && sh.gone:
+		return []string{"the manifest of this erased recording is missing; it stays when the sound goes"}
 	case !sh.sound && sh.manifest:
 		return []string{"the sound is missing; its manifest is there"}
 	case sh.sound && !sh.manifest:

@@ -50,7 +50,8 @@ type Call struct {
 	Linked    *string `json:"linked"` // of a consult: the call that waited for its end
 
 	// Why an answered call has no recording: policy, disk, notice, process, unexplained.
-	Unrecorded *string `json:"unrecorded"`
+	Unrecorded *string         `json:"unrecorded"`
+	Paused     *RecordingPause `json:"recording_paused"` // null: it is not
 }
 
 // A CallFilter is what GET calls may ask for.
@@ -149,7 +150,8 @@ type Event struct {
 
 // Queues answers GET queues.
 type Queues struct {
-	Queues []Queue `json:"queues"`
+	Queues []Queue          `json:"queues"`
+	Pauses []RecordingPause `json:"recording_pauses"` // all that go on, of all queues
 }
 
 // A Queue is who waits now, in the order they will be served.

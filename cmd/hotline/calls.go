@@ -13,6 +13,9 @@ type callCmd struct {
 	Trace callTraceCmd `cmd:"" help:"Tell one call's story, message by message."`
 
 	Prioritise callPrioritiseCmd `cmd:"" help:"Put a caller who waits forward."`
+
+	Pause  callPauseCmd  `cmd:"" help:"Pause the recording of a talk."`
+	Resume callResumeCmd `cmd:"" help:"Go on with the recording of a talk."`
 }
 
 type callListCmd struct {
@@ -41,10 +44,10 @@ func (c *callListCmd) Run(t *terminal) error {
 		if c.json() {
 			return printJSON(t.out, answer)
 		}
-		rows := [][]string{{"CALL", "ARRIVED", "LINE", "LANGUAGE", "OPERATOR", "OUTCOME", "WAITED", "TALKED", "KIND"}}
+		rows := [][]string{{"CALL", "ARRIVED", "LINE", "LANGUAGE", "OPERATOR", "OUTCOME", "WAITED", "TALKED", "RECORDING", "KIND"}}
 		for _, r := range answer.Calls {
 			rows = append(rows, []string{
-				r.ID, str(r.Arrived), r.Line, str(r.Language), str(r.Operator), str(r.Outcome), ms(r.WaitedMS), ms(r.TalkedMS), r.Kind,
+				r.ID, str(r.Arrived), r.Line, str(r.Language), str(r.Operator), str(r.Outcome), ms(r.WaitedMS), ms(r.TalkedMS), recordingOf(r.Recording, r.Paused), r.Kind,
 			})
 		}
 		if !c.All { // all of one kind
@@ -82,4 +85,15 @@ func ms(v *int64) string {
 		return "-"
 	}
 	return (time.Duration(*v) * time.Millisecond).Round(100 * time.Millisecond).String()
+}
+
+// recordingOf says of a call whether there is a recording, and whether it is paused.
+func recordingOf(path *string, paused *control.RecordingPause) string {
+	switch {
+	case paused != nil:
+		return "paused"
+	case path != nil:
+		return "yes"
+	}
+	return "-"
 }

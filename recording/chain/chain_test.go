@@ -117,7 +117,7 @@ func TestAChainIsGood(t *testing.T) {
 	}
 	c.good(7)
 	found := c.verify(Options{Keys: []ed25519.PublicKey{c.key.Public()}})
-	if !found.Linked[old] || !found.Linked[names[4]] || !found.Erased["2026/03/01/x.wav"] || !slices.Equal(found.Signers, []string{c.key.ID()}) {
+	if !found.Linked[old] || !found.Linked[names[4]] || !found.Erased["2026/03/01/x"] || !slices.Equal(found.Signers, []string{c.key.ID()}) {
 		t.Errorf("found is %+v", found)
 	}
 	c.open().fill(1) // another start

@@ -33,7 +33,7 @@ func (f Fault) String() string {
 type Found struct {
 	Links   int             // good ones
 	Linked  map[string]bool // by path: manifests that are good links, or adopted as they are
-	Erased  map[string]bool // by path of the sound: said to be erased by a good link
+	Erased  map[string]bool // by path of the sound without its ending: said to be erased by a good link
 	Faults  []Fault         // by chain, the first broken link first
 	Signers []string        // KeyIDs of the chains that were found
 }
@@ -333,7 +333,7 @@ func (w *walker) good(f file) {
 		var e Erased
 		if json.Unmarshal(f.line, &e) == nil {
 			for _, g := range e.Recordings {
-				w.Erased[g.Path] = true
+				w.Erased[strings.TrimSuffix(g.Path, path.Ext(g.Path))] = true
 			}
 		}
 	}
