@@ -405,6 +405,19 @@ func TestWhatDatesARecording(t *testing.T) {
 		}
 	}
 	h.cases = map[call.ID][]call.Case{}
+	// A consult has no queue of its own; the class of its call's counts.
+	row = h.records[caller]
+	row.Queue = "visas"
+	h.records[caller] = row
+	row = h.records[consult]
+	row.Queue = ""
+	h.records[consult] = row
+	h.rules.Classes = []retention.Class{{Name: "long", Keep: 60, Queues: []string{"visas"}}}
+	h.tryPass(0)
+	if h.left(caller) != "json wav" || h.left(consult) != "json wav" {
+		t.Errorf("a call of a long class: %q, its consult: %q", h.left(caller), h.left(consult))
+	}
+	h.rules.Classes = nil
 	h.holds = []retention.Hold{{ID: 1, Calls: []call.ID{caller}, By: "chief", Why: "a court"}}
 	h.tryPass(0)
 	if h.left(consult) != "json wav" {
