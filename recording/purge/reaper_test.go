@@ -244,6 +244,35 @@ func TestHoldAfterAKill(t *testing.T) {
 	}
 }
 
+// A certificate that was given out is not written anew, also where the process died before it had forgotten the run.
+func TestACertificateStays(t *testing.T) {
+	h := newHouse(t, memory(t))
+	defer h.close()
+	h.put(1, old, "wav")
+	func() {
+		defer func() { _ = recover() }()
+		r := h.reaper(func(step string) {
+			if step == "certified" {
+				panic(killed{})
+			}
+		})
+		defer r.Close()
+		if err := errors.Join(r.Vouch("test"), r.Pass(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}()
+	first := h.certificates()
+	if len(first) != 1 {
+		t.Fatalf("%d certificates", len(first))
+	}
+	h.put(2, old, "wav")
+	h.tryPass(0)
+	both := h.certificates()
+	if len(both) != 2 || both[0].Digest != first[0].Digest && both[1].Digest != first[0].Digest || len(both[0].Erased)+len(both[1].Erased) != 2 {
+		t.Errorf("first %+v\nthen %+v", first, both)
+	}
+}
+
 func TestKeyIsOverwritten(t *testing.T) {
 	h := newHouse(t, memory(t))
 	defer h.close()
