@@ -120,7 +120,8 @@ func (p BackupPlan) keys() ([]ed25519.PublicKey, error) {
 	return []ed25519.PublicKey{key}, nil
 }
 
-// checkRecordings is backup.Check: recordings and messages against the rows, as `recording verify` does it.
+// checkRecordings is backup.Check: recordings, their chain and messages against the rows, as
+// `recording verify` does it.
 func checkRecordings(_ context.Context, data string, expected map[string]call.ID, progress func(done, total int)) ([]string, error) {
 	proof, err := heldAgainst(data)
 	if err != nil {
@@ -171,7 +172,7 @@ var rewrapAll func(ctx context.Context, data, identity string) error
 // settle makes of restored files a folder as a server leaves it.
 func settle(ctx context.Context, f *configs.File, data string, taken time.Time, identity string) (secrets map[string]string, err error) {
 	var lost []string
-	if _, err := os.Stat(filepath.Join(data, "keys", "seal.key")); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(keysIn(data), "seal.key")); errors.Is(err, fs.ErrNotExist) {
 		if lost, err = store.ForgetSecrets(ctx, data); err != nil {
 			return nil, err
 		}
@@ -192,7 +193,7 @@ func settle(ctx context.Context, f *configs.File, data string, taken time.Time, 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	d := dead{store: s, links: e.Chain, recordings: recordingsIn(data), zone: f.Zone(), log: log, until: func() time.Time { return taken }}
+	d := dead{store: s, recordings: recordingsIn(data), chain: e.Chain, zone: f.Zone(), log: log, until: func() time.Time { return taken }}
 	if _, _, err := d.close(ctx); err != nil {
 		return nil, err
 	}

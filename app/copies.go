@@ -2,10 +2,11 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
+	"io/fs"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,6 +17,7 @@ import (
 	"hotline/configs"
 	"hotline/desk"
 	"hotline/recording"
+	"hotline/recording/access"
 	"hotline/recording/bundle"
 	"hotline/recording/chain"
 	"hotline/recording/picture"
@@ -28,43 +30,19 @@ type copies struct {
 	file  func() *configs.File // as last loaded
 	now   func() time.Time
 	log   *zap.Logger
-	door  doorkeeper
+	ask   func(context.Context, access.Entry) error // before the first byte leaves
 	see   func(call.ID) (recording.Seen, error)
-	sound func(call.ID) (io.ReadSeekCloser, error) // the whole sound as a plain WAV
-	key   func() (*chain.Key, error)
+	sound opener // the whole sound as a plain WAV
+	key   *chain.Key
 }
 
-// A doorkeeper writes down who takes the sound of a recording out of the house, or refuses: before the first byte
-// leaves, and on the disk when it returns nil.
-type doorkeeper interface {
-	Ask(ctx context.Context, e asked) error
-}
-
-// An asked is what a doorkeeper writes down.
-type asked struct {
-	Who  string // who asks
-	Role string // of theirs, where they are a user of ours; empty: they are none
-	From string // where the request came from
-	Do   string
-	Call call.ID
-	Why  string
-}
-
-// What copies ask for, and where from.
-const (
-	doCopy      = "copy"
-	fromControl = "control socket"
-)
-
-// newCopies makes the register over a data folder, with whoever stands before the sound.
-func newCopies(s *store.Store, file func() *configs.File, now func() time.Time, log *zap.Logger, door doorkeeper) *copies {
-	data := file().Data
-	dir := filepath.Join(data, "recordings")
+// newCopies makes the register over a data folder.
+func newCopies(k *keeper, now func() time.Time, log *zap.Logger) *copies {
+	dir := recordingsIn(k.data)
 	return &copies{
-		store: s, file: file, now: now, log: log.Named("copies"), door: door,
+		store: k.store, file: k.file, now: now, log: log.Named("copies"), ask: k.ask, key: k.key,
 		see:   func(id call.ID) (recording.Seen, error) { return recording.See(dir, id) },
-		sound: func(id call.ID) (io.ReadSeekCloser, error) { return recording.OpenSound(dir, id) },
-		key:   func() (*chain.Key, error) { return chain.LoadKey(filepath.Join(data, "keys")) },
+		sound: k.sounds,
 	}
 }
 
@@ -269,16 +247,12 @@ func (c *copies) Make(ctx context.Context, w io.Writer, number string, ask wire.
 	if err != nil {
 		return err
 	}
-	key, err := c.key()
-	if err != nil {
-		return err
-	}
-	if err := c.door.Ask(ctx, asked{
-		Who: ask.By, Role: role, From: fromControl, Do: doCopy, Call: k.Call, Why: "a citizen's copy, request " + k.Number + ": " + k.Why,
+	if err := c.ask(ctx, access.Entry{
+		Who: ask.By, Role: role, From: desk.From(ctx), Do: access.Copy, Call: k.Call, Why: "a citizen's copy, request " + k.Number + ": " + k.Why,
 	}); err != nil {
 		return err
 	}
-	digest, err := c.bind(ctx, w, k, seen, ask.Silence, key)
+	digest, err := c.bind(ctx, w, k, seen, ask.Silence, c.key)
 	if errors.Is(err, bundle.ErrChanged) {
 		return fmt.Errorf("%w: %w", desk.ErrInvalid, err)
 	}
@@ -305,15 +279,29 @@ func (c *copies) bind(ctx context.Context, w io.Writer, k call.Copy, seen record
 	if err != nil {
 		return "", err
 	}
-	sound, err := c.sound(k.Call)
-	if err != nil {
-		return "", unrecorded(err)
+	sound, _, err := c.sound.Sound(ctx, k.Call)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%w: %w", desk.ErrNotFound, err)
+	} else if err != nil {
+		return "", err
 	}
 	defer sound.Close() // only read
 	return bundle.Write(w, bundle.Copy{
 		Request: k.Number, Made: c.now().UTC().Truncate(time.Second), Picture: picture.Of(seen, events, c.file().Zone()),
-		Manifest: seen.Manifest, Sound: sound, SHA256: seen.SHA256, Silence: silence,
+		Manifest: seen.Manifest, Sound: sound, SHA256: plainSum(seen), Silence: silence,
 	}, key)
+}
+
+// plainSum is the SHA-256 that the manifest has of the plain sound; empty where it has that of an encrypted file, whose
+// frames prove the sound by themselves.
+func plainSum(s recording.Seen) string {
+	var m struct {
+		Encrypted json.RawMessage `json:"encrypted"`
+	}
+	if json.Unmarshal(s.Manifest, &m) == nil && len(m.Encrypted) > 0 && string(m.Encrypted) != "null" {
+		return ""
+	}
+	return s.SHA256
 }
 
 // role is that of a user of ours; empty: the name is nobody's.

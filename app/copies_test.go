@@ -20,6 +20,7 @@ import (
 	"hotline/control"
 	"hotline/desk"
 	"hotline/recording"
+	"hotline/recording/access"
 	"hotline/store"
 )
 
@@ -41,7 +42,7 @@ func newCopyHouse(t *testing.T) copyHouse {
 	h.first = recorded(t, f, "+994125550100", h.day)
 	s := h.open(t)
 	defer s.Close()
-	if err := s.AddUser(t.Context(), store.User{Name: "nigar", Role: "supervisor"}, "a long password of hers"); err != nil {
+	if err := s.AddUser(t.Context(), store.User{Name: "nigar", Role: "supervisor", Languages: []call.Language{"az"}}, "a long password of hers"); err != nil {
 		t.Fatal(err)
 	}
 	hidden := call.Record{ID: call.NewID(), Line: "919", From: "+994125550100", Withheld: true, Arrived: h.day, Answered: h.day, Ended: h.day.Add(time.Second), Outcome: call.Completed}
@@ -65,15 +66,23 @@ func (h copyHouse) open(t *testing.T) *store.Store {
 	return s
 }
 
-// door is who stands before the sound.
-func (h copyHouse) door(t *testing.T, s *store.Store) doorkeeper {
+// copies is the register itself, over the house's rows.
+func (h copyHouse) copies(t *testing.T, s *store.Store, now func() time.Time) *copies {
 	t.Helper()
-	k, err := newKeeper(keepOptions{store: s, file: func() *configs.File { return h.file }, metrics: unseen(), now: time.Now, log: zap.NewNop()})
+	e, err := openEvidence(h.file.Data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { k.Close() })
-	return k
+	k, err := newKeeper(keepOptions{store: s, evidence: func() (*evidence, error) { return e, nil }, file: func() *configs.File { return h.file }, metrics: unseen(), now: time.Now, log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(k.Close(), e.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return newCopies(k, now, zap.NewNop())
 }
 
 // client is the commands' way with no server running.
@@ -271,10 +280,6 @@ func (f failingWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-type refusing struct{ err error }
-
-func (r refusing) Ask(context.Context, asked) error { return r.err }
-
 // Where the access cannot be written down, where the sound was changed, and where there is none, no byte leaves and
 // the request is as it was.
 func TestNoCopyLeaves(t *testing.T) {
@@ -282,7 +287,7 @@ func TestNoCopyLeaves(t *testing.T) {
 	h := newCopyHouse(t)
 	s := h.open(t)
 	defer s.Close()
-	c := newCopies(s, func() *configs.File { return h.file }, time.Now, zap.NewNop(), h.door(t, s))
+	c := h.copies(t, s, time.Now)
 	k, err := c.Request(ctx, wire.CopyRequest{Call: string(h.first), Checked: "leyla", By: "nigar", Why: "by letter"})
 	if err != nil {
 		t.Fatal(err)
@@ -297,10 +302,10 @@ func TestNoCopyLeaves(t *testing.T) {
 			t.Errorf("%s: the request is %s, %v", what, now.State, err)
 		}
 	}
-	door := c.door
-	c.door = refusing{shut}
+	ask := c.ask
+	c.ask = func(context.Context, access.Entry) error { return shut }
 	try("nobody can be written down", shut)
-	c.door = door
+	c.ask = ask
 	if err := c.Make(ctx, failingWriter{t}, k.Number, wire.CopyMake{By: "nigar", Silence: "music"}); !errors.Is(err, desk.ErrInvalid) {
 		t.Errorf("music is silenced: %v", err)
 	}
@@ -327,6 +332,17 @@ func TestNoCopyLeaves(t *testing.T) {
 	}
 }
 
+// The sum of an encrypted file is not that of the sound in the copy.
+func TestTheSumOfAnEncryptedRecording(t *testing.T) {
+	for manifest, want := range map[string]string{
+		`{"sha256":"ab"}`: "ab", `{"encrypted":null,"sha256":"ab"}`: "ab", `{"encrypted":{"key":"k"},"sha256":"ab"}`: "",
+	} {
+		if got := plainSum(recording.Seen{Manifest: []byte(manifest), SHA256: "ab"}); got != want {
+			t.Errorf("%s: %q", manifest, got)
+		}
+	}
+}
+
 // The three months are counted in the zone of the body; afterwards a request is registered only on demand.
 func TestTheClockOfTheRight(t *testing.T) {
 	ctx := t.Context()
@@ -334,7 +350,7 @@ func TestTheClockOfTheRight(t *testing.T) {
 	s := h.open(t)
 	defer s.Close()
 	now := time.Now()
-	c := newCopies(s, func() *configs.File { return h.file }, func() time.Time { return now }, zap.NewNop(), h.door(t, s))
+	c := h.copies(t, s, func() time.Time { return now })
 	ask := wire.CopyRequest{Call: string(h.first), Checked: "leyla", By: "nigar", Why: "by letter"}
 	last := h.day.AddDate(0, 3, 0)
 	if last.Day() != h.day.Day() {

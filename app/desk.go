@@ -28,7 +28,7 @@ import (
 func (a *App) openDesk(context.Context) error {
 	day := &today{book: a.store.Book(), zone: a.file.Zone(), now: time.Now}
 	a.desk = desk.New(desk.Options{
-		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Pauses: a.line, Copies: newCopies(a.store, a.loaded.Load, a.o.Now, a.log, a.keeper), Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
+		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Pauses: a.line, Copies: newCopies(a.keeper, a.o.Now, a.log), Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
 		Holds: a.keeper, Purger: a.keeper, Listening: a.keeper,
 		Recordings: a.sounds(), QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
 	})
@@ -155,7 +155,7 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	d := desk.New(desk.Options{
 		Holds: k, Purger: k, Listening: k,
 		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
-		Copies:     newCopies(s, func() *configs.File { return f }, time.Now, log, k),
+		Copies:     newCopies(k, time.Now, log),
 		Recordings: sounds{s, f.Data, links, nil}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
 	})
 	return control.InProcess(desk.ComesFrom(console(os.Getuid()), d.API())), func() {

@@ -262,15 +262,6 @@ func (k *keeper) ask(ctx context.Context, e access.Entry) error {
 	return inWords(k.gate.Ask(ctx, e))
 }
 
-// Ask implements doorkeeper, for whoever makes copies.
-func (k *keeper) Ask(ctx context.Context, a asked) error {
-	from := desk.From(ctx)
-	if from == desk.Unknown {
-		from = a.From
-	}
-	return k.ask(ctx, access.Entry{Who: a.Who, Role: a.Role, From: from, Do: a.Do, Call: a.Call, Why: a.Why})
-}
-
 // Sound implements desk.Listening.
 func (k *keeper) Sound(ctx context.Context, id call.ID, want wire.Listen) (io.ReadSeekCloser, string, error) {
 	do := access.Play

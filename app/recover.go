@@ -25,7 +25,7 @@ func (a *App) recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
-	d := dead{store: a.store, links: a.evidence.Chain, recordings: a.recordings(), zone: a.file.Zone(), log: a.log, until: time.Now}
+	d := dead{store: a.store, recordings: a.recordings(), chain: a.evidence.Chain, zone: a.file.Zone(), log: a.log, until: time.Now}
 	calls, recordings, err := d.close(ctx)
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
@@ -42,8 +42,8 @@ func (a *App) recover(ctx context.Context) error {
 // A dead is what a process that is no more has left open in a data folder.
 type dead struct {
 	store      *store.Store
-	links      *chain.Chain // of the recordings
 	recordings string
+	chain      *chain.Chain
 	zone       *time.Location
 	log        *zap.Logger
 	until      func() time.Time // the latest that it can have lived
@@ -66,7 +66,7 @@ func (d dead) close(ctx context.Context) (calls, recordings int, err error) {
 		stories[r.ID] = events
 		byID[r.ID] = answered(r, events)
 	}
-	repaired, err := recording.Repair(ctx, d.recordings, d.links, func(id call.ID) recording.Meta { return meta(byID[id]) })
+	repaired, err := recording.Repair(ctx, d.recordings, d.chain, func(id call.ID) recording.Meta { return meta(byID[id]) })
 	if err != nil {
 		d.log.Error("recordings that a dead process left open could not be repaired", zap.Error(err))
 	}

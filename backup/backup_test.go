@@ -88,9 +88,19 @@ func TestWhileThingsHappen(t *testing.T) {
 	for range rounds {
 		began := time.Now()
 		o := w.options(dir)
-		o.step = func(string) { // between any two steps of the backup
+		o.step = func(name string) { // between any two steps of the backup, and where it hurts
 			if w.random.IntN(60) == 0 {
 				w.live()
+			}
+			switch name {
+			case "rows", "rows copied":
+				w.begin()
+				w.end()
+				w.message()
+			case "listed":
+				if w.random.IntN(2) == 0 {
+					w.erase()
+				}
 			}
 		}
 		r, err := Make(t.Context(), o)

@@ -44,7 +44,9 @@ func (backupMakeCmd) Help() string {
 
 Exits 1 where a recording was damaged in the data folder already: the backup is made all the same.
 
-Example: hotline backup make /backup/hotline --config /etc/hotline.yaml --rate 50`
+Example: hotline backup make /backup/hotline --config /etc/hotline.yaml --rate 50
+
+make may be left out: hotline backup /backup/hotline`
 }
 
 func (c *backupMakeCmd) Run(t *terminal) error {
