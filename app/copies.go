@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,7 +32,7 @@ type copies struct {
 	log   *zap.Logger
 	ask   func(context.Context, access.Entry) error // before the first byte leaves
 	see   func(call.ID) (recording.Seen, error)
-	sound func(call.ID) (io.ReadSeekCloser, error) // the whole sound as a plain WAV
+	sound opener // the whole sound as a plain WAV
 	key   *chain.Key
 }
 
@@ -40,7 +42,7 @@ func newCopies(k *keeper, now func() time.Time, log *zap.Logger) *copies {
 	return &copies{
 		store: k.store, file: k.file, now: now, log: log.Named("copies"), ask: k.ask, key: k.key,
 		see:   func(id call.ID) (recording.Seen, error) { return recording.See(dir, id) },
-		sound: func(id call.ID) (io.ReadSeekCloser, error) { return recording.OpenSound(dir, id) },
+		sound: k.sounds,
 	}
 }
 
@@ -277,15 +279,29 @@ func (c *copies) bind(ctx context.Context, w io.Writer, k call.Copy, seen record
 	if err != nil {
 		return "", err
 	}
-	sound, err := c.sound(k.Call)
-	if err != nil {
-		return "", unrecorded(err)
+	sound, _, err := c.sound.Sound(ctx, k.Call)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%w: %w", desk.ErrNotFound, err)
+	} else if err != nil {
+		return "", err
 	}
 	defer sound.Close() // only read
 	return bundle.Write(w, bundle.Copy{
 		Request: k.Number, Made: c.now().UTC().Truncate(time.Second), Picture: picture.Of(seen, events, c.file().Zone()),
-		Manifest: seen.Manifest, Sound: sound, SHA256: seen.SHA256, Silence: silence,
+		Manifest: seen.Manifest, Sound: sound, SHA256: plainSum(seen), Silence: silence,
 	}, key)
+}
+
+// plainSum is the SHA-256 that the manifest has of the plain sound; empty where it has that of an encrypted file, whose
+// frames prove the sound by themselves.
+func plainSum(s recording.Seen) string {
+	var m struct {
+		Encrypted json.RawMessage `json:"encrypted"`
+	}
+	if json.Unmarshal(s.Manifest, &m) == nil && len(m.Encrypted) > 0 && string(m.Encrypted) != "null" {
+		return ""
+	}
+	return s.SHA256
 }
 
 // role is that of a user of ours; empty: the name is nobody's.

@@ -73,7 +73,7 @@ func (h copyHouse) copies(t *testing.T, s *store.Store, now func() time.Time) *c
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := newKeeper(keepOptions{store: s, evidence: e, file: func() *configs.File { return h.file }, metrics: unseen(), now: time.Now, log: zap.NewNop()})
+	k, err := newKeeper(keepOptions{store: s, evidence: func() (*evidence, error) { return e, nil }, file: func() *configs.File { return h.file }, metrics: unseen(), now: time.Now, log: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,6 +329,17 @@ func TestNoCopyLeaves(t *testing.T) {
 	try("the recording is gone", desk.ErrNotFound)
 	if _, err := c.Close(ctx, k.Number, wire.CopyClose{Do: "refuse", By: "nigar", Text: "there is no recording"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// The sum of an encrypted file is not that of the sound in the copy.
+func TestTheSumOfAnEncryptedRecording(t *testing.T) {
+	for manifest, want := range map[string]string{
+		`{"sha256":"ab"}`: "ab", `{"encrypted":null,"sha256":"ab"}`: "ab", `{"encrypted":{"key":"k"},"sha256":"ab"}`: "",
+	} {
+		if got := plainSum(recording.Seen{Manifest: []byte(manifest), SHA256: "ab"}); got != want {
+			t.Errorf("%s: %q", manifest, got)
+		}
 	}
 }
 

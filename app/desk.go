@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"hotline/backup"
@@ -142,21 +143,29 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, lock.Unlock())
 	}
-	e, err := openEvidence(f.Data)
+	var opened *evidence
+	links := sync.OnceValues(func() (e *evidence, err error) { // few commands need it
+		opened, err = openEvidence(f.Data)
+		return opened, err
+	})
+	k, err := newKeeper(keepOptions{store: s, file: func() *configs.File { return f }, metrics: unseen(), now: time.Now, log: log, evidence: links})
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Close(), lock.Unlock())
-	}
-	k, err := newKeeper(keepOptions{store: s, evidence: e, file: func() *configs.File { return f }, metrics: unseen(), now: time.Now, log: log})
-	if err != nil {
-		return nil, nil, errors.Join(err, e.Close(), s.Close(), lock.Unlock())
 	}
 	d := desk.New(desk.Options{
 		Holds: k, Purger: k, Listening: k,
 		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
 		Copies:     newCopies(k, time.Now, log),
-		Recordings: sounds{s, f.Data, func() (*evidence, error) { return e, nil }, nil}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
+		Recordings: sounds{s, f.Data, links, nil}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
 	})
-	return control.InProcess(desk.ComesFrom(console(os.Getuid()), d.API())), func() { k.Close(); e.Close(); s.Close(); lock.Unlock() }, nil
+	return control.InProcess(desk.ComesFrom(console(os.Getuid()), d.API())), func() {
+		k.Close()
+		if opened != nil {
+			opened.Close()
+		}
+		s.Close()
+		lock.Unlock()
+	}, nil
 }
 
 // records show the store's rows to the desk.

@@ -239,14 +239,13 @@ func (k *headKeeper) toMail(ctx context.Context, day string, line []byte) error 
 // were written down here.
 func heldAgainst(data string) (recording.Proof, error) {
 	var p recording.Proof
-	if !chain.HasKey(keysIn(data)) {
-		return p, nil // nothing was ever recorded here
+	if chain.HasKey(keysIn(data)) { // not in a backup without keys, and where nothing was ever recorded
+		key, err := chain.LoadKey(keysIn(data))
+		if err != nil {
+			return p, err
+		}
+		p.Keys = []ed25519.PublicKey{key.Public()}
 	}
-	key, err := chain.LoadKey(keysIn(data))
-	if err != nil {
-		return p, err
-	}
-	p.Keys = []ed25519.PublicKey{key.Public()}
 	days, err := headsOf(headsIn(data))
 	if err != nil {
 		return p, err

@@ -53,24 +53,28 @@ type opener interface {
 
 // keepOptions are what a keeper is made of.
 type keepOptions struct {
-	store    *store.Store
-	evidence *evidence
-	file     func() *configs.File
-	metrics  prometheus.Registerer
-	now      func() time.Time
-	log      *zap.Logger
+	store   *store.Store
+	file    func() *configs.File
+	metrics prometheus.Registerer
+	now     func() time.Time
+	log     *zap.Logger
+
+	evidence func() (*evidence, error) // the chain of the recordings
 }
 
 // newKeeper opens the log of accesses and the reaper of a data folder, which must be locked. Nothing is erased
 // before the reaper runs.
 func newKeeper(o keepOptions) (k *keeper, err error) {
 	data := o.file().Data
-	k = &keeper{store: o.store, file: o.file, data: data, log: o.log.Named("retention"), sounds: plainSounds{o.store, data}, key: o.evidence.key, now: o.now}
+	k = &keeper{store: o.store, file: o.file, data: data, log: o.log.Named("retention"), sounds: plainSounds{o.store, data}, now: o.now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, k.Close())
 		}
 	}()
+	if k.key, err = chain.LoadKey(filepath.Join(data, "keys")); err != nil {
+		return k, err
+	}
 	accesses, err := chain.OpenLog(k.accessLog(), k.key)
 	if err != nil {
 		return k, fmt.Errorf("the log of accesses: %w", err)
@@ -82,7 +86,7 @@ func newKeeper(o keepOptions) (k *keeper, err error) {
 	}
 	k.gate = access.New(access.Options{Log: accesses, Now: o.now, Counted: counted})
 	k.reaper, err = purge.New(purge.Options{
-		Data: data, Rules: func() retention.Rules { return retentionRules(o.file()) }, Rows: retained{o.store}, Gate: k.gate, Chain: erasedLinks{o.evidence.Chain},
+		Data: data, Rules: func() retention.Rules { return retentionRules(o.file()) }, Rows: retained{o.store}, Gate: k.gate, Chain: erasedLinks{o.evidence},
 		Key: k.key, Node: node(), Told: k.told, Now: o.now, Log: o.log, Metrics: o.metrics,
 	})
 	if err != nil {
@@ -123,7 +127,7 @@ func (a *App) openKeeping(context.Context) (err error) {
 	if a.keepNow == nil {
 		a.keepNow = time.Now
 	}
-	a.keeper, err = newKeeper(keepOptions{store: a.store, evidence: a.evidence, file: a.loaded.Load, metrics: a.metrics, now: a.keepNow, log: a.log})
+	a.keeper, err = newKeeper(keepOptions{store: a.store, file: a.loaded.Load, metrics: a.metrics, now: a.keepNow, log: a.log, evidence: func() (*evidence, error) { return a.evidence, nil }})
 	if err != nil {
 		return err
 	}
@@ -161,14 +165,24 @@ func retentionRules(f *configs.File) retention.Rules {
 // retained are the rows as the reaper asks for them.
 type retained struct{ *store.Store }
 
-// Holding implements purge.Rows.
+// Holding implements purge.Rows. As long as a citizen waits for a copy, what it is to be made of is held, too.
 func (r retained) Holding(ctx context.Context, now time.Time) ([]retention.Hold, error) {
 	list, err := r.Holds(ctx, store.HoldFilter{At: now})
-	out := make([]retention.Hold, len(list))
-	for i, h := range list {
-		out[i] = retention.Hold(h)
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	copies, err := r.Copies(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]retention.Hold, 0, len(list)+len(copies))
+	for _, h := range list {
+		out = append(out, retention.Hold(h))
+	}
+	for _, c := range copies {
+		out = append(out, retention.Hold{Calls: []call.ID{c.Call}, Why: "a citizen waits for a copy, request " + c.Number, By: c.By, At: c.Asked})
+	}
+	return out, nil
 }
 
 // told writes down that something was erased: in the rows, and in the journal of its call.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -166,13 +167,13 @@ func TestWhoMayHear(t *testing.T) {
 	if resp := get(t, a.dir, "recordings/"+id+"/sound?by=rena&why="+url.QueryEscape(because), ""); resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("answered %d", resp.StatusCode)
 	}
-	if got := asked(t, app, "play", "unwritten"); got != 2 {
+	if got := timesAsked(t, app, "play", "unwritten"); got != 2 {
 		t.Errorf("%v counted", got)
 	}
 }
 
-// asked is how often somebody asked for recordings, with a result.
-func asked(t *testing.T, a *App, do, result string) float64 {
+// timesAsked is how often somebody asked for recordings, with a result.
+func timesAsked(t *testing.T, a *App, do, result string) float64 {
 	t.Helper()
 	families, err := a.metrics.Gather()
 	if err != nil {
@@ -314,6 +315,20 @@ func TestRecordingsAreErasedWhenDue(t *testing.T) {
 	if err != nil || len(v.Faults) != 0 || v.Checked != 6 {
 		t.Errorf("verified %+v, %v", v, err)
 	}
+	evidence, err := client.Evidence(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := filepath.Join(t.TempDir(), "node.pem")
+	if err := os.WriteFile(public, []byte(evidence.Key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(ctx, "../scripts/verify-chain.sh", filepath.Join(a.dir, "recordings"), public).CombinedOutput(); err != nil {
+		t.Errorf("openssl and sha256sum say: %v: %s", err, out)
+	}
+	if c, err := client.Completeness(ctx, time.Time{}); err != nil || len(c.Missing) != 0 || c.Recorded != 6 {
+		t.Errorf("completeness: %+v, %v", c, err)
+	}
 	recordings, err := client.Recordings(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -401,6 +416,34 @@ func TestACaseKeepsRecordingAndMessage(t *testing.T) {
 	d, err := alone.Disk(ctx)
 	if err != nil || d.SizeBytes == 0 || d.KeptBytes != 0 || d.FullInSeconds != nil {
 		t.Errorf("the disk: %+v, %v", d, err)
+	}
+}
+
+// As long as a citizen waits for a copy, what it is to be made of stays.
+func TestARequestForACopyKeepsTheRecording(t *testing.T) {
+	a := keepArchive(t, map[string]time.Time{"one": time.Now().AddDate(-2, 0, 0)})
+	app, client := a.start(t)
+	defer app.Close()
+	ctx := t.Context()
+	if err := client.ClockIsRight(ctx, control.Decision{By: "rena", Why: because}); err != nil {
+		t.Fatal(err)
+	}
+	made, err := client.RequestCopy(ctx, control.CopyRequest{Call: a.id("one"), Checked: "sara", By: "sara", Why: "came to the office", Late: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := client.PurgePlan(ctx)
+	if err != nil || len(plan.Due) != 0 || len(plan.Held) != 1 || plan.Held[0].Why != "a citizen waits for a copy, request "+made.Number {
+		t.Errorf("planned %+v, %v", plan, err)
+	}
+	if err := app.keeper.reaper.Pass(ctx); err != nil || !a.there(t, "one") {
+		t.Errorf("erased under a request: %v", err)
+	}
+	if _, err := client.CloseCopy(ctx, made.Number, control.CopyClose{Do: "refuse", By: "sara", Text: "it was another's call"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := app.keeper.reaper.Pass(ctx); err != nil || a.there(t, "one") {
+		t.Errorf("the request is closed: %v", err)
 	}
 }
 

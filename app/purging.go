@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -182,26 +183,27 @@ func (k *keeper) sayRoom(was int, share float64, free uint64) (level int) {
 	return level
 }
 
-// erasedLinks put into the recordings' chain what is erased.
-type erasedLinks struct{ chain *chain.Chain }
+// erasedLinks put into the chain of the recordings what is erased.
+type erasedLinks struct{ evidence func() (*evidence, error) }
 
-// An erasedLink is one of that chain, and the tombstone beside a manifest.
-type erasedLink struct {
-	chain.Erased
-	Erasure purge.Erasure `json:"erasure"`
-	chain.Link
-}
-
-// Erased implements purge.Chain.
+// Erased implements purge.Chain: a link for each, so that each tombstone is its own.
 func (l erasedLinks) Erased(_ context.Context, list []purge.Erasure) (links [][]byte, err error) {
+	c, err := l.evidence()
+	if err != nil {
+		return nil, err
+	}
 	for _, e := range list {
-		link := erasedLink{Erased: chain.Erased{Version: 1, Kind: chain.KindErased, Recordings: []chain.Gone{}}, Erasure: e}
-		if e.Kind == purge.KindRecording {
-			link.Recordings = append(link.Recordings, chain.Gone{Call: string(e.Call), Path: strings.TrimPrefix(e.Path, "recordings/")})
+		by := "hotline"
+		if e.By != "" {
+			by = e.By + " with " + e.With
 		}
-		line, err := l.chain.Note(&link, &link.Link)
+		p := e.Path // a message is in no chain until it is erased; its path tells it from a recording
+		if e.Kind == purge.KindRecording {
+			p = strings.TrimPrefix(p, "recordings/")
+		}
+		line, err := c.Erase(e.Rule, by, []chain.Gone{{Call: string(e.Call), Path: p, Manifest: e.Link}})
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("link: %w", err)
 		}
 		links = append(links, line)
 	}

@@ -20,7 +20,7 @@ import (
 // What comes back is what was there: every file, its mode and the folders', and nothing that dies with
 // a process. The second run copies only what has changed.
 func TestThereAndBack(t *testing.T) {
-	worlds := 6
+	worlds := 3
 	if os.Getenv("HOTLINE_NIGHTLY") != "" {
 		worlds = 200
 	}
@@ -81,7 +81,7 @@ func TestWhileThingsHappen(t *testing.T) {
 		w.live()
 	}
 	dir := filepath.Join(temp(t), "backup")
-	rounds := 6
+	rounds := 3
 	if os.Getenv("HOTLINE_NIGHTLY") != "" {
 		rounds = 300
 	}

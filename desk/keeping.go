@@ -50,12 +50,15 @@ func WithFrom(ctx context.Context, from string) context.Context {
 	return context.WithValue(ctx, fromKey{}, from)
 }
 
+// Unknown is where a request comes from of which nobody has said it.
+const Unknown = "unknown"
+
 // From is where a request comes from.
 func From(ctx context.Context) string {
 	if from, ok := ctx.Value(fromKey{}).(string); ok {
 		return from
 	}
-	return "unknown"
+	return Unknown
 }
 
 // ComesFrom serves requests that all come from one place.

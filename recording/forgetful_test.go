@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -23,6 +24,7 @@ type forgetful struct {
 	mu      sync.Mutex
 	changes []change
 	nodes   uint64 // how many files and folders there have been
+	failing int    // so many syncs of sounds are to fail
 }
 
 // A change is one that a disk may forget, or a sync after which it may not.
@@ -47,6 +49,7 @@ const (
 	setBytes
 	setSize
 	syncNode
+	failNode // a sync that failed: what was to be synced is thrown away
 )
 
 // rootNode is the folder that is mounted.
@@ -208,7 +211,23 @@ func (f *fileNode) Write(_ context.Context, _ fs.FileHandle, data []byte, off in
 }
 
 func (f *fileNode) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
+	if name, _ := f.Parent(); path.Ext(name) == soundExt && f.disk.fails(f.id) {
+		return syscall.EIO
+	}
 	return f.disk.sync(f.id)
+}
+
+// fails says whether this sync is to fail. As with Linux, those who read the file still get what they
+// wrote, the disk never does, and the next sync is a success.
+func (d *forgetful) fails(node uint64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failing == 0 {
+		return false
+	}
+	d.failing--
+	d.note(change{kind: failNode, node: node})
+	return true
 }
 
 func (f *fileNode) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
@@ -248,12 +267,12 @@ const blockBytes = 4096
 
 // blocks takes a write apart into what a disk may keep one without the other.
 func (c change) blocks() (all []change) {
-	for len(c.data) > 0 {
-		n := min(int64(len(c.data)), blockBytes-c.off%blockBytes)
+	for data, off := c.data, c.off; len(data) > 0; {
+		n := min(int64(len(data)), blockBytes-off%blockBytes)
 		one := c
-		one.data = c.data[:n]
+		one.data, one.off = data[:n], off
 		all = append(all, one)
-		c.data, c.off = c.data[n:], c.off+n
+		data, off = data[n:], off+n
 	}
 	return all
 }
@@ -315,6 +334,8 @@ func (d *forgetful) cut(n int, kept func() bool, dir string) error {
 				f.do(l)
 			}
 			f.late = nil
+		case failNode:
+			nodes[c.node].late = nil
 		default:
 			nodes[c.node].late = append(nodes[c.node].late, c)
 		}
@@ -331,12 +352,12 @@ func lay(nodes map[uint64]*durable, id uint64, dir string) error {
 		return err
 	}
 	for name, child := range nodes[id].entries {
-		path := filepath.Join(dir, name)
+		to := filepath.Join(dir, name)
 		if nodes[child].entries != nil {
-			if err := lay(nodes, child, path); err != nil {
+			if err := lay(nodes, child, to); err != nil {
 				return err
 			}
-		} else if err := os.WriteFile(path, nodes[child].held, 0o600); err != nil {
+		} else if err := os.WriteFile(to, nodes[child].held, 0o600); err != nil {
 			return err
 		}
 	}

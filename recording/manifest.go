@@ -48,7 +48,7 @@ type manifest struct {
 	Gaps     []gapLine     `json:"gaps"`
 	Parties  []partyLine   `json:"parties"`
 	Linked   call.ID       `json:"linked,omitempty"` // of a consult: the call that waited for its end
-	Faults   []string      `json:"faults,omitempty"` // faultSync, faultDisk
+	Faults   []string      `json:"faults,omitempty"` // faultSync, faultDisk, faultRenewed
 	Peaks    string        `json:"peaks,omitempty"`  // SHA-256 of the file of the peaks; none: they are not kept
 	chain.Link
 }
@@ -57,6 +57,10 @@ type manifest struct {
 const (
 	faultSync = "sync" // a sync failed: what was written before may not be on the disk
 	faultDisk = "disk" // a write failed: see the gaps
+
+	// faultRenewed follows on a failed sync: what the kernel still had was written into another file,
+	// and that one is on the disk.
+	faultRenewed = "renewed"
 )
 
 // proof is the notice as the manifest has it.

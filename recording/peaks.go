@@ -30,8 +30,8 @@ const (
 	cellsAtFirst = 5 * 60 * PeakRate
 )
 
-// Peaks are how loud a recording is: for every 100 ms the loudest sample of each channel, from 0 to 255
-// in 128ths of a 16-bit sample, so that 0 is quieter than -48 dB of the loudest there may be. A last
+// Peaks are how loud a recording is: for every 100 ms the loudest sample of each channel as 16 bits,
+// divided by 128: 0 to 255, where 0 is quieter than -48 dB of the loudest there may be. A last
 // cell may be shorter.
 type Peaks struct{ Said, Heard []byte }
 

@@ -27,6 +27,7 @@ const (
 	powerTicks  = 275 // of 20 ms
 	beginsEvery = 15  // ticks
 	endsAfter   = 120 // ticks, every third of them
+	syncsFail   = 155 // tick: three syncs of sounds fail
 )
 
 // A poweredCall is one of the calls on the forgetful disk, as whoever talked knows it.
@@ -39,7 +40,7 @@ type poweredCall struct {
 }
 
 // TestPowerCuts records on a disk that forgets what was not synced, and cuts the power at random
-// moments: of no leg of a call are more than 2 s lost, what was sealed is whole, what is older is
+// moments, also after syncs that failed: of no leg of a call are more than 2 s lost, what was sealed is whole, what is older is
 // unharmed, the notice is still proven, and the secret still a gap.
 func TestPowerCuts(t *testing.T) {
 	t.Parallel()
@@ -48,9 +49,18 @@ func TestPowerCuts(t *testing.T) {
 	dice := rand.New(rand.NewPCG(seed, 1))
 	disk, mounted := mountForgetful(t)
 	keys := t.TempDir()
-	calls, late := recordOn(t, filepath.Join(mounted, folder), keys)
+	calls, late := recordOn(t, disk, filepath.Join(mounted, folder), keys)
 	disk.mu.Lock() // what comes now is the unmounting
 	defer disk.mu.Unlock()
+	renewed := 0
+	for _, c := range calls {
+		if slices.Contains(c.about.Faults, faultRenewed) {
+			renewed++
+		}
+	}
+	if renewed != 3 {
+		t.Errorf("%d recordings went on in another file, want 3", renewed)
+	}
 	t.Logf("%d changes to the disk, packets up to %v late", len(disk.changes), late)
 	cuts := 24
 	if nightly() {
@@ -85,8 +95,9 @@ func TestPowerCuts(t *testing.T) {
 	}
 }
 
-// recordOn records calls whose packets say their number, and seals every third.
-func recordOn(t *testing.T, dir, keys string) (calls []*poweredCall, late time.Duration) {
+// recordOn records calls whose packets say their number, and seals every third. In the midst of it
+// three syncs fail.
+func recordOn(t *testing.T, disk *forgetful, dir, keys string) (calls []*poweredCall, late time.Duration) {
 	r, err := New(Options{
 		Dir: dir, Chain: newChain(t, dir, keys), Node: "node-1", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
 	})
@@ -114,6 +125,11 @@ func recordOn(t *testing.T, dir, keys string) (calls []*poweredCall, late time.D
 		time.Sleep(time.Until(due))
 		now := time.Now()
 		late = max(late, now.Sub(due))
+		if i == syncsFail {
+			disk.mu.Lock()
+			disk.failing = 3
+			disk.mu.Unlock()
+		}
 		if n := len(calls); i == n*beginsEvery && n < powerCalls {
 			g, err := r.Open(Meta{Call: call.NewID(), Line: "919", Arrived: due, Answered: due, Codec: call.PCMA})
 			if err != nil {

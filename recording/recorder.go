@@ -47,6 +47,8 @@ type Recorder struct {
 	closed bool
 
 	wake    chan struct{}  // something is urgent
+	resync  chan struct{}  // something is to be synced at once
+	ending  chan struct{}  // closed: Close has begun, and what cannot be sealed is left
 	quit    chan struct{}  // closed: the goroutines are to end
 	written chan struct{}  // closed: the writer has ended
 	helpers sync.WaitGroup // the other goroutines
@@ -101,7 +103,7 @@ func newRecorder(o Options, out outside) (*Recorder, error) {
 	r := &Recorder{
 		o: o, root: root, log: o.Log.Named("recording"), metrics: m, tables: makeTables(), pool: newPool(), outside: out,
 		calls: map[call.ID]*Recording{},
-		wake:  make(chan struct{}, 1), quit: make(chan struct{}), written: make(chan struct{}),
+		wake:  make(chan struct{}, 1), resync: make(chan struct{}, 1), ending: make(chan struct{}), quit: make(chan struct{}), written: make(chan struct{}),
 		seals: make(chan struct{}, sealsAtOnce),
 	}
 	if err := r.probe(); err != nil {
@@ -128,6 +130,7 @@ func (r *Recorder) Close() {
 	if was {
 		return
 	}
+	close(r.ending)
 	bound, done := context.WithTimeout(context.Background(), closeWait)
 	defer done()
 	r.waitFor(bound, &r.sealing)

@@ -35,6 +35,8 @@ type Recording struct {
 	draft   atomic.Pointer[os.File] // the same of the draft
 	noted   atomic.Bool             // the draft was written to since the last sync
 	suspect atomic.Bool             // a sync has failed
+	renewal renewal                 // what is done about it
+	outlet  outlet                  // the file, as the writer's window has it
 
 	writer writer // the writer's own
 

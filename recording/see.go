@@ -44,6 +44,7 @@ type Gap struct {
 	Channel  call.Channel
 	From, To time.Time
 	Reason   string
+	Why      string // of a pause: the reason that was given
 }
 
 // See tells of the recording of a call below dir. Peaks that are missing, or are not the manifest's, are made of
@@ -88,7 +89,7 @@ func see(root *os.Root, sh shelf) (Seen, error) {
 		if g.Channel == call.Heard.String() {
 			ch = call.Heard
 		}
-		s.Gaps = append(s.Gaps, Gap{Channel: ch, From: time.Time(g.From), To: time.Time(g.To), Reason: g.Reason})
+		s.Gaps = append(s.Gaps, Gap{Channel: ch, From: time.Time(g.From), To: time.Time(g.To), Reason: g.Reason, Why: g.Why})
 	}
 	if s.State != StateOpen {
 		if cells, err := loadPeaks(root, sh.stem, m.Peaks, nil); err == nil && m.Peaks != "" {
@@ -168,22 +169,6 @@ func madeAt(id call.ID) time.Time {
 		ms = ms<<8 | int64(b)
 	}
 	return time.UnixMilli(ms).UTC()
-}
-
-// OpenSound opens the sound of a call as one WAV. The error is ErrNone where there is none.
-func OpenSound(dir string, id call.ID) (io.ReadSeekCloser, error) {
-	root, sh, err := find(dir, id)
-	if err != nil {
-		return nil, fmt.Errorf("open the sound of %s: %w", id, err)
-	}
-	defer root.Close() // the file lives on
-	f, err := root.Open(sh.stem + soundExt)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open the sound of %s: %w", id, ErrNone)
-	} else if err != nil {
-		return nil, fmt.Errorf("open the sound of %s: %w", id, err)
-	}
-	return f, nil
 }
 
 // Silence copies the sound of a call with one channel made silent: the law's own silence, so that the file is as

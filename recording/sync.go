@@ -22,6 +22,7 @@ func (r *Recorder) sync() {
 	for {
 		select {
 		case <-tick.C:
+		case <-r.resync:
 		case <-r.quit:
 			return
 		}
@@ -35,7 +36,7 @@ func (r *Recorder) syncAll() {
 	var todo []*Recording
 	r.mu.Lock()
 	for _, g := range r.calls {
-		if (g.dirty.Load() || g.noted.Load()) && !g.suspect.Load() {
+		if g.dirty.Load() || g.noted.Load() {
 			todo = append(todo, g)
 		}
 	}
@@ -47,6 +48,9 @@ func (r *Recorder) syncAll() {
 			for g := range next {
 				if err := r.syncOne(g); err != nil && !errors.Is(err, fs.ErrClosed) {
 					r.distrust(g, err)
+				}
+				if g.suspect.Load() {
+					r.renew(g)
 				}
 			}
 		})

@@ -131,7 +131,7 @@ func Verify(dir string, proof Proof, progress func(done, total int)) ([]Fault, e
 		seen[sh.call] = p
 		_, over := ended[p]
 		delete(ended, p)
-		for _, problem := range examine(root, sh, over, found.Erased[sh.stem] || proof.Alone) {
+		for _, problem := range examine(root, sh, over, found.Erased[sh.stem]) {
 			faults = append(faults, Fault{Call: sh.call, Path: p, Problem: problem})
 		}
 		if progress != nil {
@@ -164,7 +164,7 @@ func examine(root *os.Root, sh shelf, over, erased bool) (problems []string) {
 	case !sh.sound && sh.manifest && sh.gone && erased:
 		return nil // and the chain says so
 	case !sh.sound && sh.manifest && sh.gone:
-		return []string{"the sound is missing; CALL.gone says that it was erased, and the chain does not"}
+		return []string{"the sound is missing; its tombstone says that it was erased, and the chain knows nothing of it"}
 	case !sh.sound && sh.gone:
 		return []string{"the manifest of this erased recording is missing; it stays when the sound goes"}
 	case !sh.sound && sh.manifest:

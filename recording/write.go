@@ -113,6 +113,10 @@ func (g *Recording) closeFiles() {
 	if d := g.draft.Load(); d != nil {
 		err = errors.Join(err, d.Close())
 	}
+	if g.renewal.mu.TryLock() { // otherwise a disk hangs over it
+		err = errors.Join(err, g.renewal.leave(g.r, g))
+		g.renewal.mu.Unlock()
+	}
 	if err != nil {
 		g.r.log.Warn("closing a recording", zap.String("call", string(g.meta.Call)), zap.Error(err))
 	}
@@ -133,8 +137,11 @@ func (r *Recorder) bug(g *Recording, p any) error {
 	r.metrics.panics.Inc()
 	r.log.Error("a panic while writing a recording; the next start repairs it", zap.String("call", string(g.meta.Call)),
 		zap.Any("panic", p), zap.StackSkip("stack", 2))
-	return fmt.Errorf("a panic while writing: %v", p)
+	return fmt.Errorf("%w: %v", errBug, p)
 }
+
+// errBug is a panic of ours, which another try would only repeat.
+var errBug = errors.New("a panic while writing")
 
 // giveUp ends the writer's care for a recording that it cannot go on with. What the file has is
 // sealed by the next start.
@@ -169,6 +176,9 @@ func (r *Recorder) serve(g *Recording) {
 	rested := closing || !r.now().Before(w.retry)
 	if !w.headed && rested {
 		r.create(g, news)
+	}
+	if !closing {
+		r.adopt(g)
 	}
 	if rested && w.window.failed {
 		r.flush(g) // before new sound pushes out what is left of the old
@@ -296,7 +306,8 @@ func (r *Recorder) create(g *Recording, news *manifest) {
 		return
 	}
 	w.headed = true
-	w.window.file = r.onto(g.file.Load())
+	g.outlet.to = r.onto(g.file.Load())
+	w.window.file = &g.outlet
 	g.dirty.Store(true)
 	r.health.good()
 	r.event(g, "recording.started", map[string]string{"path": g.Path()})

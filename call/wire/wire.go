@@ -50,8 +50,8 @@ type Call struct {
 	Linked    *string `json:"linked"` // of a consult: the call that waited for its end
 
 	// Why an answered call has no recording: policy, disk, notice, process, unexplained.
-	Unrecorded *string `json:"unrecorded"`
-	Paused *RecordingPause `json:"recording_paused"` // null: it is not
+	Unrecorded *string         `json:"unrecorded"`
+	Paused     *RecordingPause `json:"recording_paused"` // null: it is not
 }
 
 // A CallFilter is what GET calls may ask for.

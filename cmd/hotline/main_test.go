@@ -146,6 +146,20 @@ func TestExitCodes(t *testing.T) {
 		{"call trace 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b --config " + good, exitNotSo, "", "not found"},
 		{"recording list -o json --config " + good, 0, `"recordings": []`, ""},
 		{"recording verify --config " + good, 0, "0 recordings: good", ""},
+		{"recording show 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b --config " + good, exitNotSo, "", "not known"},
+		{"copy list --config " + good, 0, "REQUEST", ""},
+		{"copy list -o json --all --config " + good, 0, `"copies": []`, ""},
+		{"copy find --number 0125550100 --date 2026-11-25 --config " + good, 0, "RIGHT", ""},
+		{"copy find --number 0125550100 --date 25.11.2026 --config " + good, exitNotSo, "", "YYYY-MM-DD"},
+		{"copy find --number 0125550100 --config " + good, exitUsage, "", "--date"},
+		{"copy request 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b --identity-checked-by nigar --why asked --config " + good, exitNotSo, "", "not known"},
+		{"copy request 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b --why asked --config " + good, exitUsage, "", "identity-checked-by"},
+		{"copy make R-2026-000001 " + good + " --config " + good, exitUsage, "", "is there already"},
+		{"copy make R-2026-000001 " + good + ".zip --config " + good, exitNotSo, "", "no request"},
+		{"copy make R-2026-000001 x.zip --silence music --config " + good, exitUsage, "", "silence"},
+		{"copy deliver R-2026-000001 --how so --config " + good, exitNotSo, "", "not known"},
+		{"copy refuse R-2026-000001 --why so --config " + good, exitNotSo, "", "not known"},
+		{"copy show R-1 --config " + good, exitNotSo, "", "R-YYYY-NNNNNN"},
 		{"user disable nobody --config " + good, exitNotSo, "", "nobody"},
 
 		{"recording hold list -o json --config " + good, 0, `"holds": []`, ""},
@@ -192,6 +206,18 @@ func TestExitCodes(t *testing.T) {
 
 // Every command tells how it is used, with an example that works as it stands, and every one
 // that touches data or the server says where its file is.
+// words are those of a command line, with what stands in double quotes as one.
+func words(line string) (list []string) {
+	for i, part := range strings.Split(line, `"`) {
+		if i%2 == 1 {
+			list = append(list, part)
+		} else {
+			list = append(list, strings.Fields(part)...)
+		}
+	}
+	return list
+}
+
 func TestEveryCommandHelpsItself(t *testing.T) {
 	t.Setenv("HOTLINE_CONFIG", "")
 	t.Chdir(t.TempDir())
@@ -236,18 +262,6 @@ func TestEveryCommandHelpsItself(t *testing.T) {
 			}
 		})
 	}
-}
-
-// words are those of a command line, with what stands in double quotes as one.
-func words(line string) (list []string) {
-	for i, part := range strings.Split(line, `"`) {
-		if i%2 == 1 {
-			list = append(list, part)
-		} else {
-			list = append(list, strings.Fields(part)...)
-		}
-	}
-	return list
 }
 
 // The people of a folder on which no server runs.

@@ -184,7 +184,7 @@ func (d drawer) rows(rows [][]picture.Span) (list [][]bar) {
 const hillsWide, hillsHigh = 1000, 100
 
 func (d drawer) wave(channel string, cells []byte) wave {
-	w := wave{Class: channel, Path: picture.Path(picture.Hills(cells, hillsWide/2), 0, 0, hillsWide, hillsHigh)}
+	w := wave{Class: channel, Path: picture.Path(picture.Hills(cells, hillsWide/2), d.p.End(cells), 0, 0, hillsWide, hillsHigh)}
 	for _, s := range d.p.Spans {
 		if s.Kind == picture.Gap && (s.Channel == "" || s.Channel == channel) {
 			w.Gaps = append(w.Gaps, d.bar(s))

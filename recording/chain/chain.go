@@ -79,17 +79,22 @@ type End struct {
 	Digest string `json:"digest"`
 }
 
-// An Erased is what a link of KindErased must say: which recordings have no sound any more. It may say more.
+// An Erased is a link that says which recordings have no sound any more, and why.
 type Erased struct {
-	Version    int    `json:"version"`
-	Kind       string `json:"kind"`
-	Recordings []Gone `json:"recordings"`
+	Version    int       `json:"version"`
+	Kind       string    `json:"kind"`
+	At         time.Time `json:"at"`
+	Why        string    `json:"why"`
+	By         string    `json:"by"`
+	Recordings []Gone    `json:"recordings"`
+	Link
 }
 
 // A Gone is one recording that was erased.
 type Gone struct {
-	Call string `json:"call"`
-	Path string `json:"path"` // of the sound, relative to the recordings
+	Call     string `json:"call"`
+	Path     string `json:"path"`     // of the sound, relative to the recordings
+	Manifest string `json:"manifest"` // digest of its link; empty for one that was adopted
 }
 
 // Open opens the chain of a key below root, the folder of the recordings, and begins it where there is none: its
@@ -249,18 +254,20 @@ func (c *Chain) enter(name string) error {
 	return nil
 }
 
-// Note adds v, in which l is embedded as the last field and which has a kind, as the next link in the chain's own
-// folder, and gives its line. What it says has to be done afterwards: it is on the disk when Note returns.
-func (c *Chain) Note(v any, l *Link) (line []byte, err error) {
+// Erase adds a link that says that the sound of these recordings is gone, and gives its line. It is to be written
+// before the sound goes.
+func (c *Chain) Erase(why, by string, gone []Gone) (line []byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.add(c.linkPath(c.last.Seq+1), v, l); err != nil {
+	e := Erased{Version: 1, Kind: KindErased, At: c.now().UTC(), Why: why, By: by, Recordings: gone}
+	name := c.linkPath(c.last.Seq + 1)
+	if err := c.add(name, &e, &e.Link); err != nil {
 		return nil, err
 	}
-	if line, err = json.Marshal(v); err != nil {
+	if line, err = c.root.ReadFile(name); err != nil {
 		return nil, fmt.Errorf("link: %w", err)
 	}
-	return append(line, '\n'), nil
+	return line, nil
 }
 
 // Settle finishes what a process that died, or whose disk refused the index, has left of adding links at these

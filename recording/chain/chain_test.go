@@ -76,16 +76,6 @@ func (c *cabinet) add(name string) error {
 	return c.Add(name, &p, &p.Link)
 }
 
-// erase says that recordings are gone.
-func (c *cabinet) erase(gone ...Gone) error {
-	link := struct {
-		Erased
-		Link
-	}{Erased: Erased{1, KindErased, gone}}
-	_, err := c.Note(&link, &link.Link)
-	return err
-}
-
 // fill adds n recordings.
 func (c *cabinet) fill(n int) (names []string) {
 	c.t.Helper()
@@ -122,7 +112,7 @@ func TestAChainIsGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := c.open().fill(5)
-	if err := c.erase(Gone{Call: "x", Path: "2026/03/01/x.wav"}); err != nil {
+	if _, err := c.Erase("due", "retention", []Gone{{Call: "x", Path: "2026/03/01/x.wav"}}); err != nil {
 		t.Fatal(err)
 	}
 	c.good(7)
@@ -229,7 +219,7 @@ func TestADeathAtEveryStep(t *testing.T) {
 					if kind == "recording" {
 						_ = c.add(name)
 					} else {
-						_ = c.erase()
+						_, _ = c.Erase("due", "retention", nil)
 					}
 				}()
 				if lost {

@@ -1,6 +1,20 @@
 package picture
 
-import "math"
+import (
+	"math"
+	"time"
+
+	"hotline/recording"
+)
+
+// End is how long the cells of a channel are, as a share of the picture's length: a little more than 1, as the last
+// one is shorter than it says.
+func (p Picture) End(cells []byte) float64 {
+	if p.Length <= 0 || len(cells) == 0 {
+		return 1
+	}
+	return float64(len(cells)) * float64(time.Second/recording.PeakRate) / float64(p.Length)
+}
 
 // Hills brings the peaks of a channel to at most so many columns: each has the loudest of its cells. The values
 // are from 0 to 1, on a curve on which a quiet voice is still seen: the root of the loudness.

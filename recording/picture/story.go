@@ -47,8 +47,7 @@ type teller struct {
 		from       time.Time
 		text, code string
 	}
-	told   [2]bool // there was one in the events
-	pauses []call.Event
+	told [2]bool // there was one in the events
 }
 
 func slot(k Kind) int {
@@ -106,11 +105,9 @@ func (t *teller) event(e call.Event) {
 			t.close(Hold, e.At)
 			t.begin(Wait, e.At, d["queue"], "")
 		}
-	case "call.connected", "call.answered", "call.abandoned", "call.ended", "callback.requested":
+	case "call.answered", "call.abandoned", "call.ended", "callback.requested": // not call.connected: they still wait
 		t.close(Wait, e.At)
-		if e.Name != "call.connected" {
-			t.close(Hold, e.At)
-		}
+		t.close(Hold, e.At)
 	case "call.held":
 		if d["held"] == "yes" {
 			t.begin(Hold, e.At, "by the "+or(d["by"], "operator"), or(d["by"], "operator"))
@@ -127,8 +124,6 @@ func (t *teller) event(e call.Event) {
 		t.mark(e.At, "transferred", "transfer to "+or(d["to"], d["to_kind"])+": "+strings.ReplaceAll(or(d["outcome"], "done"), "_", " "))
 	case "call.handed_over":
 		t.mark(e.At, "handed_over", "handed over to "+or(d["to"], "somebody"))
-	case "recording.paused":
-		t.pauses = append(t.pauses, e)
 	case "call.emergency":
 		t.mark(e.At, "emergency", "emergency")
 	}
@@ -145,19 +140,6 @@ func (t *teller) parties(list []recording.Party) {
 		}
 		t.span(Talk, "", who.From, who.To, or(who.Name, who.Role), who.Role)
 	}
-}
-
-// near is how far the journal's moment of a pause may be from the manifest's.
-const near = 2 * time.Second
-
-// why is the reason that was given for the pause that began then; empty: none is known.
-func (t *teller) why(from time.Time) string {
-	for _, e := range t.pauses {
-		if off := e.At.Sub(from).Abs(); off <= near {
-			return e.Data["reason"]
-		}
-	}
-	return ""
 }
 
 // pause is what the reasons of gaps begin with that somebody has asked for.
@@ -185,7 +167,7 @@ func (t *teller) gaps(list []recording.Gap) {
 		t.span(Gap, channel, g.From, g.To, Reason(g.Reason), g.Reason)
 		switch {
 		case strings.HasPrefix(g.Reason, pause):
-			t.span(Pause, "", g.From, g.To, t.why(g.From), g.Reason)
+			t.span(Pause, "", g.From, g.To, g.Why, g.Reason)
 		case g.Reason == "hold" && !t.told[slot(Hold)]:
 			t.span(Hold, "", g.From, g.To, "", "")
 		case g.Reason == "waiting" && !t.told[slot(Wait)]:

@@ -170,24 +170,22 @@ func (s *sheet) wave(y float64, name, channel string, cells []byte) {
 		s.printf("<g><title>%s</title><rect class=\"hole\" x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%d\"/><rect fill=\"url(#p-gap)\" x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%d\"/></g>\n",
 			escape(span.title()), x, y, s.x(span.To)-x, waveHigh, x, y, s.x(span.To)-x, waveHigh)
 	}
-	s.printf("<path class=\"wave %s\" d=\"%s\"/>\n", channel, Path(Hills(cells, plotCols), edge, y, plotWide, waveHigh))
+	s.printf("<path class=\"wave %s\" d=\"%s\"/>\n", channel, Path(Hills(cells, plotCols), s.p.End(cells), edge, y, plotWide, waveHigh))
 }
 
-// Path is the outline of hills as the data of an SVG path: a shape around the middle of a box.
-func Path(hills []float64, x, y, wide, high float64) string {
+// Path is the outline of hills as the data of an SVG path: steps around the middle of a box, so that nothing is drawn
+// where nothing was. The last hill may end outside, where a cell is longer than what is left of the sound: end is how
+// long the cells are as a share of it, and what is outside is cut off.
+func Path(hills []float64, end, x, y, wide, high float64) string {
 	var b strings.Builder
-	middle, step := y+high/2, wide/float64(max(1, len(hills)))
+	middle, step := y+high/2, end*wide/float64(max(1, len(hills)))
+	half := func(i int) float64 { return max(0.4, hills[i]*high/2) }
 	fmt.Fprintf(&b, "M%.1f %.1f", x, middle)
-	at := func(i int, up float64) {
-		half := max(0.4, hills[i]*high/2)
-		fmt.Fprintf(&b, "L%.1f %.1f", x+step*(float64(i)+0.5), middle-up*half)
-	}
 	for i := range hills {
-		at(i, 1)
+		fmt.Fprintf(&b, "V%.1fH%.1f", middle-half(i), x+min(wide, step*float64(i+1)))
 	}
-	fmt.Fprintf(&b, "L%.1f %.1f", x+wide, middle)
 	for i := len(hills) - 1; i >= 0; i-- {
-		at(i, -1)
+		fmt.Fprintf(&b, "V%.1fH%.1f", middle+half(i), x+min(wide, step*float64(i)))
 	}
 	b.WriteString("Z")
 	return b.String()

@@ -20,9 +20,10 @@ type Erasure struct {
 	ID     call.ID   `json:"id"` // of the call, or of the message
 	Kind   string    `json:"kind"`
 	Call   call.ID   `json:"call"`
-	Path   string    `json:"path"`   // of the sound, relative to the data folder
-	SHA256 string    `json:"sha256"` // of the sound, as its manifest has it; empty: it has none that can be read
-	Bytes  int64     `json:"bytes"`  // as much as lay there
+	Path   string    `json:"path"`           // of the sound, relative to the data folder
+	SHA256 string    `json:"sha256"`         // of the sound, as its manifest has it; empty: it has none that can be read
+	Link   string    `json:"link,omitempty"` // digest of the manifest, where that is a link of the chain
+	Bytes  int64     `json:"bytes"`          // as much as lay there
 	Class  string    `json:"class"`
 	Due    time.Time `json:"due"`
 	Rule   string    `json:"rule"` // in words

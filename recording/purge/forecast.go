@@ -50,12 +50,17 @@ func (r *Reaper) Forecast(ctx context.Context, free, size int64) (f Forecast, er
 	first := time.Time{} // day of the oldest recording
 	err = r.each(ctx, rules.Zone, func(folder string, day time.Time) (bool, error) {
 		list, _, err := r.unerased(ctx, folder, day, false, now)
+		if err != nil || len(list) == 0 {
+			return err == nil, err
+		}
+		files, err := r.root.OpenRoot(list[0].dir)
 		if err != nil {
 			return false, err
 		}
+		defer files.Close() // only looked at
 		ago := daysBetween(day, today)
 		for _, j := range list {
-			n := j.bytes(r.root)
+			n := j.weigh(files)
 			f.Kept += n
 			if first.IsZero() || day.Before(first) {
 				first = day

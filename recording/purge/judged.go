@@ -110,8 +110,13 @@ func (r *Reaper) dated(j *judged, records map[call.ID]call.Record, zone *time.Lo
 
 // erasure is what is erased of a judged one at a time.
 func (r *Reaper) erasure(j judged, now time.Time) Erasure {
+	link := ""
+	if j.Seq > 0 {
+		link = j.Digest
+	}
 	return Erasure{
-		ID: j.id, Kind: j.kind, Call: j.subject.Call, Path: j.sound(), SHA256: j.SHA256, Bytes: j.bytes(r.root),
+		Link: link,
+		ID:   j.id, Kind: j.kind, Call: j.subject.Call, Path: j.sound(), SHA256: j.SHA256, Bytes: j.bytes(r.root),
 		Class: j.verdict.Class, Due: j.verdict.Due.UTC(), Rule: j.verdict.Why, At: now.UTC().Truncate(time.Millisecond),
 	}
 }

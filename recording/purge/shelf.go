@@ -130,10 +130,20 @@ func isID(s string) bool {
 	return err == nil && u.String() == s
 }
 
-// bytes is how much room a shelf takes, and since when nothing was written to it.
-func (s shelf) bytes(root *os.Root) (n int64) {
+// bytes is how much room a shelf takes.
+func (s shelf) bytes(root *os.Root) int64 {
+	day, err := root.OpenRoot(s.dir)
+	if err != nil {
+		return 0
+	}
+	defer day.Close() // only looked at
+	return s.weigh(day)
+}
+
+// weigh is bytes with the folder of the day open: a year of days is walked through file by file.
+func (s shelf) weigh(day *os.Root) (n int64) {
 	for _, name := range s.files {
-		if st, err := root.Stat(path.Join(s.dir, name)); err == nil {
+		if st, err := day.Lstat(name); err == nil {
 			n += st.Size()
 		}
 	}
@@ -150,6 +160,8 @@ type paper struct {
 	Opened time.Time `json:"opened"`
 	At     time.Time `json:"at"` // of a message
 	SHA256 string    `json:"sha256"`
+	Seq    int64     `json:"seq"` // 0: it is no link of the chain
+	Digest string    `json:"digest"`
 }
 
 // read reads the manifest. One that is damaged is an error, and what it says stays empty.

@@ -50,7 +50,9 @@ func (v Verdict) HeldBack(now time.Time) string {
 	}
 	said := make([]string, len(v.Holds))
 	for i, h := range v.Holds {
-		said[i] = fmt.Sprintf("hold %d by %s: %s", h.ID, h.By, h.Why)
+		if said[i] = fmt.Sprintf("hold %d by %s: %s", h.ID, h.By, h.Why); h.ID == 0 { // nobody has placed it
+			said[i] = h.Why
+		}
 	}
 	return strings.Join(said, "; ")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -81,14 +80,6 @@ func (c *recordingPlayCmd) through(client *control.Client, t *terminal, ask cont
 }
 
 // isTerminal says whether somebody looks at w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
-}
 
 type recordingExportCmd struct {
 	fileFlag
@@ -404,19 +395,4 @@ func (c *recordingDiskCmd) Run(t *terminal) error {
 		}
 		return nil
 	})
-}
-
-// size is a number of bytes as people read it.
-func size(n int64) string {
-	v, unit := float64(n), "B"
-	for _, next := range []string{"kB", "MB", "GB", "TB"} {
-		if v < 1000 {
-			break
-		}
-		v, unit = v/1000, next
-	}
-	if unit == "B" {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %s", v, unit)
 }
