@@ -127,6 +127,9 @@ func checkRecordings(_ context.Context, data string, expected map[string]call.ID
 	if err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(filepath.Join(recordingsIn(data), "chain")); errors.Is(err, fs.ErrNotExist) && !chain.HasKey(keysIn(data)) {
+		proof.Alone = true // a folder that no release with a chain has served yet
+	}
 	for p, id := range expected {
 		proof.Expected = append(proof.Expected, recording.Expected{Call: id, Path: p})
 	}

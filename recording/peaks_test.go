@@ -204,6 +204,38 @@ func TestARunningCallIsSeen(t *testing.T) {
 	}
 }
 
+// What a manifest says of gaps and people is what is seen.
+func TestASealedCallIsSeen(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t, PCM16, nil)
+	k := s.open(call.PCMA)
+	k.Voice(true, "")
+	k.SetNotice(call.Notice{Key: "notice.recording", Language: "ru", Version: "x", From: answered, To: answered.Add(time.Second)})
+	k.Party(Party{Channel: "right", Role: "operator", Name: "aysel", From: answered})
+	k.tones(time.Second, 440, 1000)
+	k.Pause("a card number")
+	k.tones(time.Second, 440, 1000)
+	k.Resume(true, "")
+	k.tones(time.Second, 440, 1000)
+	k.seal()
+	seen, err := See(filepath.Join(s.data, folder), k.meta.Call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paused := map[call.Channel]bool{}
+	for _, g := range seen.Gaps {
+		if g.Reason == "paused" && g.Why == "a card number" && g.From.Equal(answered.Add(time.Second)) && g.To.Equal(answered.Add(2*time.Second)) {
+			paused[g.Channel] = true
+		}
+	}
+	if len(paused) != 2 || seen.State != StateSealed || seen.Length() != 3*time.Second || seen.Notice.Language != "ru" || len(seen.Parties) != 1 || seen.Parties[0].Name != "aysel" || len(seen.Manifest) == 0 {
+		t.Errorf("seen is %+v", seen)
+	}
+	if quiet := seen.Peaks.Heard[12]; quiet != 0 || seen.Peaks.Heard[5] < 40 || seen.Peaks.Heard[25] < 40 {
+		t.Errorf("the peaks are %v", seen.Peaks.Heard)
+	}
+}
+
 // One channel of a copy is silence, and the other is what it was: judged by sox.
 func TestASilencedCopy(t *testing.T) {
 	t.Parallel()
