@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +43,9 @@ type box struct {
 	file   atomic.Pointer[os.File] // CALL.key, set by the writer
 	whole  bool                    // it has its content; the writer's own
 	onDisk atomic.Bool
+
+	syncing sync.Mutex
+	doubted bool // a sync has failed: the file is not believed any more
 }
 
 // encrypt makes the key of a recording and seals it, where recordings are encrypted. It waits for no disk.
@@ -124,11 +128,18 @@ func (r *Recorder) syncKey(g *Recording) error {
 	if b == nil || b.onDisk.Load() {
 		return nil
 	}
+	b.syncing.Lock()
+	defer b.syncing.Unlock()
 	f := b.file.Load()
-	if f == nil {
+	if f == nil || b.onDisk.Load() {
 		return nil
 	}
-	if err := r.datasync(f); err != nil {
+	if b.doubted {
+		if err := r.renewKey(g); err != nil {
+			return err
+		}
+	} else if err := r.datasync(f); err != nil {
+		b.doubted = true
 		return err
 	}
 	if err := syncFolder(r.root, path.Dir(g.stem)); err != nil {
@@ -136,6 +147,30 @@ func (r *Recorder) syncKey(g *Recording) error {
 	}
 	b.onDisk.Store(true)
 	return nil
+}
+
+// renewKey writes a key into another file after a sync that failed, as renew does with the sound.
+func (r *Recorder) renewKey(g *Recording) error {
+	b := g.box
+	if err := b.wrap(r.o.Vault, g.meta.Call); err != nil { // it may have been sealed for another epoch meanwhile
+		return err
+	}
+	name := g.stem + keyExt
+	f, err := r.root.OpenFile(name+tempExt, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
+	if err != nil {
+		return fmt.Errorf("key: %w", err)
+	}
+	if _, err = r.onto(f).WriteAt(b.sealed, 0); err == nil {
+		err = r.datasync(f)
+	}
+	if err == nil {
+		err = r.root.Rename(name+tempExt, name)
+	}
+	if err != nil {
+		return fmt.Errorf("key: %w", errors.Join(err, f.Close(), r.root.Remove(name+tempExt)))
+	}
+	b.doubted = false
+	return b.file.Swap(f).Close()
 }
 
 // trueEnd ends the file with what was written, so that it says itself that this is all.

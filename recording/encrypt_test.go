@@ -242,6 +242,47 @@ func TestNoSoundWithoutItsKey(t *testing.T) {
 	}
 }
 
+// TestKeyWhoseSyncFails: it is written anew into another file, as the sound is.
+func TestKeyWhoseSyncFails(t *testing.T) {
+	var mu sync.Mutex
+	var synced []string
+	s := newLockedStudio(t, PCM16, func(m *outside) {
+		real := m.datasync
+		m.datasync = func(f *os.File) error {
+			mu.Lock()
+			defer mu.Unlock()
+			name := f.Name()
+			synced = append(synced, name[strings.Index(name, "."):])
+			if strings.HasSuffix(name, keyExt) {
+				return syscall.EIO
+			}
+			return real(f)
+		}
+	})
+	k := s.open(call.PCMA)
+	k.tones(time.Second, 0, 500)
+	soon(t, "the failure is seen", func() bool { return errors.Is(k.Err(), syscall.EIO) })
+	s.clock.set(answered.Add(time.Minute))
+	k.at = time.Minute
+	k.tones(time.Second, 0, 700)
+	soon(t, "the key is on the disk", func() bool { return k.box.onDisk.Load() })
+	res := k.seal()
+	if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{res.Call, res.Path}}, Unwrap: s.o.Vault.Unwrap}, nil); err != nil || len(faults) > 0 {
+		t.Errorf("verify finds %v, %v", faults, err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	n := 0
+	for _, name := range synced {
+		if name == keyExt {
+			n++
+		}
+	}
+	if n != 1 || !slices.Contains(synced, keyExt+tempExt) {
+		t.Errorf("synced were %v", synced)
+	}
+}
+
 // TestRotationWhileRecording: keys are sealed anew under calls that go on, which notice nothing; an
 // erased one cannot be opened by anybody any more.
 func TestRotationWhileRecording(t *testing.T) {

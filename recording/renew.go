@@ -204,3 +204,11 @@ type outlet struct{ to io.WriterAt }
 
 // WriteAt implements io.WriterAt.
 func (o *outlet) WriteAt(b []byte, off int64) (int, error) { return o.to.WriteAt(b, off) }
+
+// Truncate cuts off what a failed write has left, for a vault.Writer.
+func (o *outlet) Truncate(size int64) error {
+	if f, ok := o.to.(interface{ Truncate(int64) error }); ok {
+		return f.Truncate(size)
+	}
+	return nil
+}
