@@ -24,7 +24,7 @@ func TestCommands(t *testing.T) {
 	for _, c := range []string{
 		"try", "serve", "check", "config default", "user add", "user list", "user disable", "user passwd", "user import",
 		"operator list", "operator pause", "operator resume", "queue show", "call list", "call trace", "recording list",
-		"recording show", "recording verify", "reload", "drain", "simulate",
+		"recording show", "recording verify", "backup", "backup verify", "restore", "reload", "drain", "simulate",
 	} {
 		out, err := exec.Command(program(t), append(strings.Fields(c), "--help")...).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "Example") {

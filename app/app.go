@@ -27,6 +27,7 @@ import (
 	"hotline/media"
 	"hotline/prompts"
 	"hotline/recording"
+	"hotline/recording/vault"
 	"hotline/sip"
 	"hotline/sip/trace"
 	"hotline/store"
@@ -75,6 +76,7 @@ type App struct {
 	heads      *headKeeper
 	reconciler *reconciler
 	recorder   *recording.Recorder
+	keys       *vault.Keyring // of encrypted recordings; nil: there are none
 	floor      *floor.Floor
 	floorNow   func() time.Time // nil: the machine's; for tests that hang the floor
 	line       *line.Line
@@ -192,8 +194,12 @@ func (a *App) openSound(context.Context) (err error) {
 		return err
 	}
 	a.steps.closer("evidence", a.evidence.Close)
+	ring, err := a.openVault()
+	if err != nil {
+		return err
+	}
 	a.recorder, err = recording.New(recording.Options{
-		Dir: a.recordings(), Chain: a.evidence.Chain, Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
+		Dir: a.recordings(), Chain: a.evidence.Chain, Vault: ring, Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
 		Log: a.log, Metrics: a.metrics, Events: a.store.Event,
 		Sealed: a.sealedLate,
 	})

@@ -127,6 +127,9 @@ func checkRecordings(_ context.Context, data string, expected map[string]call.ID
 	if err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(filepath.Join(recordingsIn(data), "chain")); errors.Is(err, fs.ErrNotExist) && !chain.HasKey(keysIn(data)) {
+		proof.Alone = true // a folder that no release with a chain has served yet
+	}
 	for p, id := range expected {
 		proof.Expected = append(proof.Expected, recording.Expected{Call: id, Path: p})
 	}
@@ -146,8 +149,8 @@ func checkRecordings(_ context.Context, data string, expected map[string]call.ID
 // server leaves it: rows brought up to date, what was open closed as interrupted. secrets are new ones
 // of telephones, by user, where the keys were lost: they are told this once.
 func Restore(ctx context.Context, f *configs.File, p BackupPlan) (done Restored, secrets map[string]string, err error) {
-	if p.RecoveryKey != "" && rewrapAll == nil {
-		return done, nil, errors.New("--recovery-key: recordings are not encrypted in this release, and none needs it: leave it out")
+	if p.RecoveryKey != "" && len(f.Recording.Encrypt) == 0 {
+		return done, nil, errors.New("--recovery-key: recording.encrypt names nobody, so keys would be sealed without a way of recovery: name the recipient of this key, or another")
 	}
 	keys, err := p.keys()
 	if err != nil {
@@ -164,11 +167,6 @@ func Restore(ctx context.Context, f *configs.File, p BackupPlan) (done Restored,
 	return done, secrets, err
 }
 
-// rewrapAll seals the key of every recording below a data folder for the folder's current epoch key,
-// opening it with the recovery identity in a file: for recordings whose epoch keys were lost. nil as
-// long as recordings are not encrypted. It may run again after it was interrupted.
-var rewrapAll func(ctx context.Context, data, identity string) error
-
 // settle makes of restored files a folder as a server leaves it.
 func settle(ctx context.Context, f *configs.File, data string, taken time.Time, identity string) (secrets map[string]string, err error) {
 	var lost []string
@@ -178,7 +176,7 @@ func settle(ctx context.Context, f *configs.File, data string, taken time.Time, 
 		}
 	}
 	if identity != "" {
-		if err := rewrapAll(ctx, data, identity); err != nil {
+		if err := resealAll(ctx, f, data, identity); err != nil {
 			return nil, fmt.Errorf("--recovery-key: %w", err)
 		}
 	}

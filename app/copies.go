@@ -41,7 +41,7 @@ func newCopies(k *keeper, now func() time.Time, log *zap.Logger) *copies {
 	dir := recordingsIn(k.data)
 	return &copies{
 		store: k.store, file: k.file, now: now, log: log.Named("copies"), ask: k.ask, key: k.key,
-		see:   func(id call.ID) (recording.Seen, error) { return recording.See(dir, id) },
+		see:   func(id call.ID) (recording.Seen, error) { return recording.See(dir, id, k.unwrap) },
 		sound: k.sounds,
 	}
 }

@@ -309,7 +309,7 @@ func TestNoCopyLeaves(t *testing.T) {
 	if err := c.Make(ctx, failingWriter{t}, k.Number, wire.CopyMake{By: "nigar", Silence: "music"}); !errors.Is(err, desk.ErrInvalid) {
 		t.Errorf("music is silenced: %v", err)
 	}
-	seen, err := recording.See(filepath.Join(h.file.Data, "recordings"), h.first)
+	seen, err := recording.See(filepath.Join(h.file.Data, "recordings"), h.first, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,7 +148,8 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 		opened, err = openEvidence(f.Data)
 		return opened, err
 	})
-	k, err := newKeeper(keepOptions{store: s, file: func() *configs.File { return f }, metrics: unseen(), now: time.Now, log: log, evidence: links})
+	open := unwrapLater(f)
+	k, err := newKeeper(keepOptions{store: s, file: func() *configs.File { return f }, metrics: unseen(), now: time.Now, log: log, evidence: links, unwrap: open})
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Close(), lock.Unlock())
 	}
@@ -156,7 +157,7 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 		Holds: k, Purger: k, Listening: k,
 		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
 		Copies:     newCopies(k, time.Now, log),
-		Recordings: sounds{s, f.Data, links, nil}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
+		Recordings: sounds{s, f.Data, links, nil, open}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
 	})
 	return control.InProcess(desk.ComesFrom(console(os.Getuid()), d.API())), func() {
 		k.Close()
@@ -293,10 +294,11 @@ type sounds struct {
 	data     string
 	evidence func() (*evidence, error)
 	prove    func(ctx context.Context, since time.Time) (wire.Completeness, error) // nil: no server runs
+	unwrap   recording.Unwrap                                                      // opens the keys of encrypted recordings; nil: there are none
 }
 
 func (a *App) sounds() sounds {
-	return sounds{a.store, a.file.Data, func() (*evidence, error) { return a.evidence, nil }, a.reconciler.prove}
+	return sounds{a.store, a.file.Data, func() (*evidence, error) { return a.evidence, nil }, a.reconciler.prove, unwrap(a.keys)}
 }
 
 func (s sounds) List(context.Context) ([]wire.Recording, error) {
@@ -324,6 +326,7 @@ func (s sounds) Verify(ctx context.Context) (wire.Verification, error) {
 	if err != nil {
 		return wire.Verification{}, err
 	}
+	proof.Unwrap = s.unwrap
 	for _, r := range rows {
 		if r.Recording != "" && !r.Ended.IsZero() {
 			proof.Expected = append(proof.Expected, recording.Expected{Call: r.ID, Path: r.Recording})

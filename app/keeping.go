@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,6 +39,7 @@ type keeper struct {
 	log    *zap.Logger
 	reaper *purge.Reaper
 	sounds opener
+	unwrap recording.Unwrap // nil: no recording is encrypted
 	now    func() time.Time
 	ends   []func() error
 }
@@ -60,13 +60,14 @@ type keepOptions struct {
 	log     *zap.Logger
 
 	evidence func() (*evidence, error) // the chain of the recordings
+	unwrap   recording.Unwrap          // opens the keys of encrypted recordings; nil: there are none
 }
 
 // newKeeper opens the log of accesses and the reaper of a data folder, which must be locked. Nothing is erased
 // before the reaper runs.
 func newKeeper(o keepOptions) (k *keeper, err error) {
 	data := o.file().Data
-	k = &keeper{store: o.store, file: o.file, data: data, log: o.log.Named("retention"), sounds: plainSounds{o.store, data}, now: o.now}
+	k = &keeper{store: o.store, file: o.file, data: data, log: o.log.Named("retention"), sounds: sealedSounds{o.store, data, o.unwrap}, unwrap: o.unwrap, now: o.now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, k.Close())
@@ -127,7 +128,7 @@ func (a *App) openKeeping(context.Context) (err error) {
 	if a.keepNow == nil {
 		a.keepNow = time.Now
 	}
-	a.keeper, err = newKeeper(keepOptions{store: a.store, file: a.loaded.Load, metrics: a.metrics, now: a.keepNow, log: a.log, evidence: func() (*evidence, error) { return a.evidence, nil }})
+	a.keeper, err = newKeeper(keepOptions{store: a.store, unwrap: unwrap(a.keys), file: a.loaded.Load, metrics: a.metrics, now: a.keepNow, log: a.log, evidence: func() (*evidence, error) { return a.evidence, nil }})
 	if err != nil {
 		return err
 	}
@@ -289,14 +290,15 @@ func (k *keeper) Sound(ctx context.Context, id call.ID, want wire.Listen) (io.Re
 	return sound, name, known(err)
 }
 
-// plainSounds opens recordings that lie as WAV files.
-type plainSounds struct {
-	store *store.Store
-	data  string
+// sealedSounds opens recordings, plain and encrypted ones, as WAV files.
+type sealedSounds struct {
+	store  *store.Store
+	data   string
+	unwrap recording.Unwrap
 }
 
 // Sound implements opener.
-func (p plainSounds) Sound(ctx context.Context, id call.ID) (io.ReadSeekCloser, string, error) {
+func (p sealedSounds) Sound(ctx context.Context, id call.ID) (io.ReadSeekCloser, string, error) {
 	r, err := p.store.Call(ctx, id)
 	if err != nil {
 		return nil, "", err
@@ -304,16 +306,11 @@ func (p plainSounds) Sound(ctx context.Context, id call.ID) (io.ReadSeekCloser, 
 	if r.Recording == "" {
 		return nil, "", fmt.Errorf("call %s has no recording, or it goes on: %w", id, os.ErrNotExist)
 	}
-	root, err := os.OpenRoot(p.data)
+	sound, err := recording.OpenPath(recordingsIn(p.data), r.Recording, p.unwrap)
 	if err != nil {
-		return nil, "", fmt.Errorf("sound of %s: %w", id, err)
+		return nil, "", err
 	}
-	defer root.Close() // the file stays open
-	f, err := root.Open(r.Recording)
-	if err != nil {
-		return nil, "", fmt.Errorf("sound of %s: %w", id, err)
-	}
-	return f, path.Base(r.Recording), nil
+	return sound, string(id) + ".wav", nil
 }
 
 // Accesses implements desk.Listening.

@@ -15,7 +15,7 @@ import (
 
 // Show implements desk.Recordings: what is to be seen of a recording.
 func (s sounds) Show(ctx context.Context, id call.ID) (wire.Shown, error) {
-	seen, err := recording.See(recordingsIn(s.data), id)
+	seen, err := recording.See(recordingsIn(s.data), id, s.unwrap)
 	if err != nil {
 		return wire.Shown{}, unrecorded(err)
 	}

@@ -20,7 +20,7 @@ import (
 // What comes back is what was there: every file, its mode and the folders', and nothing that dies with
 // a process. The second run copies only what has changed.
 func TestThereAndBack(t *testing.T) {
-	worlds := 6
+	worlds := 3
 	if os.Getenv("HOTLINE_NIGHTLY") != "" {
 		worlds = 200
 	}
@@ -81,7 +81,7 @@ func TestWhileThingsHappen(t *testing.T) {
 		w.live()
 	}
 	dir := filepath.Join(temp(t), "backup")
-	rounds := 10
+	rounds := 3
 	if os.Getenv("HOTLINE_NIGHTLY") != "" {
 		rounds = 300
 	}
@@ -89,15 +89,18 @@ func TestWhileThingsHappen(t *testing.T) {
 		began := time.Now()
 		o := w.options(dir)
 		o.step = func(name string) { // between any two steps of the backup, and where it hurts
-			if w.random.IntN(60) == 0 {
+			if w.random.IntN(100) == 0 {
 				w.live()
 			}
-			switch name {
-			case "rows", "rows copied":
-				w.begin()
-				w.end()
+			switch {
+			case strings.HasPrefix(name, "see ") && w.random.IntN(200) == 0: // two links, in the folders of two days
+				w.endOf(w.begin())
+				w.endOf(w.begin())
+			case name == "rows" || name == "rows copied":
+				w.endOf(w.begin())
 				w.message()
-			case "listed":
+				must(t, w.store.Flush(t.Context()))
+			case name == "listed":
 				if w.random.IntN(2) == 0 {
 					w.erase()
 				}
@@ -124,6 +127,43 @@ func TestWhileThingsHappen(t *testing.T) {
 		if _, err := Restore(t.Context(), RestoreOptions{Dir: dir, Data: back, Check: nil}); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Links that are made while the folders are listed, one where the listing has been and one where it has
+// not: neither is in the backup, as one without the other would be a hole. Their sound is, as far as it was.
+func TestALinkSeenWithoutTheOneBeforeIt(t *testing.T) {
+	w := newWorld(t, 1)
+	w.endOf(w.beginOn(20))
+	early, late := w.beginOn(20), w.beginOn(27)
+	o := w.options(filepath.Join(temp(t), "backup"))
+	listed := false
+	o.step = func(name string) {
+		switch {
+		case name == "listed":
+			listed = true
+		case listed && strings.HasPrefix(name, "see recordings/2026/11/20/"):
+			listed = false
+			w.endOf(early)
+			w.endOf(late)
+		}
+	}
+	r, err := Make(t.Context(), o)
+	must(t, err)
+	m := good(t, o.Dir)
+	if len(w.open) > 0 || r.Open != 2 || len(r.Faults) > 0 || len(m.Open) != 2 {
+		t.Errorf("%d were not sealed; %+v", len(w.open), r)
+	}
+	for _, stem := range []string{early, late} {
+		if _, err := os.Stat(filepath.Join(o.Dir, dataFolder, stem+".wav")); err != nil {
+			t.Error(err)
+		}
+	}
+	o.step = nil
+	r, err = Make(t.Context(), o)
+	must(t, err)
+	if m := good(t, o.Dir); r.Open != 0 || len(m.Open) != 0 {
+		t.Errorf("the next one: %+v", r)
 	}
 }
 

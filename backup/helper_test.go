@@ -104,15 +104,18 @@ func (w *world) link(v map[string]any) string {
 }
 
 // begin opens the recording of a call, which has arrived.
-func (w *world) begin() {
-	day := time.Date(2026, 11, 20+w.random.IntN(8), 10, 0, 0, 0, time.UTC)
+func (w *world) begin() (stem string) { return w.beginOn(20 + w.random.IntN(8)) }
+
+func (w *world) beginOn(date int) (stem string) {
+	day := time.Date(2026, 11, date, 10, 0, 0, 0, time.UTC)
 	id := call.ID(uuid.NewString())
 	r := call.Record{ID: id, Line: "919", Arrived: day}
 	must(w.t, w.store.Arrived(r))
-	stem := recordingsFolder + day.Format("/2006/01/02/") + string(id)
+	stem = recordingsFolder + day.Format("/2006/01/02/") + string(id)
 	w.write(stem+".wav", w.sound(), 0o640)
 	w.write(stem+".draft", "{}\n", 0o640)
 	w.open[stem] = r
+	return stem
 }
 
 // some is one of the open recordings.
@@ -143,10 +146,13 @@ func (w *world) grow() {
 
 // end seals a recording and then says so in its row.
 func (w *world) end() {
-	stem, r, ok := w.some()
-	if !ok {
-		return
+	if stem, _, ok := w.some(); ok {
+		w.endOf(stem)
 	}
+}
+
+func (w *world) endOf(stem string) {
+	r := w.open[stem]
 	body := w.sound()
 	w.write(stem+".wav", body, 0o640)
 	sum := sha256.Sum256([]byte(body))

@@ -86,7 +86,7 @@ func deaths() int {
 	if os.Getenv("HOTLINE_NIGHTLY") != "" {
 		return 200
 	}
-	return 12
+	return 6
 }
 
 // Whenever a backup dies, the folder holds the backup before, whole, or the new one, or none and says

@@ -344,13 +344,15 @@ func (r *run) judge() {
 		}
 	}
 	for _, stem := range slices.Sorted(maps.Keys(r.sealed)) {
-		p := inData(stem + ".wav")
-		sound, ok := r.files[p]
-		if fresh := r.done[p]; !ok || fresh != sound {
-			continue
-		}
-		if n, err := r.link(stem + manifestExt); err == nil && n.SHA256 != "" && !strings.EqualFold(n.SHA256, sound.SHA256) {
-			r.faults = append(r.faults, stem+".wav: the sound was changed: its SHA-256 is not the manifest's")
+		for _, ext := range []string{".wav", ".rec"} { // plain, or encrypted
+			p := inData(stem + ext)
+			sound, ok := r.files[p]
+			if fresh := r.done[p]; !ok || fresh != sound {
+				continue
+			}
+			if n, err := r.link(stem + manifestExt); err == nil && n.SHA256 != "" && !strings.EqualFold(n.SHA256, sound.SHA256) {
+				r.faults = append(r.faults, stem+ext+": the sound was changed: its SHA-256 is not the manifest's")
+			}
 		}
 	}
 }

@@ -404,6 +404,7 @@ func (c *checker) number(path, value string, seen map[string]string) {
 
 func (c *checker) rest() {
 	c.recording()
+	c.encryption()
 	if c.file.Limits.Calls < 0 {
 		c.say("limits.calls", "write 0 for a quarter of media.ports, or more", "%d is negative", c.file.Limits.Calls)
 	}

@@ -237,6 +237,9 @@ type Recording struct {
 	Keep   Months `yaml:"keep"`
 	Heads  Heads  `yaml:"heads"`
 
+	Encrypt []string `yaml:"encrypt"` // age recipients of the recovery; empty: recordings are plain
+	Keys    string   `yaml:"keys"`    // folder of the epochs, absolute or below data
+
 	KeepCases Months  `yaml:"keep_cases"` // of calls with a case, from its close or the end of its term; where Keep is more, that counts
 	Classes   []Class `yaml:"classes"`
 
@@ -310,7 +313,7 @@ func Default() *File {
 		Voices:        map[call.Language]Voice{},
 		Announcements: []Announcement{},
 		Stop:          Stop{Grace: Duration(10 * time.Minute)},
-		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12, KeepCases: 12, Classes: []Class{}, Pause: Pause{Longest: Duration(2 * time.Minute)}},
+		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Encrypt: []string{}, Keys: "keys/recording", Keep: 12, KeepCases: 12, Classes: []Class{}, Pause: Pause{Longest: Duration(2 * time.Minute)}},
 	}
 }
 

@@ -50,9 +50,13 @@ func gapsOf(t *testing.T, file, reason string) (gaps []string) {
 // TestFullDiskCostsSoundAndNoCall: the disk is full for a while in the middle of a call. What it
 // did not take is a gap with the reason, silence in the file, and the rest is where it belongs.
 func TestFullDiskCostsSoundAndNoCall(t *testing.T) {
-	for _, format := range []string{PCM16, G711} {
+	for _, c := range []struct {
+		format string
+		studio func(*testing.T, string, func(*outside)) *studio
+	}{{PCM16, newStudio}, {G711, newStudio}, {PCM16, newLockedStudio}} {
+		format := c.format
 		disk := new(gates)
-		s := newStudio(t, format, disk.onto)
+		s := c.studio(t, format, disk.onto)
 		k := s.open(call.PCMU)
 		k.Voice(true, "")
 		k.tones(3*time.Second, 300, 500)
@@ -103,13 +107,17 @@ func TestFullDiskCostsSoundAndNoCall(t *testing.T) {
 // what memory can bridge, what is lost is a gap and everything else is in its place.
 func TestStalledDiskIsBridged(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		stall time.Duration
-		gaps  int
-	}{{"eight seconds", 8 * time.Second, 0}, {"fourteen seconds", 14 * time.Second, 2}} {
+		name   string
+		stall  time.Duration
+		gaps   int
+		studio func(*testing.T, string, func(*outside)) *studio
+	}{
+		{"eight seconds", 8 * time.Second, 0, newStudio}, {"fourteen seconds", 14 * time.Second, 2, newStudio},
+		{"fourteen seconds, encrypted", 14 * time.Second, 2, newLockedStudio},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			disk := new(gates)
-			s := newStudio(t, PCM16, disk.onto)
+			s := c.studio(t, PCM16, disk.onto)
 			k := s.open(call.PCMA)
 			k.Voice(true, "")
 			k.tones(time.Second, 300, 500)

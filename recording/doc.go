@@ -20,6 +20,11 @@
 // and a gap with its reason in the manifest. What the manifest would have said survives too:
 // every change is appended to CALL.draft, which goes away with the seal.
 //
+// With Options.Vault the file is CALL.rec instead: the same sound, encrypted in frames that are only ever appended
+// (package vault), under a key that lies sealed in CALL.key and is on the disk before the first sound. What the
+// window writes goes through a vault.Writer, and nothing else here knows the difference; OpenSound and Decrypt
+// give the plain WAV of either. Repair, List and Verify need no keys.
+//
 // Nothing here waits for a disk except the goroutines whose work it is. While the disk stalls,
 // each call may hold ten seconds in memory; what comes after that is lost and marked as a gap.
 // A disk that refuses a write loses sound, marked as a gap, and never a call. A file whose sync failed

@@ -211,7 +211,7 @@ func (f *fileNode) Write(_ context.Context, _ fs.FileHandle, data []byte, off in
 }
 
 func (f *fileNode) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
-	if name, _ := f.Parent(); path.Ext(name) == soundExt && f.disk.fails(f.id) {
+	if name, _ := f.Parent(); (path.Ext(name) == soundExt || path.Ext(name) == boxExt) && f.disk.fails(f.id) {
 		return syscall.EIO
 	}
 	return f.disk.sync(f.id)

@@ -67,6 +67,12 @@ type studio struct {
 // newStudio opens a recorder; out may change what it gets of the machine.
 func newStudio(t *testing.T, format string, out func(*outside)) *studio {
 	t.Helper()
+	return newStudioWith(t, format, out, func(*studio, *Options) {})
+}
+
+// newStudioWith opens one with other options.
+func newStudioWith(t *testing.T, format string, out func(*outside), with func(*studio, *Options)) *studio {
+	t.Helper()
 	s := &studio{t: t, data: t.TempDir(), clock: new(clock), reg: prometheus.NewRegistry()}
 	s.clock.set(answered)
 	o := Options{
@@ -81,6 +87,7 @@ func newStudio(t *testing.T, format string, out func(*outside)) *studio {
 		out(&m)
 	}
 	o.Chain = newChain(t, o.Dir, t.TempDir())
+	with(s, &o)
 	r, err := newRecorder(o, m)
 	if err != nil {
 		t.Fatal(err)
@@ -236,10 +243,7 @@ func between(pcm []int16, from, to time.Duration) []int16 {
 // channels reads a file's two channels, with our own eyes.
 func channels(t *testing.T, file string) (left, right []int16) {
 	t.Helper()
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := plain(t, file)
 	f, _, err := readHead(b)
 	if err != nil {
 		t.Fatal(err)
@@ -299,7 +303,7 @@ func played(t *testing.T, player, file string) []int16 {
 // readManifest reads a manifest the way a stranger would.
 func readManifest(t *testing.T, wav string) map[string]any {
 	t.Helper()
-	b, err := os.ReadFile(wav[:len(wav)-len(soundExt)] + manifestExt)
+	b, err := os.ReadFile(wav[:len(wav)-len(soundExt)] + manifestExt) // .rec is as long
 	if err != nil {
 		t.Fatal(err)
 	}

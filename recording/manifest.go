@@ -39,6 +39,7 @@ type manifest struct {
 	State    string        `json:"state"`
 	Codec    string        `json:"codec"`
 	Rate     int           `json:"rate"`
+	Cipher   *cipherLine   `json:"encrypted,omitempty"`
 	Samples  int64         `json:"samples"` // per channel
 	SHA256   string        `json:"sha256"`  // of the whole file
 	Opened   stamp         `json:"opened"`
@@ -57,6 +58,7 @@ type manifest struct {
 const (
 	faultSync = "sync" // a sync failed: what was written before may not be on the disk
 	faultDisk = "disk" // a write failed: see the gaps
+	faultTorn = "torn" // a power cut took some of an encrypted file before it was repaired: see the gaps
 
 	// faultRenewed follows on a failed sync: what the kernel still had was written into another file,
 	// and that one is on the disk.

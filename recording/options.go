@@ -10,6 +10,7 @@ import (
 
 	"hotline/call"
 	"hotline/recording/chain"
+	"hotline/recording/vault"
 )
 
 // The formats of recording.format.
@@ -27,6 +28,9 @@ type Options struct {
 	Chain   *chain.Chain   // of which manifests become links; nil: they stand alone
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
+
+	// Vault has the keys under which recordings are encrypted; nil: they are plain WAVs.
+	Vault *vault.Keyring
 
 	// Events is told recording.started, recording.sealed, recording.missing,
 	// recording.suspect and recording.renewed. It is called by the goroutines that write, so it must not wait.

@@ -63,6 +63,16 @@ type shelf struct {
 	stem                   string
 	sound, manifest, draft bool
 	gone                   bool // the chain has it as erased
+	box, key               bool // the sound is encrypted; its key is there
+	twice                  bool // there is a plain sound and an encrypted one
+}
+
+// file is where the sound is, or would be.
+func (sh shelf) file() string {
+	if sh.box || sh.key && !sh.sound {
+		return sh.stem + boxExt
+	}
+	return sh.stem + soundExt
 }
 
 // walk finds all calls' files under root, oldest day first and by id within a day, and the
@@ -94,8 +104,11 @@ func walk(root *os.Root) (shelves []shelf, temps []string, err error) {
 			found[s] = sh
 		}
 		switch ext {
-		case soundExt:
-			sh.sound = true
+		case soundExt, boxExt:
+			sh.twice = sh.sound
+			sh.sound, sh.box = true, sh.box || ext == boxExt
+		case keyExt:
+			sh.key = true
 		case manifestExt:
 			sh.manifest = true
 		case draftExt:

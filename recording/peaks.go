@@ -283,6 +283,9 @@ func (r *Recorder) peaks(g *Recording, f *os.File) string {
 	w := g.writer.window
 	cells := w.summit()
 	var err error
+	if w.peaks.doubtful && g.box != nil {
+		return "" // the file is encrypted
+	}
 	if w.peaks.doubtful { // the disk has refused some of it: the file knows
 		if cells, err = tallySound(f, w.format, w.written); err != nil {
 			r.log.Warn("no peaks of a recording", zap.String("call", string(g.meta.Call)), zap.Error(err))

@@ -170,7 +170,7 @@ func TestPeaksOfAnInterruptedCall(t *testing.T) {
 	if faults, err := Verify(dir, Proof{Alone: true}, nil); err != nil || len(faults) > 0 {
 		t.Fatalf("%v, %v", faults, err)
 	}
-	want, err := See(dir, k.meta.Call)
+	want, err := See(dir, k.meta.Call, nil)
 	if err != nil || len(want.Peaks.Said) != 23 {
 		t.Fatalf("%d cells, %v", len(want.Peaks.Said), err)
 	}
@@ -181,7 +181,7 @@ func TestPeaksOfAnInterruptedCall(t *testing.T) {
 	if faults, err := Verify(dir, Proof{Alone: true}, nil); err != nil || len(faults) != 1 {
 		t.Errorf("a changed file of peaks: %v, %v", faults, err)
 	}
-	if got, err := See(dir, k.meta.Call); err != nil || !bytes.Equal(got.Peaks.Said, want.Peaks.Said) || !bytes.Equal(got.Peaks.Heard, want.Peaks.Heard) {
+	if got, err := See(dir, k.meta.Call, nil); err != nil || !bytes.Equal(got.Peaks.Said, want.Peaks.Said) || !bytes.Equal(got.Peaks.Heard, want.Peaks.Heard) {
 		t.Errorf("a changed file of peaks is believed: %v", err)
 	}
 }
@@ -195,12 +195,44 @@ func TestARunningCallIsSeen(t *testing.T) {
 	k.SetLanguage("ru")
 	k.tones(3*time.Second, 440, 0)
 	soon(t, "it is written", func() bool {
-		seen, err := See(filepath.Join(s.data, folder), k.meta.Call)
+		seen, err := See(filepath.Join(s.data, folder), k.meta.Call, nil)
 		return err == nil && seen.State == StateOpen && seen.Samples >= 20000 && seen.Language == "ru" && len(seen.Peaks.Said) > 20 && seen.Peaks.Said[10] > 40
 	})
 	k.seal()
-	if _, err := See(filepath.Join(s.data, folder), call.NewID()); err == nil {
+	if _, err := See(filepath.Join(s.data, folder), call.NewID(), nil); err == nil {
 		t.Error("a call that nobody made is seen")
+	}
+}
+
+// What a manifest says of gaps and people is what is seen.
+func TestASealedCallIsSeen(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t, PCM16, nil)
+	k := s.open(call.PCMA)
+	k.Voice(true, "")
+	k.SetNotice(call.Notice{Key: "notice.recording", Language: "ru", Version: "x", From: answered, To: answered.Add(time.Second)})
+	k.Party(Party{Channel: "right", Role: "operator", Name: "aysel", From: answered})
+	k.tones(time.Second, 440, 1000)
+	k.Pause("a card number")
+	k.tones(time.Second, 440, 1000)
+	k.Resume(true, "")
+	k.tones(time.Second, 440, 1000)
+	k.seal()
+	seen, err := See(filepath.Join(s.data, folder), k.meta.Call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paused := map[call.Channel]bool{}
+	for _, g := range seen.Gaps {
+		if g.Reason == "paused" && g.Why == "a card number" && g.From.Equal(answered.Add(time.Second)) && g.To.Equal(answered.Add(2*time.Second)) {
+			paused[g.Channel] = true
+		}
+	}
+	if len(paused) != 2 || seen.State != StateSealed || seen.Length() != 3*time.Second || seen.Notice.Language != "ru" || len(seen.Parties) != 1 || seen.Parties[0].Name != "aysel" || len(seen.Manifest) == 0 {
+		t.Errorf("seen is %+v", seen)
+	}
+	if quiet := seen.Peaks.Heard[12]; quiet != 0 || seen.Peaks.Heard[5] < 40 || seen.Peaks.Heard[25] < 40 {
+		t.Errorf("the peaks are %v", seen.Peaks.Heard)
 	}
 }
 
@@ -216,7 +248,7 @@ func TestASilencedCopy(t *testing.T) {
 		wav := s.file(k.Recording)
 		wantLeft, wantRight := split(played(t, "sox", wav))
 		for _, quiet := range []call.Channel{call.Said, call.Heard} {
-			sound, err := os.Open(wav)
+			sound, err := OpenSound(filepath.Join(s.data, folder), k.meta.Call, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

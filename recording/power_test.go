@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/recording/vault"
 )
 
 const (
@@ -44,12 +45,24 @@ type poweredCall struct {
 // unharmed, the notice is still proven, and the secret still a gap.
 func TestPowerCuts(t *testing.T) {
 	t.Parallel()
+	powerCuts(t, 24, nil)
+}
+
+// TestPowerCutsEncrypted does the same with encryption: a key is on the disk before its sound, and
+// what the disk has kept behind a page that it has not is told apart. It runs by itself: two such disks at a time
+// make packets late.
+func TestPowerCutsEncrypted(t *testing.T) {
+	powerCuts(t, 12, ringOf(t, t.TempDir()))
+}
+
+func powerCuts(t *testing.T, cuts int, ring *vault.Keyring) {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 1))
 	disk, mounted := mountForgetful(t)
 	keys := t.TempDir()
-	calls, late := recordOn(t, disk, filepath.Join(mounted, folder), keys)
+	calls, late := recordOn(t, disk, filepath.Join(mounted, folder), keys, ring)
 	disk.mu.Lock() // what comes now is the unmounting
 	defer disk.mu.Unlock()
 	renewed := 0
@@ -62,7 +75,6 @@ func TestPowerCuts(t *testing.T) {
 		t.Errorf("%d recordings went on in another file, want 3", renewed)
 	}
 	t.Logf("%d changes to the disk, packets up to %v late", len(disk.changes), late)
-	cuts := 24
 	if nightly() {
 		cuts = 500
 	}
@@ -97,9 +109,9 @@ func TestPowerCuts(t *testing.T) {
 
 // recordOn records calls whose packets say their number, and seals every third. In the midst of it
 // three syncs fail.
-func recordOn(t *testing.T, disk *forgetful, dir, keys string) (calls []*poweredCall, late time.Duration) {
+func recordOn(t *testing.T, disk *forgetful, dir, keys string, ring *vault.Keyring) (calls []*poweredCall, late time.Duration) {
 	r, err := New(Options{
-		Dir: dir, Chain: newChain(t, dir, keys), Node: "node-1", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+		Dir: dir, Chain: newChain(t, dir, keys), Vault: ring, Node: "node-1", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -180,8 +192,12 @@ func judgeCut(t *testing.T, name, data, keys string, calls []*poweredCall, at ti
 			continue
 		}
 		expected = append(expected, Expected{c.meta.Call, c.Path()})
-		for _, ext := range []string{soundExt, manifestExt} {
-			file := filepath.Join(data, strings.TrimSuffix(c.Path(), soundExt)+ext)
+		beside := []string{c.ext(), manifestExt}
+		if c.box != nil {
+			beside = append(beside, keyExt)
+		}
+		for _, ext := range beside {
+			file := filepath.Join(data, strings.TrimSuffix(c.Path(), c.ext())+ext)
 			b, err := os.ReadFile(file)
 			if err != nil {
 				t.Errorf("%s: call %d is sealed: %v", name, c.number, err)
@@ -205,7 +221,11 @@ func judgeCut(t *testing.T, name, data, keys string, calls []*poweredCall, at ti
 	if err != nil && !slices.Contains(slices.Collect(maps.Values(beyond)), true) {
 		t.Errorf("%s: repair: %v", name, err)
 	}
-	faults, err := Verify(dir, Proof{Expected: expected}, nil)
+	proof := Proof{Expected: expected}
+	if ring := calls[0].r.o.Vault; ring != nil {
+		proof.Unwrap = ring.Unwrap
+	}
+	faults, err := Verify(dir, proof, nil)
 	for _, f := range faults {
 		if !beyond[f.Call] {
 			t.Errorf("%s: verify finds %v", name, f)
@@ -244,7 +264,7 @@ func (c *poweredCall) lost(t *testing.T, name, data string, at time.Time) (lost 
 		}
 		return nil
 	}
-	left, right := channels(t, file)
+	left, right := split(decoded(format{codec: codecPCM16}, heardOf(t, c.Recording, file)))
 	for ch, pcm := range [][]int16{left, right} {
 		have := c.whole(pcm, ch == 1)
 		if have < len(c.sent) && at.Sub(c.sent[have]) > powerLoss {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/recording/vault"
 )
 
 const (
@@ -54,6 +55,7 @@ type Recorder struct {
 	helpers sync.WaitGroup // the other goroutines
 	sealing sync.WaitGroup // recordings between Seal and their end
 	seals   chan struct{}  // a place for each that may seal at a time
+	frames  vault.Buffer   // the writer's own
 	folders folders
 }
 
@@ -118,6 +120,9 @@ func (r *Recorder) start() {
 	r.helpers.Go(func() { r.pool.keep(r.quit) })
 	r.helpers.Go(r.sync)
 	r.helpers.Go(r.watchDisk)
+	if r.o.Vault != nil {
+		r.helpers.Go(r.watchKeys)
+	}
 }
 
 // Close waits up to five seconds for recordings that are being sealed and ends the goroutines.
@@ -177,6 +182,9 @@ func (r *Recorder) Open(m Meta) (*Recording, error) {
 		return nil, fmt.Errorf("open recording: %w", err)
 	}
 	g := newRecording(r, m, s)
+	if err := g.encrypt(); err != nil {
+		return nil, fmt.Errorf("open recording %s: %w", m.Call, err)
+	}
 	r.pool.enter()
 	r.mu.Lock()
 	_, twice := r.calls[m.Call]

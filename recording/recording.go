@@ -40,6 +40,7 @@ type Recording struct {
 
 	writer writer // the writer's own
 
+	box   *box                         // nil: it is plain
 	cover func([]byte) ([]byte, error) // encrypts what lies beside the sound; nil: that is plain
 
 	ended  time.Time
@@ -77,7 +78,7 @@ func (g *Recording) Take(f call.Frame) {
 }
 
 // Path is where the recording is, relative to the data folder.
-func (g *Recording) Path() string { return told(g.stem + soundExt) }
+func (g *Recording) Path() string { return told(g.stem + g.ext()) }
 
 // Err is the first fault the disk showed with this recording; nil if none did.
 func (g *Recording) Err() error {

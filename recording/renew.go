@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -197,7 +196,7 @@ func (r *Recorder) renewSealed(g *Recording, f *os.File) *os.File {
 }
 
 // soundName is the path of the sound below the folder of the recordings.
-func (g *Recording) soundName() string { return strings.TrimPrefix(g.Path(), folder+"/") }
+func (g *Recording) soundName() string { return g.stem + g.ext() }
 
 // An outlet is where the writer's bytes go, whichever file that is now. The writer's goroutine has it
 // while the call lasts, the one that seals afterwards.

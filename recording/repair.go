@@ -95,10 +95,13 @@ func pick(root *os.Root, links *chain.Chain, shelves []shelf, info func(call.ID)
 		switch {
 		case sh.sound && !sh.manifest:
 			jobs = append(jobs, &patient{
-				Repaired: Repaired{Call: sh.call, Path: told(sh.stem + soundExt)},
+				Repaired: Repaired{Call: sh.call, Path: told(sh.file())},
 				root:     root, links: links, shelf: sh, about: draftOf(root, sh, info(sh.call)),
 			})
 		case sh.draft:
+			if sh.key && !sh.sound && !sh.manifest {
+				errs = append(errs, removeKey(root, sh.stem))
+			}
 			errs = append(errs, root.Remove(sh.stem+draftExt))
 		}
 	}
@@ -137,30 +140,42 @@ type patient struct {
 	err   error
 }
 
-// measure gives the file its true sizes: from here on every player plays it.
+// measure gives the file its true sizes: from here on every player plays it, or Decrypt opens it.
 func (p *patient) measure() (err error) {
-	f, err := p.root.OpenFile(p.shelf.stem+soundExt, os.O_RDWR, fileMode)
+	f, err := p.root.OpenFile(p.shelf.file(), os.O_RDWR, fileMode)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	if p.shelf.box {
+		err = p.measureBox(f)
+	} else {
+		err = p.measureWAV(f)
+	}
+	if err != nil {
+		return err
+	}
+	p.Duration = samplesTime(p.Samples)
+	p.Notice = p.about.Notice.notice()
+	if opened := time.Time(p.about.Opened); !opened.IsZero() {
+		p.Ended = opened.Add(p.Duration)
+	}
+	return nil
+}
+
+func (p *patient) measureWAV(f *os.File) error {
 	form, size, err := look(f, p.about.Codec)
 	if err != nil {
 		return err
 	}
 	p.form = form
 	p.Samples = max(0, size-int64(form.headSize())) / int64(form.frame())
-	p.Duration = samplesTime(p.Samples)
-	p.Notice = p.about.Notice.notice()
-	if opened := time.Time(p.about.Opened); !opened.IsZero() {
-		p.Ended = opened.Add(p.Duration)
-	}
 	return trueSizes(f, form, p.Samples)
 }
 
 // seal puts the file on the disk, hashes it and leaves its manifest.
 func (p *patient) seal() (err error) {
-	f, err := p.root.OpenFile(p.shelf.stem+soundExt, os.O_RDWR, fileMode)
+	f, err := p.root.OpenFile(p.shelf.file(), os.O_RDWR, fileMode)
 	if err != nil {
 		return err
 	}
@@ -174,7 +189,9 @@ func (p *patient) seal() (err error) {
 		return err
 	}
 	m.end(p.Ended)
-	if cells, err := tallySound(f, p.form, p.Samples); err == nil { // where they are missing they are made when asked for
+	if p.shelf.box {
+		m.Peaks = "" // the sound cannot be read without its key
+	} else if cells, err := tallySound(f, p.form, p.Samples); err == nil { // where they are missing they are made when asked for
 		m.Peaks, _ = storePeaks(p.root, p.shelf.stem, cells, nil)
 	}
 	if err := m.store(p.root, p.links, p.shelf.stem); err != nil {
@@ -204,7 +221,7 @@ func look(f *os.File, drafted string) (form format, size int64, err error) {
 	form, _, err = readHead(head[:n])
 	switch {
 	case err == nil:
-	case drafted == codecPCM16 || drafted == codecALaw || drafted == codecULaw:
+	case knownCodec(drafted):
 		form, err = format{codec: drafted}, nil
 	case st.Size() <= int64(format{codec: codecPCM16}.headSize()):
 		form, err = format{codec: codecPCM16}, nil

@@ -142,7 +142,7 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 		g.gaveUp(stretch{w.dirty.from, w.end})
 	}
 	res.Samples, res.Duration = w.written, samplesTime(w.written)
-	err := trueSizes(f, w.format, w.written)
+	err := g.trueEnd(f)
 	if err == nil {
 		if err := r.syncFile(g, f); err != nil {
 			r.distrust(g, err)
@@ -157,6 +157,9 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 	m := g.manifest()
 	g.mu.Unlock()
 	m.State, m.Samples, m.SHA256, m.Sealed = StateSealed, res.Samples, res.SHA256, stamp(r.now())
+	if g.box != nil {
+		m.Cipher = g.box.line()
+	}
 	m.Peaks = r.peaks(g, f)
 	m.end(g.ended)
 	r.folders.sync(r) // in the first second of a day's first call
@@ -177,13 +180,16 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 // there before.
 func (r *Recorder) clear(g *Recording) error {
 	var errs []error
-	for ext, f := range map[string]*os.File{soundExt: g.file.Load(), draftExt: g.draft.Load()} {
+	for ext, f := range map[string]*os.File{g.ext(): g.file.Load(), draftExt: g.draft.Load()} {
 		if f == nil {
 			continue
 		}
 		if err := r.root.Remove(g.stem + ext); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
+	}
+	if g.box != nil && g.box.file.Load() != nil {
+		errs = append(errs, removeKey(r.root, g.stem))
 	}
 	return errors.Join(errs...)
 }

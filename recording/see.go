@@ -48,23 +48,23 @@ type Gap struct {
 }
 
 // See tells of the recording of a call below dir. Peaks that are missing, or are not the manifest's, are made of
-// the sound. The error is ErrNone where there is no recording.
-func See(dir string, id call.ID) (Seen, error) {
+// the sound. Unwrap may be nil where recordings are plain. The error is ErrNone where there is no recording.
+func See(dir string, id call.ID, unwrap Unwrap) (Seen, error) {
 	root, sh, err := find(dir, id)
 	if err != nil {
 		return Seen{}, fmt.Errorf("see recording %s: %w", id, err)
 	}
 	defer root.Close() // only read
-	s, err := see(root, sh)
+	s, err := see(root, sh, unwrap)
 	if err != nil {
 		return s, fmt.Errorf("see recording %s: %w", id, err)
 	}
 	return s, nil
 }
 
-func see(root *os.Root, sh shelf) (Seen, error) {
+func see(root *os.Root, sh shelf, unwrap Unwrap) (Seen, error) {
 	var m manifest
-	s := Seen{Call: sh.call, Path: told(sh.stem + soundExt), State: StateOpen}
+	s := Seen{Call: sh.call, Path: told(sh.file()), State: StateOpen}
 	b, err := root.ReadFile(sh.stem + manifestExt)
 	switch {
 	case err == nil:
@@ -92,16 +92,29 @@ func see(root *os.Root, sh shelf) (Seen, error) {
 		s.Gaps = append(s.Gaps, Gap{Channel: ch, From: time.Time(g.From), To: time.Time(g.To), Reason: g.Reason, Why: g.Why})
 	}
 	if s.State != StateOpen {
-		if cells, err := loadPeaks(root, sh.stem, m.Peaks, nil); err == nil && m.Peaks != "" {
+		var uncover func([]byte) ([]byte, error)
+		if m.Cipher != nil {
+			uncover = func(b []byte) ([]byte, error) {
+				key, err := keyOf(root, sh, unwrap)
+				if err != nil {
+					return nil, err
+				}
+				return key.OpenBlob(peaksUse, b)
+			}
+		}
+		if cells, err := loadPeaks(root, sh.stem, m.Peaks, uncover); err == nil && m.Peaks != "" {
 			s.Peaks = splitPeaks(cells)
 			return s, nil
 		}
 	}
-	return s, s.listen(root, sh, m.Codec)
+	return s, s.listen(root, sh, m.Codec, unwrap)
 }
 
 // listen makes the peaks of the sound, and of an open recording its length.
-func (s *Seen) listen(root *os.Root, sh shelf, codec string) error {
+func (s *Seen) listen(root *os.Root, sh shelf, codec string, unwrap Unwrap) error {
+	if sh.box {
+		return s.listenBox(root, sh, unwrap)
+	}
 	f, err := root.Open(sh.stem + soundExt)
 	if err != nil {
 		return err
@@ -138,10 +151,14 @@ func find(dir string, id call.ID) (*os.Root, shelf, error) {
 			continue
 		}
 		sh := shelf{call: id, stem: st}
-		for ext, there := range map[string]*bool{soundExt: &sh.sound, manifestExt: &sh.manifest, draftExt: &sh.draft} {
+		for ext, there := range map[string]*bool{
+			soundExt: &sh.sound, boxExt: &sh.box, keyExt: &sh.key, manifestExt: &sh.manifest, draftExt: &sh.draft,
+		} {
 			_, err := root.Stat(st + ext)
 			*there = err == nil
 		}
+		sh.twice = sh.sound && sh.box
+		sh.sound = sh.sound || sh.box
 		if sh.sound || sh.manifest {
 			return root, sh, nil
 		}

@@ -82,6 +82,9 @@ func (r *Recorder) syncFile(g *Recording, f *os.File) error {
 	if f == nil || g.suspect.Load() {
 		return nil
 	}
+	if err := r.syncKey(g); err != nil {
+		return err
+	}
 	return r.datasync(f)
 }
 

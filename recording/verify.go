@@ -46,7 +46,7 @@ func List(dir string) ([]Item, error) {
 }
 
 func item(root *os.Root, sh shelf) Item {
-	it := Item{Call: sh.call, Path: told(sh.stem + soundExt), State: StateOpen}
+	it := Item{Call: sh.call, Path: told(sh.file()), State: StateOpen}
 	if b, err := root.ReadFile(sh.stem + manifestExt); err == nil {
 		if m, err := parse(b); err == nil {
 			it.State, it.Duration = m.State, samplesTime(m.Samples)
@@ -56,9 +56,11 @@ func item(root *os.Root, sh shelf) Item {
 			return it
 		}
 	}
-	if f, err := root.Open(sh.stem + soundExt); err == nil {
+	if f, err := root.Open(sh.file()); err == nil {
 		defer f.Close() // only read
-		if form, size, err := look(f, ""); err == nil {
+		if sh.box {
+			it.Duration = durationOfBox(f)
+		} else if form, size, err := look(f, ""); err == nil {
 			it.Duration = samplesTime(max(0, size-int64(form.headSize())) / int64(form.frame()))
 		}
 	}
@@ -93,6 +95,7 @@ type Proof struct {
 	Keys     []ed25519.PublicKey // whose links are good; empty: those that lie among the recordings
 	Heads    []chain.Head        // kept in a second place
 	Alone    bool                // the manifests are links of no chain
+	Unwrap   Unwrap              // opens encrypted recordings too; nil: without keys, which shows all but forgery
 }
 
 // Verify walks along the chains below dir, then reads every recording and compares it with its manifest: the hash,
@@ -121,17 +124,24 @@ func Verify(dir string, proof Proof, progress func(done, total int)) ([]Fault, e
 	for _, e := range proof.Expected {
 		ended[e.Path] = e.Call
 	}
-	faults := chainFaults(found)
+	faults, unwrap := chainFaults(found), proof.Unwrap
 	seen := map[call.ID]string{}
 	for i, sh := range shelves {
-		p := told(sh.stem + soundExt)
+		p := told(sh.file())
 		if other, twice := seen[sh.call]; twice {
 			faults = append(faults, Fault{Call: sh.call, Path: p, Problem: "the same call stands at " + other + " too"})
 		}
 		seen[sh.call] = p
 		_, over := ended[p]
 		delete(ended, p)
-		for _, problem := range examine(root, sh, over, found.Erased[sh.stem]) {
+		if !sh.sound { // then nothing says how it ended
+			delete(ended, told(sh.stem+boxExt))
+		}
+		problems := examine(root, sh, over, found.Erased[sh.stem])
+		if unwrap != nil && sh.box && sh.manifest && len(problems) == 0 {
+			problems = openedBox(root, sh, unwrap)
+		}
+		for _, problem := range problems {
 			faults = append(faults, Fault{Call: sh.call, Path: p, Problem: problem})
 		}
 		if progress != nil {
@@ -161,7 +171,7 @@ func chainFaults(found chain.Found) (faults []Fault) {
 // examine says what is wrong with one recording.
 func examine(root *os.Root, sh shelf, over, erased bool) (problems []string) {
 	switch {
-	case !sh.sound && sh.manifest && sh.gone && erased:
+	case (!sh.sound || sh.box && !sh.key) && sh.manifest && sh.gone && erased: // without its key a sound is noise
 		return nil // and the chain says so
 	case !sh.sound && sh.manifest && sh.gone:
 		return []string{"the sound is missing; its tombstone says that it was erased, and the chain knows nothing of it"}
@@ -217,6 +227,15 @@ func unsealed(root *os.Root, sh shelf, over bool) []string {
 
 // compare holds the sound against its manifest.
 func compare(root *os.Root, sh shelf, m manifest) (problems []string) {
+	if sh.twice {
+		problems = append(problems, "there is a plain sound and an encrypted one; one of them is too much")
+	}
+	if sh.box {
+		return append(problems, compareBox(root, sh, m)...)
+	}
+	if m.Cipher != nil {
+		return append(problems, "the sound is plain, the manifest says it is encrypted")
+	}
 	f, err := root.Open(sh.stem + soundExt)
 	if err != nil {
 		return []string{"the sound cannot be read: " + err.Error()}
@@ -240,6 +259,11 @@ func compare(root *os.Root, sh shelf, m manifest) (problems []string) {
 	if len(problems) > 0 {
 		return problems // a hash that differs too would say nothing new
 	}
+	return append(problems, compareHash(root, sh, f, m)...)
+}
+
+// compareHash holds the hash of a file, and that of its peaks, against the manifest.
+func compareHash(root *os.Root, sh shelf, f *os.File, m manifest) (problems []string) {
 	sum, err := hash(f)
 	switch {
 	case err != nil:

@@ -1,11 +1,13 @@
 package recording
 
 import (
+	"bytes"
 	"io"
 	"math"
 	"slices"
 
 	"hotline/call"
+	"hotline/media"
 )
 
 const (
@@ -72,6 +74,21 @@ func (w *window) put(ch call.Channel, pos int64, payload []byte, codec call.Code
 	w.format.fill(w.buf, int(from%windowSamples), int(ch&1), payload[from-pos:to-pos], codec)
 	w.mark(from, to)
 	return true
+}
+
+// hushed is what silence is made of, in µ-law; every format has a sample for it.
+var hushed = bytes.Repeat([]byte{media.Silence(call.PCMU)}, 160)
+
+// silence takes back what of a stretch of a channel lies in the window already, and has it written anew: a
+// packet lasts beyond the moment at which it came, and the channel may be turned off in the middle of it.
+func (w *window) silence(ch call.Channel, s stretch) {
+	from, to := max(s.from, w.end-windowSamples, 0), min(s.to, w.end)
+	for from < to {
+		n := min(to-from, int64(len(hushed)))
+		w.format.fill(w.buf, int(from%windowSamples), int(ch&1), hushed[:n], call.PCMU)
+		w.mark(from, from+n)
+		from += n
+	}
 }
 
 // mark adds a stretch to what is to be written.

@@ -36,6 +36,7 @@ type writer struct {
 	window *window
 	axes   [2]axis
 	closed [2][]stretch // by channel: where it is not written
+	hushed [2]int       // of them, those that what was written before has been held against
 	mute   bool         // what the caller is sent is not written now
 	headed bool         // the file has its header
 	retry  time.Time    // not before, after a refusal
@@ -113,6 +114,9 @@ func (g *Recording) closeFiles() {
 	if d := g.draft.Load(); d != nil {
 		err = errors.Join(err, d.Close())
 	}
+	if g.box != nil && g.box.file.Load() != nil {
+		err = errors.Join(err, g.box.file.Load().Close())
+	}
 	if g.renewal.mu.TryLock() { // otherwise a disk hangs over it
 		err = errors.Join(err, g.renewal.leave(g.r, g))
 		g.renewal.mu.Unlock()
@@ -182,6 +186,12 @@ func (r *Recorder) serve(g *Recording) {
 	}
 	if rested && w.window.failed {
 		r.flush(g) // before new sound pushes out what is left of the old
+	}
+	for ch := range w.closed {
+		for _, s := range w.closed[ch][min(w.hushed[ch], len(w.closed[ch])):] { // since the last time
+			w.window.silence(call.Channel(ch), s)
+		}
+		w.hushed[ch] = len(w.closed[ch])
 	}
 	for b := in.head; b != nil; b = b.next {
 		b.each(g.place)
@@ -307,7 +317,7 @@ func (r *Recorder) create(g *Recording, news *manifest) {
 	}
 	w.headed = true
 	g.outlet.to = r.onto(g.file.Load())
-	w.window.file = &g.outlet
+	w.window.file = g.onto(&g.outlet)
 	g.dirty.Store(true)
 	r.health.good()
 	r.event(g, "recording.started", map[string]string{"path": g.Path()})
@@ -323,15 +333,20 @@ func (r *Recorder) tryCreate(g *Recording, news *manifest) error {
 		}
 		g.draft.Store(f)
 	}
+	if g.box != nil {
+		if err := r.createKey(g); err != nil {
+			return err
+		}
+	}
 	if g.file.Load() == nil {
-		f, err := r.openIn(dir, g.stem+soundExt, os.O_CREATE|os.O_EXCL|os.O_RDWR)
+		f, err := r.openIn(dir, g.stem+g.ext(), os.O_CREATE|os.O_EXCL|os.O_RDWR)
 		if err != nil {
 			return err
 		}
 		g.file.Store(f)
 		r.folders.note(dir)
 	}
-	if _, err := g.file.Load().WriteAt(w.window.format.head(-1), 0); err != nil {
+	if _, err := g.onto(g.file.Load()).WriteAt(w.window.format.head(-1), 0); err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
 	if news == nil { // a second try: the first took the news

@@ -26,7 +26,7 @@ func TestRowsAreCopiedWhileTheyAreWritten(t *testing.T) {
 	defer func() { _ = writes.Process.Kill(); _ = writes.Wait() }()
 	for round := range 3 {
 		var before int
-		for deadline := time.Now().Add(20 * time.Second); before < 300*(round+1); before = rowsIn(t, dir) {
+		for deadline := time.Now().Add(20 * time.Second); before < 100*(round+1); before = rowsIn(t, dir) {
 			if time.Now().After(deadline) {
 				t.Fatal("the other process writes nothing")
 			}
@@ -133,7 +133,7 @@ func TestACopyThatFails(t *testing.T) {
 	}
 	s, err := Open(Options{Dir: dir, Log: zap.NewNop(), Metrics: prometheus.NewRegistry()})
 	must(t, err)
-	for n := range 5000 { // more than one step
+	for n := range 1500 { // more than one step
 		must(t, s.Closed(closedRecord(n)))
 	}
 	must(t, s.Flush(t.Context()))

@@ -26,6 +26,8 @@ type recordingCmd struct {
 	Hold   recordingHoldCmd   `cmd:"" help:"Keep recordings from being erased."`
 	Purge  recordingPurgeCmd  `cmd:"" help:"What is erased when, and erasing one by order."`
 	Access recordingAccessCmd `cmd:"" help:"Who asked for recordings, and why."`
+	Rotate recordingRotateCmd `cmd:"" help:"Seal the keys of encrypted recordings anew."`
+	Keygen recordingKeygenCmd `cmd:"" help:"Make a key for the recovery of encrypted recordings."`
 	Disk   recordingDiskCmd   `cmd:"" help:"When the disk will be full."`
 }
 

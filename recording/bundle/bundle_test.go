@@ -79,7 +79,7 @@ func record(t testing.TB, format string) called {
 	if _, err := g.Seal(t.Context(), at(12)); err != nil {
 		t.Fatal(err)
 	}
-	if c.seen, err = recording.See(c.dir, id); err != nil {
+	if c.seen, err = recording.See(c.dir, id, nil); err != nil {
 		t.Fatal(err)
 	}
 	// What the house notes as it happens is told here by the call's own time.
@@ -110,7 +110,7 @@ func (c called) events() (list []call.Event) {
 // copyOf is what a bundle of the call is made of.
 func (c called) copyOf(t testing.TB, silence string) Copy {
 	t.Helper()
-	sound, err := os.Open(filepath.Join(c.dir, strings.TrimPrefix(c.seen.Path, "recordings/")))
+	sound, err := recording.OpenSound(c.dir, c.seen.Call, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

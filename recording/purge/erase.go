@@ -1,13 +1,14 @@
 package purge
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"strings"
+
+	"hotline/recording/vault"
 )
 
 // Files of the tombstone are as readable as the manifests beside them.
@@ -32,7 +33,8 @@ func (s shelf) erase(root *os.Root, step func(string)) error {
 	var errs []error
 	for _, name := range s.files {
 		if strings.HasSuffix(name, keyExt) {
-			if err := kill(root, path.Join(s.dir, name), step); err != nil {
+			overwritten := func() { step("key overwritten") }
+			if err := vault.EraseBy(root, path.Join(s.dir, name), overwritten); err != nil {
 				return fmt.Errorf("the key of %s: %w", s.id, err) // then the sound would be all that tells where it is
 			}
 		}
@@ -51,33 +53,6 @@ func (s shelf) erase(root *os.Root, step func(string)) error {
 		take(string(s.id) + manifestExt)
 	}
 	return errors.Join(append(errs, syncFolder(root, s.dir))...)
-}
-
-// kill overwrites a key, on the disk, before it takes it away: a key that is only unlinked may be found in what
-// the disk has free.
-func kill(root *os.Root, name string, step func(string)) error {
-	f, err := root.OpenFile(name, os.O_WRONLY, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	st, err := f.Stat()
-	if err == nil {
-		noise := make([]byte, st.Size())
-		_, _ = rand.Read(noise) // never fails
-		if _, err = f.WriteAt(noise, 0); err == nil {
-			err = f.Sync()
-		}
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	step("key overwritten")
-	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return syncFolder(root, path.Dir(name))
 }
 
 // replace writes a file whole or not at all.

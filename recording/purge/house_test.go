@@ -42,7 +42,8 @@ type house struct {
 	rules   retention.Rules
 	told    []call.ID
 	away    func(Erasure) error
-	there   bool // the files are there already: only the rows are made
+	live    func() time.Duration // goes by itself; nil: time is what the test makes it
+	there   bool                 // the files are there already: only the rows are made
 }
 
 // A fataler is a test, or one try of a property.
@@ -87,7 +88,20 @@ func (h *house) close() { h.asked.Close(); h.erased.Close() }
 func (h *house) time() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.live != nil {
+		return h.now.Add(h.live())
+	}
 	return h.now
+}
+
+// counted is the clock that only counts.
+func (h *house) counted() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.live != nil {
+		return h.mono + h.live()
+	}
+	return h.mono
 }
 
 // pass lets time go by.
@@ -156,7 +170,7 @@ func (h *house) reaper(step func(string)) *Reaper {
 			return nil
 		},
 		Told: func(e Erasure) { h.told = append(h.told, e.ID) },
-		Now:  h.time, Mono: func() time.Duration { h.mu.Lock(); defer h.mu.Unlock(); return h.mono },
+		Now:  h.time, Mono: h.counted,
 		Log: zap.NewNop(), Metrics: prometheus.NewRegistry(), step: step,
 	})
 	if err != nil {

@@ -56,6 +56,9 @@ func (r *Reaper) judge(ctx context.Context, list []shelf, close bool, now time.T
 			asked[l] = true
 		}
 	}
+	if err := r.asItsCall(ctx, out); err != nil {
+		return nil, err
+	}
 	cases, err := r.o.Rows.CasesOf(ctx, slices.Collect(maps.Keys(asked)))
 	if err != nil {
 		return nil, err
@@ -69,6 +72,29 @@ func (r *Reaper) judge(ctx context.Context, list []shelf, close bool, now time.T
 		out[i].verdict = rules.Judge(s, append(slices.Clone(cases[s.Call]), cases[s.Linked]...), holds, now)
 	}
 	return out, nil
+}
+
+// asItsCall gives a consult the line and the queue of the call it was about: it is kept as that call is.
+func (r *Reaper) asItsCall(ctx context.Context, list []judged) error {
+	var ids []call.ID
+	for _, j := range list {
+		if j.subject.Linked != "" {
+			ids = append(ids, j.subject.Linked)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	calls, err := r.o.Rows.Records(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if about, known := calls[list[i].subject.Linked]; known {
+			list[i].subject.Line, list[i].subject.Queue = about.Line, about.Queue
+		}
+	}
+	return nil
 }
 
 // paperOf is what the manifest says; of one that cannot be read, nothing, which is logged.

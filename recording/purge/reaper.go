@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"sync"
@@ -29,8 +30,8 @@ const (
 	// syncs, so it is a second or two.
 	batch = 20
 
-	// most is how many one certificate lists.
-	most = 5000
+	// most is how many one certificate lists: the plan of a run is written anew after each batch.
+	most = 1000
 )
 
 // Errors that somebody branches on.
@@ -121,9 +122,9 @@ func New(o Options) (*Reaper, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("retention: %w", err), root.Close())
 	}
-	if why, _ := r.clock.Stopped(); why != "" {
-		r.stopped(why)
-	}
+	why, _ := r.clock.Stopped()
+	r.metrics.stopped.Set(oneIf(why != ""))
+	r.metrics.full.Set(math.Inf(1)) // nothing is known yet, which alarms nobody
 	return r, nil
 }
 
@@ -132,6 +133,9 @@ func (r *Reaper) Close() error { return r.root.Close() }
 
 // Run looks at the clock once a minute and erases what is due once an hour, until ctx ends.
 func (r *Reaper) Run(ctx context.Context) {
+	if why, _ := r.clock.Stopped(); why != "" {
+		r.stopped(why)
+	}
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for passed := -every; ; {
@@ -237,7 +241,7 @@ func (r *Reaper) pass(ctx context.Context, run *run) (more bool, err error) {
 	found = slices.DeleteFunc(found, func(e Erasure) bool {
 		return slices.ContainsFunc(run.Stuck, func(s Erasure) bool { return s.ID == e.ID && s.Kind == e.Kind }) // tried a moment ago
 	})
-	for len(found) > 0 && len(errs) == 0 {
+	for len(found) > 0 && len(errs) == 0 && ctx.Err() == nil {
 		n := min(batch, len(found))
 		if err := r.erase(ctx, run, found[:n]); err != nil {
 			errs = append(errs, err)
@@ -248,7 +252,7 @@ func (r *Reaper) pass(ctx context.Context, run *run) (more bool, err error) {
 	if err := r.finish(run); err != nil {
 		errs = append(errs, err)
 	}
-	return more, errors.Join(errs...)
+	return more, errors.Join(append(errs, ctx.Err())...)
 }
 
 // overdue tells for how long the oldest of what should be gone has been due.

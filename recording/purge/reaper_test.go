@@ -244,6 +244,35 @@ func TestHoldAfterAKill(t *testing.T) {
 	}
 }
 
+// A certificate that was given out is not written anew, also where the process died before it had forgotten the run.
+func TestACertificateStays(t *testing.T) {
+	h := newHouse(t, memory(t))
+	defer h.close()
+	h.put(1, old, "wav")
+	func() {
+		defer func() { _ = recover() }()
+		r := h.reaper(func(step string) {
+			if step == "certified" {
+				panic(killed{})
+			}
+		})
+		defer r.Close()
+		if err := errors.Join(r.Vouch("test"), r.Pass(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}()
+	first := h.certificates()
+	if len(first) != 1 {
+		t.Fatalf("%d certificates", len(first))
+	}
+	h.put(2, old, "wav")
+	h.tryPass(0)
+	both := h.certificates()
+	if len(both) != 2 || both[0].Digest != first[0].Digest && both[1].Digest != first[0].Digest || len(both[0].Erased)+len(both[1].Erased) != 2 {
+		t.Errorf("first %+v\nthen %+v", first, both)
+	}
+}
+
 func TestKeyIsOverwritten(t *testing.T) {
 	h := newHouse(t, memory(t))
 	defer h.close()
@@ -405,6 +434,19 @@ func TestWhatDatesARecording(t *testing.T) {
 		}
 	}
 	h.cases = map[call.ID][]call.Case{}
+	// A consult has no queue of its own; the class of its call's counts.
+	row = h.records[caller]
+	row.Queue = "visas"
+	h.records[caller] = row
+	row = h.records[consult]
+	row.Queue = ""
+	h.records[consult] = row
+	h.rules.Classes = []retention.Class{{Name: "long", Keep: 60, Queues: []string{"visas"}}}
+	h.tryPass(0)
+	if h.left(caller) != "json wav" || h.left(consult) != "json wav" {
+		t.Errorf("a call of a long class: %q, its consult: %q", h.left(caller), h.left(consult))
+	}
+	h.rules.Classes = nil
 	h.holds = []retention.Hold{{ID: 1, Calls: []call.ID{caller}, By: "chief", Why: "a court"}}
 	h.tryPass(0)
 	if h.left(consult) != "json wav" {
