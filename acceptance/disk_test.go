@@ -92,6 +92,74 @@ func TestDiskFaults(t *testing.T) {
 	}
 }
 
+// strace makes every fdatasync of the built program last 10 s and then fail. Only recordings are synced
+// so. Nothing of them is lost, nobody hears it, and each confesses what the disk has said.
+func TestSlowSyncsThatFail(t *testing.T) {
+	s := newServer(t)
+	s.importOperators(onBadDisk)
+	log := filepath.Join(t.TempDir(), "strace")
+	t.Setenv("GODEBUG", "asyncpreemptoff=1") // each signal to a thread waits for strace
+	s.startUnder("strace", "-D", "-f", "-q", "--seccomp-bpf", "-o", log, "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:delay_enter=10000000")
+	up := s.codedCalls(s.codedOperators(onBadDisk))
+	for _, c := range up {
+		c.citizen.call.Media().Say(0.3, badDiskCitizen)
+		c.operator.call.Media().Say(0.3, badDiskOperator)
+	}
+	talk := time.Now().Add(500 * time.Millisecond)
+	late := lateness(within(t, time.Minute))
+	time.Sleep(14 * time.Second)
+	until := time.Now().Add(-500 * time.Millisecond)
+	for _, c := range up {
+		for _, l := range []phoneCall{{"citizen", c.citizen.call}, {"operator", c.operator.call}} {
+			l.untouched(t, late())
+		}
+		if err := c.citizen.call.Hangup(within(t, 5*time.Second)); err != nil {
+			t.Error(err)
+		}
+	}
+	eventually(t, 40*time.Second, "all are sealed, with what the disk takes", func() bool {
+		return !slices.ContainsFunc(s.recordings(), func(r recordingItem) bool { return r.State != "sealed" })
+	})
+	for _, c := range up {
+		m := s.manifest(s.recordOf(c.id))
+		if !slices.Equal(m.Faults, []string{"sync"}) {
+			t.Errorf("call %s: the manifest confesses %v", c.id, m.Faults)
+		}
+		// strace holds up the server now and then, and what the operator says comes late to the caller. What the
+		// caller says is placed by its own clock.
+		left, _ := channels(t, s.sound(s.recordOf(c.id)))
+		a, b := int(talk.Sub(m.Opened).Milliseconds())*8, int(until.Sub(m.Opened).Milliseconds())*8
+		silent := slices.DeleteFunc(stillness(left[:b], a), func(x span) bool { return x.to-x.from <= late()+40*time.Millisecond })
+		if len(silent) > 0 {
+			t.Errorf("call %s: on the left %v are silent", c.id, silent)
+		}
+		if slices.ContainsFunc(m.Gaps, func(g gapOf) bool { return g.Reason == "disk" || g.Reason == "overflow" }) {
+			t.Errorf("call %s: the gaps are %v", c.id, m.Gaps)
+		}
+	}
+	b, err := os.ReadFile(log)
+	if n := strings.Count(string(b), "(INJECTED)"); err != nil || n < onBadDisk {
+		t.Errorf("strace has made %d syncs fail: %v", n, err)
+	}
+	if out, code := s.command("", "recording", "verify"); code != 0 {
+		t.Errorf("recording verify: exit %d: %s", code, out)
+	}
+}
+
+// recordOf is the record of a call that has ended.
+func (s *server) recordOf(id string) (r record) {
+	s.t.Helper()
+	eventually(s.t, 10*time.Second, "the record is closed", func() bool {
+		for _, r = range s.records() {
+			if r.ID == id && r.Ended != nil {
+				return true
+			}
+		}
+		return false
+	})
+	return r
+}
+
 // smallDisk mounts a file system of 32 MB in the memory.
 func smallDisk(t *testing.T) string {
 	t.Helper()
@@ -281,15 +349,7 @@ func (c *passing) unbroken(streams int) {
 // while both said tones. The telephones were so late themselves.
 func (s *server) gapsAreSilence(id string, from, to time.Time, late time.Duration) {
 	s.t.Helper()
-	var r record
-	eventually(s.t, 10*time.Second, "the record is closed", func() bool {
-		for _, r = range s.records() {
-			if r.ID == id && r.Ended != nil {
-				return true
-			}
-		}
-		return false
-	})
+	r := s.recordOf(id)
 	m := s.manifest(r)
 	if str(r.Outcome) != "completed" || m.State != "sealed" {
 		s.t.Errorf("%s, recording %s", r, m.State)

@@ -96,11 +96,18 @@ func (s *server) tellLog() {
 // start runs `hotline serve` and waits until it takes calls.
 func (s *server) start() *server {
 	s.t.Helper()
+	return s.startUnder()
+}
+
+// startUnder is start by another command, which becomes the program.
+func (s *server) startUnder(command ...string) *server {
+	s.t.Helper()
 	log, err := os.OpenFile(filepath.Join(s.dir, "serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.process = exec.Command(program(s.t), "serve", "--config", s.config)
+	command = append(command, program(s.t), "serve", "--config", s.config)
+	s.process = exec.Command(command[0], command[1:]...)
 	s.process.Stderr = log
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)
@@ -308,11 +315,14 @@ type manifest struct {
 		Language string
 		From, To time.Time
 	}
-	Gaps []struct {
-		Channel, Reason string
-		From, To        time.Time
-	}
+	Gaps    []gapOf
 	Parties []struct{ Channel, Role, Name string }
+}
+
+// A gapOf is one of its gaps.
+type gapOf struct {
+	Channel, Reason string
+	From, To        time.Time
 }
 
 func (s *server) manifest(r record) (m manifest) {
