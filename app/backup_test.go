@@ -60,7 +60,7 @@ func TestABackupWithoutKeys(t *testing.T) {
 	if _, _, err := Restore(ctx, elsewhere(t, f), BackupPlan{Dir: dir}); err == nil || !strings.Contains(err.Error(), "--keys") {
 		t.Errorf("without a word on its keys: %v", err)
 	}
-	if _, _, err := Restore(ctx, elsewhere(t, f), BackupPlan{Dir: dir, RecoveryKey: "key.txt"}); rewrapAll == nil && (err == nil || !strings.Contains(err.Error(), "leave it out")) {
+	if _, _, err := Restore(ctx, elsewhere(t, f), BackupPlan{Dir: dir, RecoveryKey: "key.txt"}); err == nil || !strings.Contains(err.Error(), "names nobody") {
 		t.Errorf("with a recovery key that nothing needs: %v", err)
 	}
 	for name, plan := range map[string]BackupPlan{

@@ -218,7 +218,7 @@ func TestASealedCallIsSeen(t *testing.T) {
 	k.Resume(true, "")
 	k.tones(time.Second, 440, 1000)
 	k.seal()
-	seen, err := See(filepath.Join(s.data, folder), k.meta.Call)
+	seen, err := See(filepath.Join(s.data, folder), k.meta.Call, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -547,8 +547,10 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 	if l.file, err = os.Open(path); err != nil {
 		t.Fatal(err)
 	}
-	if add() == nil || add() == nil {
-		t.Error("a log that takes nothing takes an entry")
+	for range 2 {
+		if add() == nil {
+			t.Error("a log that takes nothing takes an entry")
+		}
 	}
 	l.file = good
 	if err := add(); err != nil {
