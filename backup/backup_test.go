@@ -167,6 +167,33 @@ func TestALinkSeenWithoutTheOneBeforeIt(t *testing.T) {
 	}
 }
 
+// A recording that is sealed while it is copied as an open one is whole in the backup, or open with its
+// draft: never a sound of which nothing says what it is.
+func TestARecordingThatIsSealedWhileItIsCopied(t *testing.T) {
+	for _, at := range []string{"put data/%s.draft", "copied data/%s.draft", "put data/%s.wav", "copied data/%s.wav"} {
+		w := newWorld(t, 1)
+		stem := w.begin()
+		o := w.options(filepath.Join(temp(t), "backup"))
+		o.step = func(name string) {
+			if _, open := w.open[stem]; open && name == strings.Replace(at, "%s", stem, 1) {
+				w.endOf(stem)
+			}
+		}
+		r, err := Make(t.Context(), o)
+		must(t, err)
+		if len(w.open) > 0 || len(r.Faults) > 0 {
+			t.Errorf("%s: %+v", at, r)
+		}
+		has := func(ext string) bool {
+			_, err := os.Stat(filepath.Join(o.Dir, dataFolder, stem+ext))
+			return err == nil
+		}
+		if good(t, o.Dir); !has(".wav") || has(".json") == has(".draft") {
+			t.Errorf("%s: sound %v, manifest %v, draft %v", at, has(".wav"), has(".json"), has(".draft"))
+		}
+	}
+}
+
 // Whatever is done to a backup is found, and the file is named.
 func TestWhatWasDoneToABackupIsFound(t *testing.T) {
 	w := newWorld(t, 3)

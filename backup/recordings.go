@@ -142,13 +142,16 @@ func (r *run) recordingsOnce(ctx context.Context) (taken map[string]Entry, err e
 	if err != nil {
 		return nil, err
 	}
-	live := map[string][]Entry{}
+	live, gone := map[string][]Entry{}, false
 	for _, s := range first.shelves {
 		if s.has(manifestExt) {
 			continue
 		}
 		if live[s.stem], err = r.copyLive(ctx, s); err != nil {
 			return nil, err
+		}
+		if !slices.ContainsFunc(live[s.stem], func(e Entry) bool { return path.Ext(e.Path) == draftExt }) && r.isThere(s.stem+manifestExt) {
+			gone = true // it was sealed before its draft could be read: the next round takes the manifest
 		}
 	}
 	r.stepped("listed")
@@ -157,7 +160,6 @@ func (r *run) recordingsOnce(ctx context.Context) (taken map[string]Entry, err e
 		return nil, err
 	}
 	taken = map[string]Entry{}
-	gone := false
 	take := func(p string) error {
 		e, err := r.put(ctx, p, inData(p))
 		switch {
@@ -227,27 +229,30 @@ func (r *run) recordingsOnce(ctx context.Context) (taken map[string]Entry, err e
 	return taken, nil
 }
 
-// copyLive copies a recording that is open: its sound first and its draft last, which then knows
-// everything that is in the sound. What is gone was sealed meanwhile.
+// copyLive copies a recording that is open: its draft, its sound, and the draft again, which then knows
+// everything that is in the sound. Where it was sealed meanwhile the first draft has to do: it is what
+// says that the sound is open.
 func (r *run) copyLive(ctx context.Context, s shelf) (list []Entry, err error) {
-	files := slices.Clone(s.files)
-	slices.SortStableFunc(files, func(a, b string) int {
-		last := func(p string) int {
-			if path.Ext(p) == draftExt {
-				return 1
-			}
-			return 0
+	var drafts, others []string
+	for _, p := range s.files {
+		if path.Ext(p) == draftExt {
+			drafts = append(drafts, p)
+		} else {
+			others = append(others, p)
 		}
-		return last(a) - last(b)
-	})
-	for _, p := range files {
+	}
+	got := map[string]Entry{}
+	for _, p := range slices.Concat(drafts, others, drafts) {
 		e, err := r.put(ctx, p, inData(p))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
 			return nil, err
 		}
-		list = append(list, e)
+		got[e.Path] = e
+	}
+	for _, p := range slices.Sorted(maps.Keys(got)) {
+		list = append(list, got[p])
 	}
 	return list, nil
 }
@@ -433,15 +438,20 @@ func (r *run) messagesOnce(ctx context.Context) (map[string]Entry, error) {
 func (r *run) hasSlip(sound, id string) bool {
 	slip := path.Join(newFolder, id+manifestExt)
 	for _, p := range []string{slip + ".tmp", slip, slip + ".gone", strings.TrimSuffix(sound, path.Ext(sound)) + manifestExt} {
-		from, done, err := r.source(p)
-		if err != nil {
-			continue
-		}
-		_, err = from.root.Lstat(from.name)
-		done()
-		if err == nil {
+		if r.isThere(p) {
 			return true
 		}
 	}
 	return false
+}
+
+// isThere reports whether the data folder has a file now.
+func (r *run) isThere(p string) bool {
+	from, done, err := r.source(p)
+	if err != nil {
+		return false
+	}
+	defer done()
+	_, err = from.root.Lstat(from.name)
+	return err == nil
 }
