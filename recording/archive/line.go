@@ -104,17 +104,15 @@ func (l *line) failed(stem string, now time.Time, its bool) {
 		it.due = now.Add(backoff(it.fails, firstPause, longestPause))
 		l.fails, l.rest = 0, time.Time{} // the place answered
 	} else {
-		it.due = now.Add(backoff(it.fails, firstRest, longestRest))
 		if !now.Before(l.rest) { // of those that were begun together the first counts
 			l.fails++
 			l.rest = now.Add(backoff(l.fails, firstRest, longestRest))
 		}
+		// Another tries first: where this one alone is the trouble, it shows by that.
+		it.due = l.rest.Add(backoff(it.fails, firstRest, longestRest))
 	}
 	heap.Push(&l.resting, it)
 }
-
-
-func (l *line) len() int { return len(l.items) }
 
 // oldest is since when the one waits that waits longest; the zero time: none does.
 func (l *line) oldest() (at time.Time) {

@@ -152,7 +152,7 @@ func (p *S3) Get(ctx context.Context, name string) (Reader, error) {
 		return nil, known(err)
 	}
 	if _, err := o.Stat(); err != nil {
-		return nil, known(errors.Join(err, o.Close()))
+		return nil, errors.Join(known(err), o.Close())
 	}
 	return s3Reader{o}, nil
 }
@@ -239,8 +239,8 @@ func (p *S3) uploads(ctx context.Context, prefix string, do func(key, id string)
 	for {
 		page, err := p.core.ListMultipartUploads(ctx, p.bucket, prefix, key, id, "", 1000)
 		if err != nil {
-			if unsupported(err) {
-				return nil
+			if unsupported(err) || minio.ToErrorResponse(err).Code == "NoSuchUpload" { // Quirk: gofakes3 where there is none
+				return errs
 			}
 			return append(errs, err)
 		}

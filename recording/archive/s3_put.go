@@ -42,7 +42,10 @@ func (p *S3) Put(ctx context.Context, name string, s Source) error {
 }
 
 func (p *S3) options(s Source) minio.PutObjectOptions {
-	return minio.PutObjectOptions{ContentType: "application/octet-stream", UserMetadata: map[string]string{shaKey: s.SHA256}}
+	return minio.PutObjectOptions{
+		ContentType: "application/octet-stream", UserMetadata: map[string]string{shaKey: s.SHA256},
+		DisableContentSha256: true, // not chunk by chunk: the request is signed with the SHA-256 of all it carries
+	}
 }
 
 // putParts sends a file in parts: those that are not there from an upload that was cut off.
@@ -67,7 +70,7 @@ func (p *S3) putParts(ctx context.Context, key string, s Source) error {
 		tag := there[number].ETag
 		if there[number].Size != int64(len(b)) || !sameTag(tag, sum[:]) {
 			sent, err := p.core.PutObjectPart(ctx, p.bucket, key, id, number, s.metered(bytes.NewReader(b)), int64(len(b)),
-				minio.PutObjectPartOptions{Md5Base64: md5Base64(b), Sha256Hex: hexSum(b)})
+				minio.PutObjectPartOptions{Md5Base64: md5Base64(b), Sha256Hex: hexSum(b), DisableContentSha256: true})
 			if err != nil {
 				return err
 			}
