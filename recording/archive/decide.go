@@ -52,8 +52,9 @@ func removable(all bool, sealed time.Time, keep time.Duration) (at time.Time, ok
 }
 
 const (
-	// A place that failed rests so long at first, and twice as long each time, up to longestRest:
-	// what was down for an hour is noticed within ten minutes.
+	// A place that failed rests so long at first, and twice as long each time, up to longestRest; the
+	// recording that failed rests as long again. So what was down for an hour is noticed within ten
+	// minutes where much waits, and within twenty where one recording does.
 	firstRest   = time.Second
 	longestRest = 10 * time.Minute
 

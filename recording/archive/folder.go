@@ -13,6 +13,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 )
 
 // Folders and files are for the server's user and group, as those of the recordings.
@@ -32,14 +33,17 @@ const (
 // mark that the first use has left in it.
 type Folder struct {
 	path string
-	mark string // what must stand in the mark; empty: it was never used
 	made func(mark string) error
+
+	mu   sync.Mutex
+	mark string // what must stand in the mark; empty: it was never used
 }
 
 // NewFolder makes a place of the folder at a path. mark is what an earlier use has told made; empty
-// where there was none: then the folder gets a new mark, and made is told before anything is put.
+// where there was none: then the folder gets a new mark, and made is told before anything is put. A
+// mark of which made was not told any more, since the process died, is taken for ours.
 func NewFolder(path, mark string, made func(mark string) error) *Folder {
-	return &Folder{path: path, mark: mark, made: made}
+	return &Folder{path: path, made: made, mark: mark}
 }
 
 // open gives the folder, if it is the one it was.
@@ -48,31 +52,38 @@ func (p *Folder) open() (*os.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := root.ReadFile(markName)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && p.mark == "":
-		err = p.begin(root, rand.Text())
-	case errors.Is(err, fs.ErrNotExist):
-		err = fmt.Errorf("%s is not the archive it was, its file %s is missing: is it mounted?", p.path, markName)
-	case err == nil && p.mark == "": // of another data folder, or ours was lost
-		p.mark = string(bytes.TrimSpace(b))
-		err = p.made(p.mark)
-	case err == nil && string(bytes.TrimSpace(b)) != p.mark:
-		err = fmt.Errorf("%s is not the archive it was, its file %s says so: is another one mounted?", p.path, markName)
-	}
-	if err != nil {
+	if err := p.look(root); err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
 	return root, nil
 }
 
-// begin marks a folder that is used for the first time.
-func (p *Folder) begin(root *os.Root, mark string) error {
-	if err := p.made(mark); err != nil {
+// look compares the folder's mark with the one it had.
+func (p *Folder) look(root *os.Root) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b, err := root.ReadFile(markName)
+	got := string(bytes.TrimSpace(b))
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case err != nil && p.mark != "":
+		return fmt.Errorf("%s is not the archive it was, its file %s is missing: is it mounted?", p.path, markName)
+	case err != nil:
+		got = rand.Text()
+		if err := writeWhole(root, markName, []byte(got+"\n")); err != nil {
+			return err
+		}
+	case got == p.mark:
+		return nil
+	case p.mark != "":
+		return fmt.Errorf("%s is not the archive it was, its file %s says so: is another one mounted?", p.path, markName)
+	}
+	if err := p.made(got); err != nil {
 		return err
 	}
-	p.mark = mark
-	return writeWhole(root, markName, []byte(mark+"\n"))
+	p.mark = got
+	return nil
 }
 
 // Put implements Place.

@@ -284,7 +284,7 @@ func (a *Archive) consider(s shelf) error {
 		return nil
 	}
 	for _, i := range missing {
-		a.lane(sends, i).add(s.stem, since, since)
+		a.lane(sends, i).add(s.stem, since, time.Time{}) // at once, also what a wrong clock has sealed tomorrow
 	}
 	if gone && s.sound {
 		a.lane(removals, 0).add(s.stem, at, at)

@@ -419,6 +419,29 @@ func TestOnlyWhatIsSealedGoes(t *testing.T) {
 	})
 }
 
+// What was sealed by a clock that ran ahead goes at once, and stays here until it may go.
+func TestWhatWasSealedTomorrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		p := newShaky(folderAt(t, t.TempDir()))
+		k := record(t, dir, time.Now().Add(24*time.Hour), 5000)
+		h := newHouse(t, dir, Options{Places: []Located{p.as()}, KeepLocal: 0})
+		h.Start()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		k.mustLie(t, p)
+		if !h.here(k.stem) || h.value("hotline_away_oldest_pending_seconds", "") != 0 {
+			t.Errorf("here %v", h.here(k.stem))
+		}
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if h.here(k.stem) {
+			t.Error("it is still here")
+		}
+		h.Close()
+	})
+}
+
 // A panic in one recording ends nothing else.
 func TestABugInOneRecording(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

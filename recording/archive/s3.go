@@ -123,17 +123,19 @@ func (p *S3) Stat(ctx context.Context, name string) (Object, error) {
 }
 
 // declared is the checksum that the storage says an object has: its own of the whole where it has
-// one, else what we gave it with the upload.
+// one, else what we gave it with the upload. Where the two differ it is both: no file's.
 func declared(info minio.ObjectInfo) string {
-	if sum := fromBase64(info.ChecksumSHA256); sum != "" {
-		return sum
-	}
+	sum := fromBase64(info.ChecksumSHA256)
 	for key, value := range info.UserMetadata {
-		if strings.EqualFold(key, shaKey) {
-			return strings.ToLower(value)
+		if !strings.EqualFold(key, shaKey) || strings.EqualFold(value, sum) {
+			continue
 		}
+		if sum != "" {
+			return sum + " and " + value
+		}
+		sum = strings.ToLower(value)
 	}
-	return ""
+	return sum
 }
 
 // fromBase64 is a checksum in hex; empty for none, and for one of parts.

@@ -168,3 +168,12 @@ func hangUp(w http.ResponseWriter) {
 		conn.Close()
 	}
 }
+
+// sayDeleted is a server that says it has deleted.
+func sayDeleted(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodDelete {
+		return false
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
