@@ -10,7 +10,7 @@
 // What is known of the copies lies beside the recording, in CALL.away: one file for one recording,
 // written, synced and renamed. So it is as true as the files it tells of, also when the folder is
 // copied, put back from a backup or moved to another disk, which rows in the database would not be.
-// A hundred thousand of them are read in about two seconds at a start (BenchmarkScan), in the
+// A hundred thousand of them cost a start a few seconds of one core (BenchmarkScan), in the
 // background. Nothing else has to survive: an upload that was cut off is found at the place itself,
 // by its parts or its .part file, and goes on where it ended. A process may die between any two
 // steps; the next one asks the place what is there, and sends what is not.

@@ -55,8 +55,7 @@ func (a *Archive) move(ctx context.Context, stem string, i int) error {
 		return ownFault{err}
 	}
 	a.event(stem, "recording.away", map[string]string{"place": p.Name})
-	err = a.consider(shelf{stem: stem, manifest: true, note: true, sound: n.Removed == nil})
-	if err != nil {
+	if err := a.look(stem); err != nil {
 		return ownFault{err}
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path"
 	"time"
 
@@ -235,14 +237,30 @@ func (a *Archive) scan(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("scan: %w", err)
 	}
+	var day *os.Root // opened once for all its recordings: each path would be walked from the top
+	var of string
+	defer func() {
+		if day != nil {
+			day.Close() // only read
+		}
+	}()
 	for _, s := range shelves {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
+		if dir := path.Dir(s.stem); dir != of {
+			if day != nil {
+				day.Close() // only read
+			}
+			if day, err = a.root.OpenRoot(dir); err != nil {
+				return 0, fmt.Errorf("scan: %w", err)
+			}
+			of = dir
+		}
 		if !s.manifest {
 			continue // not sealed, or not ours any more
 		}
-		if err := a.consider(s); err != nil {
+		if err := a.consider(day, s); err != nil {
 			a.metrics.failures.WithLabelValues(here).Inc()
 			a.log.Error("a recording does not get away", zap.String("call", string(callOf(s.stem))), zap.Error(err))
 		}
@@ -250,19 +268,41 @@ func (a *Archive) scan(ctx context.Context) (int, error) {
 	return len(shelves), a.settleMarks()
 }
 
-// consider puts a sealed recording into the lines it has to be in.
-func (a *Archive) consider(s shelf) error {
+// look considers one recording.
+func (a *Archive) look(stem string) error {
+	s := shelf{stem: stem}
+	for _, ext := range append([]string{noteExt}, beside...) {
+		if _, err := a.root.Lstat(stem + ext); err == nil {
+			s.lay(ext)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if !s.manifest {
+		return nil
+	}
+	day, err := a.root.OpenRoot(path.Dir(stem))
+	if err != nil {
+		return err
+	}
+	defer day.Close() // only read
+	return a.consider(day, s)
+}
+
+// consider puts a sealed recording into the lines it has to be in. day is the folder it lies in.
+func (a *Archive) consider(day *os.Root, s shelf) error {
+	base := path.Base(s.stem)
 	n := Note{}
 	if s.note {
 		var err error
-		if n, err = readNote(a.root, s.stem); err != nil {
+		if n, err = readNote(day, base); err != nil {
 			return err
 		}
 	}
 	if !s.sound && n.Removed == nil {
 		return nil // purged, or lost: `recording verify` knows which
 	}
-	files, err := lies(a.root, s.stem)
+	files, err := liesOf(day, base, s.exts, false)
 	if err != nil {
 		return err
 	}
@@ -275,7 +315,7 @@ func (a *Archive) consider(s shelf) error {
 	var at, since time.Time
 	gone := false
 	if len(missing) > 0 || s.sound && a.o.KeepLocal >= 0 {
-		since = sealed(a.root, s.stem)
+		since = sealed(day, base)
 		at, gone = removable(len(missing) == 0, since, a.o.KeepLocal)
 	}
 	a.mu.Lock()

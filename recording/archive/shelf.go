@@ -53,8 +53,19 @@ func Stem(told string) (string, bool) {
 // A shelf is what lies here of one recording.
 type shelf struct {
 	stem            string
+	exts            []string // of what goes away, in the order of beside
 	sound, manifest bool
 	note            bool
+}
+
+// lay notes what a file of a recording is.
+func (s *shelf) lay(ext string) {
+	s.sound = s.sound || isSound(ext)
+	s.manifest = s.manifest || ext == manifestExt
+	s.note = s.note || ext == noteExt
+	if ext != noteExt {
+		s.exts = append(s.exts, ext)
+	}
 }
 
 // walk finds the recordings here, oldest first.
@@ -79,9 +90,7 @@ func walk(ctx context.Context, root *os.Root) ([]shelf, error) {
 			s = &shelf{stem: stem}
 			found[stem] = s
 		}
-		s.sound = s.sound || isSound(ext)
-		s.manifest = s.manifest || ext == manifestExt
-		s.note = s.note || ext == noteExt
+		s.lay(ext)
 		return nil
 	})
 	out := make([]shelf, 0, len(found))
@@ -93,8 +102,16 @@ func walk(ctx context.Context, root *os.Root) ([]shelf, error) {
 }
 
 // lies are the files of a recording that lie here now, as they are known without reading them.
-func lies(root *os.Root, stem string) (files []File, err error) {
-	for _, ext := range beside {
+func lies(root *os.Root, stem string) ([]File, error) { return liesOf(root, stem, beside, true) }
+
+// liesOf are those with some endings. Of those that never change no more than the name is needed to
+// know whether they are away, and no more is told unless all is.
+func liesOf(root *os.Root, stem string, exts []string, all bool) (files []File, err error) {
+	for _, ext := range exts {
+		if isFixed(ext) && !all {
+			files = append(files, File{Name: path.Base(stem) + ext})
+			continue
+		}
 		st, err := root.Stat(stem + ext)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
