@@ -235,6 +235,7 @@ type Recording struct {
 	Policy Policy `yaml:"policy"`
 	Format Format `yaml:"format"`
 	Keep   Months `yaml:"keep"`
+	Away   Away   `yaml:"away"`
 }
 
 // A Policy says what a call without a recording is worth.
@@ -297,7 +298,7 @@ func Default() *File {
 		Voices:        map[call.Language]Voice{},
 		Announcements: []Announcement{},
 		Stop:          Stop{Grace: Duration(10 * time.Minute)},
-		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12},
+		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Keep: 12, Away: defaultAway()},
 	}
 }
 
