@@ -26,6 +26,7 @@ import (
 	"hotline/media"
 	"hotline/prompts"
 	"hotline/recording"
+	"hotline/recording/archive"
 	"hotline/sip"
 	"hotline/sip/trace"
 	"hotline/store"
@@ -71,6 +72,7 @@ type App struct {
 	store    *store.Store
 	media    *media.Engine
 	recorder *recording.Recorder
+	away     *archive.Archive // where recordings lie besides this machine
 	floor    *floor.Floor
 	floorNow func() time.Time // nil: the machine's; for tests that hang the floor
 	line     *line.Line
@@ -141,7 +143,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 func (a *App) start(ctx context.Context) error {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.takeCallbacks, a.openDesk, a.openControl, a.announce,
+		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.openAway, a.listen, a.takeCallbacks, a.openDesk, a.openControl, a.announce,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -181,7 +183,7 @@ func (a *App) openSound(context.Context) (err error) {
 	a.steps.closer("media", a.media.Close)
 	a.recorder, err = recording.New(recording.Options{
 		Dir: a.recordings(), Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
-		Log: a.log, Metrics: a.metrics, Events: a.store.Event,
+		Log: a.log, Metrics: a.metrics, Events: a.recordingEvent,
 		Sealed: func(id call.ID, r recording.Result) { a.store.RecordingSealed(id, r.Path, r.State) },
 	})
 	if err != nil {

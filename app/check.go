@@ -58,6 +58,7 @@ func checkTLS(f *configs.File) (faults configs.Faults) {
 			faults = append(faults, f.Fault(key, file+" holds no certificate", "name a PEM file of "+of))
 		}
 	}
+	authority("recording.away.s3.ca", f.Recording.Away.S3.CA, "the storage's authority")
 	for i, c := range f.SIP.Trunks.Carriers {
 		key := fmt.Sprintf("sip.trunks.carriers[%d].tls", i)
 		pair(key, c.TLS.Certificate, c.TLS.Key)

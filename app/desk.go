@@ -19,6 +19,7 @@ import (
 	"hotline/control"
 	"hotline/desk"
 	"hotline/recording"
+	"hotline/recording/archive"
 	"hotline/store"
 )
 
@@ -27,7 +28,7 @@ func (a *App) openDesk(context.Context) error {
 	day := &today{book: a.store.Book(), zone: a.file.Zone(), now: time.Now}
 	a.desk = desk.New(desk.Options{
 		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
-		Recordings: sounds{a.store, a.recordings()}, QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
+		Recordings: sounds{a.store, a.recordings(), a.keptAway}, QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
 	})
 	for _, l := range []struct {
 		name, address string
@@ -139,7 +140,7 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	}
 	d := desk.New(desk.Options{
 		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
-		Recordings: sounds{s, filepath.Join(f.Data, "recordings")}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
+		Recordings: sounds{s, filepath.Join(f.Data, "recordings"), awayOf(f, log)}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
 	})
 	return control.InProcess(d.API()), func() { s.Close(); lock.Unlock() }, nil
 }
@@ -265,8 +266,9 @@ func (p people) SetPassword(ctx context.Context, name, password string) error {
 
 // sounds show the recordings' folder to the desk.
 type sounds struct {
-	s   *store.Store
-	dir string
+	s    *store.Store
+	dir  string
+	away func() (*archive.Archive, func() error, error) // and what ends its use
 }
 
 func (s sounds) List(context.Context) ([]wire.Recording, error) {
@@ -278,7 +280,7 @@ func (s sounds) List(context.Context) ([]wire.Recording, error) {
 	for i, it := range items {
 		out[i] = wire.Recording{Call: string(it.Call), Path: it.Path, State: it.State, DurationMS: it.Duration.Milliseconds()}
 	}
-	return out, nil
+	return out, s.locate(out)
 }
 
 // everyCall is more records than a folder has.

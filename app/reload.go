@@ -72,6 +72,7 @@ func restartKeys(began, next *configs.File) (keys []string) {
 		"status":                began.Status != next.Status,
 		"trace":                 began.Trace != next.Trace,
 		"recording.format":      began.Recording.Format != next.Recording.Format,
+		"recording.away":        began.Recording.Away != next.Recording.Away,
 		"sip.trunks.listen": fmt.Sprint(began.SIP.Trunks.Listen) != fmt.Sprint(next.SIP.Trunks.Listen) ||
 			began.SIP.Trunks.Advertise != next.SIP.Trunks.Advertise,
 		"sip.trunks.tls": began.SIP.Trunks.TLS != next.SIP.Trunks.TLS,

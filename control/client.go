@@ -288,6 +288,11 @@ func (c *Client) Verify(ctx context.Context) (wire.Verification, error) {
 	return get[wire.Verification](ctx, c, "recordings/verify")
 }
 
+// VerifyAway reads back all copies that lie away from the machine.
+func (c *Client) VerifyAway(ctx context.Context) (wire.AwayVerification, error) {
+	return get[wire.AwayVerification](ctx, c, "recordings/away/verify")
+}
+
 // Reload makes the server read its configuration file again.
 func (c *Client) Reload(ctx context.Context) error {
 	return c.do(ctx, http.MethodPost, "reload", nil, nil)

@@ -67,6 +67,7 @@ type Users interface {
 type Recordings interface {
 	List(ctx context.Context) ([]wire.Recording, error)
 	Verify(ctx context.Context) (wire.Verification, error)
+	VerifyAway(ctx context.Context) (wire.AwayVerification, error)
 }
 
 // QueueLog writes the floor's journal as Asterisk's queue_log, until it has ended or, where it goes
@@ -131,6 +132,7 @@ func New(o Options) *Desk {
 		"POST /api/v1/users/{name}/auto-answer":     d.setAutoAnswer,
 		"GET /api/v1/recordings":                    d.recordings,
 		"GET /api/v1/recordings/verify":             d.verify,
+		"GET /api/v1/recordings/away/verify":        d.verifyAway,
 		"GET /api/v1/queues":                        d.live(d.queues),
 		"GET /api/v1/board":                         d.live(d.board),
 		"GET /api/v1/cases":                         d.live(d.cases),

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"hotline/control"
@@ -105,22 +106,39 @@ func (c *recordingListCmd) Run(t *terminal) error {
 		if c.json() {
 			return printJSON(t.out, answer)
 		}
-		rows := [][]string{{"CALL", "STATE", "LENGTH", "PATH"}}
+		rows := [][]string{{"CALL", "STATE", "LENGTH", "LIES", "PATH"}}
 		for _, r := range answer.Recordings {
-			rows = append(rows, []string{r.Call, r.State, ms(&r.DurationMS), r.Path})
+			rows = append(rows, []string{r.Call, r.State, ms(&r.DurationMS), lies(r.Local, r.Away), r.Path})
 		}
 		return printTable(t.out, rows)
 	})
 }
 
+// lies says where a sound lies.
+func lies(here bool, away []string) string {
+	if here {
+		away = append([]string{"here"}, away...)
+	}
+	if len(away) == 0 {
+		return "-"
+	}
+	return strings.Join(away, ",")
+}
+
 type recordingVerifyCmd struct {
 	fileFlag
 	outFlag
+	Away bool `help:"Read back what lies away from this machine instead, and compare it with the manifests here."`
 }
 
-func (recordingVerifyCmd) Help() string { return "Example: hotline recording verify" }
+func (recordingVerifyCmd) Help() string {
+	return "With --away every byte that lies in recording.away is read back, which takes as long as its network does.\n\nExample: hotline recording verify --away"
+}
 
 func (c *recordingVerifyCmd) Run(t *terminal) error {
+	if c.Away {
+		return c.away(t)
+	}
 	return withClient(c.Config, func(client *control.Client) error {
 		answer, err := client.Verify(context.Background())
 		if err != nil {
@@ -134,6 +152,36 @@ func (c *recordingVerifyCmd) Run(t *terminal) error {
 		default:
 			for _, f := range answer.Faults {
 				fmt.Fprintf(t.out, "%s: %s\n", f.Path, f.Problem)
+			}
+		}
+		if err == nil && len(answer.Faults) > 0 {
+			return notSo{}
+		}
+		return err
+	})
+}
+
+// away is verify --away.
+func (c *recordingVerifyCmd) away(t *terminal) error {
+	return withClient(c.Config, func(client *control.Client) error {
+		answer, err := client.VerifyAway(context.Background())
+		if err != nil {
+			return err
+		}
+		if c.json() {
+			err = printJSON(t.out, answer)
+		} else {
+			for _, f := range answer.Faults {
+				fmt.Fprintf(t.out, "%s: %s: %s\n", f.Place, f.Path, f.Problem)
+			}
+			for _, o := range answer.Owed {
+				fmt.Fprintf(t.out, "%s was erased on %s and is still to be erased at %s\n", o.Call, o.Asked, strings.Join(o.Places, ", "))
+			}
+			if answer.Waiting > 0 {
+				fmt.Fprintf(t.out, "%d copies are still to be made\n", answer.Waiting)
+			}
+			if len(answer.Faults) == 0 {
+				fmt.Fprintf(t.out, "%d copies: good\n", answer.Checked)
 			}
 		}
 		if err == nil && len(answer.Faults) > 0 {

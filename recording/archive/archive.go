@@ -69,7 +69,7 @@ func New(o Options) (*Archive, error) {
 		o: o, root: root, log: o.Log.Named("away"), clock: o.Clock, limit: limiter{clock: o.Clock, second: o.Rate},
 		erasing: map[string]*mark{}, sending: map[string]map[int]context.CancelFunc{}, kick: make(chan struct{}, 1),
 	}
-	a.metrics, err = newMetrics(o.Metrics, o.Places, a.count(func() float64 { return float64(a.pending()) }),
+	a.metrics, err = newMetrics(o.Metrics, a.count(func() float64 { return float64(a.pending()) }),
 		a.count(a.age), a.count(func() float64 { return float64(a.owing()) }))
 	if err == nil {
 		err = a.loadMarks()

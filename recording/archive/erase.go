@@ -14,7 +14,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// marksFolder has what is still to be erased: CALL.erase for each recording.
+// marksFolder has what we remember: CALL.erase for each recording that is still to be erased.
 const (
 	marksFolder = "away"
 	markExt     = ".erase"
@@ -147,11 +147,7 @@ func (a *Archive) storeMark(m *mark) error {
 	if err != nil {
 		return err
 	}
-	if err := a.root.Mkdir(marksFolder, folderMode); err == nil {
-		if err := syncFolder(a.root, "."); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, fs.ErrExist) {
+	if err := makeMarks(a.root); err != nil {
 		return err
 	}
 	return writeWhole(a.root, markPath(m.Stem), append(b, '\n'))

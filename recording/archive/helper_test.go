@@ -3,9 +3,7 @@ package archive
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -253,11 +251,6 @@ func (c *handClock) until(t *testing.T, step time.Duration, so func() bool) {
 		time.Sleep(time.Millisecond)
 	}
 	t.Fatal("it did not come to be")
-}
-
-func sumOf(b []byte) string {
-	s := sha256.Sum256(b)
-	return hex.EncodeToString(s[:])
 }
 
 var begin = time.Date(2026, 12, 5, 9, 0, 0, 0, time.UTC)

@@ -19,7 +19,10 @@ type metrics struct {
 // here is the label of what is wrong with a recording itself.
 const here = "here"
 
-func newMetrics(r prometheus.Registerer, places []Located, pending, oldest, owed func() float64) (*metrics, error) {
+// kinds are the values of the label place.
+var kinds = []string{here, "dir", "s3"}
+
+func newMetrics(r prometheus.Registerer, pending, oldest, owed func() float64) (*metrics, error) {
 	var errs []error
 	gauge := func(name, help string, read func() float64) {
 		series.Shared(r, &errs, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
@@ -39,7 +42,7 @@ func newMetrics(r prometheus.Registerer, places []Located, pending, oldest, owed
 		}, []string{"place"})),
 		panics: series.Panics(r, &errs),
 	}
-	for _, name := range append([]string{here}, names(places)...) {
+	for _, name := range kinds {
 		m.failures.WithLabelValues(name)
 		m.mismatches.WithLabelValues(name)
 		if name != here {
@@ -47,11 +50,4 @@ func newMetrics(r prometheus.Registerer, places []Located, pending, oldest, owed
 		}
 	}
 	return m, errors.Join(errs...)
-}
-
-func names(places []Located) (all []string) {
-	for _, p := range places {
-		all = append(all, p.Name)
-	}
-	return all
 }

@@ -24,7 +24,6 @@ type shaky struct {
 	mu    sync.Mutex
 	fault func(op, name string) error
 	puts  map[string]int // by name
-	sent  int64
 }
 
 func newShaky(p Located) *shaky { return &shaky{Located: p, puts: map[string]int{}} }

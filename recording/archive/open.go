@@ -100,13 +100,20 @@ func (a *Archive) Where(told string) []string {
 		return nil
 	}
 	var all []string
-	for _, ext := range []string{sealedExt, plainExt} {
-		if _, err := a.root.Lstat(stem + ext); err == nil {
-			all = append(all, here)
-			break
-		}
+	if Local(a.root, stem) {
+		all = append(all, here)
 	}
 	return append(all, Places(a.root, stem)...)
+}
+
+// Local reports whether the sound lies here. root and stem are as those of Places.
+func Local(root *os.Root, stem string) bool {
+	for _, ext := range []string{sealedExt, plainExt} {
+		if _, err := root.Lstat(stem + ext); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Places are the names of the places where CALL.away says that a copy was verified. root is the

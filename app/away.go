@@ -1,0 +1,141 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"hotline/call"
+	"hotline/call/wire"
+	"hotline/configs"
+	"hotline/recording/archive"
+)
+
+// openAway lets sealed recordings go where the file says. It is opened after the recovery, so that
+// what that seals is found, and it never waits for a place: one that is down is tried later.
+func (a *App) openAway(context.Context) error {
+	o, err := awayOptions(a.file, a.log, a.metrics)
+	if err != nil {
+		return err
+	}
+	o.Events = a.store.Event
+	if a.away, err = archive.New(o); err != nil {
+		return err
+	}
+	if len(o.Places) > 0 || len(a.away.Erasing()) > 0 {
+		a.away.Start()
+	}
+	a.steps.closer("away", a.away.Close)
+	return nil
+}
+
+// recordingEvent is told what happens to recordings.
+func (a *App) recordingEvent(e call.Event) {
+	a.store.Event(e)
+	if e.Name == "recording.sealed" && a.away != nil {
+		a.away.Sealed(e.Data["path"])
+	}
+}
+
+// keptAway is the running server's archive.
+func (a *App) keptAway() (*archive.Archive, func() error, error) {
+	return a.away, func() error { return nil }, nil
+}
+
+// awayOf opens the archive of a data folder on which no server runs. Nothing is sent.
+func awayOf(f *configs.File, log *zap.Logger) func() (*archive.Archive, func() error, error) {
+	return func() (*archive.Archive, func() error, error) {
+		if err := os.MkdirAll(recordingsOf(f), 0o750); err != nil {
+			return nil, nil, err
+		}
+		o, err := awayOptions(f, log, unseen())
+		if err != nil {
+			return nil, nil, err
+		}
+		a, err := archive.New(o)
+		if err != nil {
+			return nil, nil, err
+		}
+		return a, a.Close, nil
+	}
+}
+
+func recordingsOf(f *configs.File) string { return filepath.Join(f.Data, "recordings") }
+
+// awayOptions is the file's recording.away as the archive takes it.
+func awayOptions(f *configs.File, log *zap.Logger, metrics prometheus.Registerer) (archive.Options, error) {
+	away := f.Recording.Away
+	o := archive.Options{
+		Dir: recordingsOf(f), Rate: int64(away.Mbit) * 1_000_000 / 8, KeepLocal: time.Duration(away.KeepLocal), Log: log, Metrics: metrics,
+	}
+	if away.Dir != "" {
+		p, err := archive.OpenFolder(o.Dir, away.Dir)
+		if err != nil {
+			return o, fmt.Errorf("recording.away.dir: %w", err)
+		}
+		o.Places = append(o.Places, p)
+	}
+	if s := away.S3; s.Endpoint != "" {
+		prefix := s.Prefix
+		if prefix != "" && !strings.HasSuffix(prefix, "/") {
+			prefix += "/"
+		}
+		p, err := archive.OpenS3(archive.S3Options{
+			Endpoint: s.Endpoint, Bucket: s.Bucket, Prefix: prefix, Region: s.Region,
+			AccessKey: s.AccessKey, SecretKey: s.SecretKey, CA: s.CA, Insecure: s.Insecure,
+		})
+		if err != nil {
+			return o, fmt.Errorf("recording.away.s3: %w", err)
+		}
+		o.Places = append(o.Places, p)
+	}
+	return o, nil
+}
+
+// locate says of each recording where it lies.
+func (s sounds) locate(list []wire.Recording) error {
+	root, err := os.OpenRoot(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer root.Close() // only read
+	for i := range list {
+		list[i].Away = []string{}
+		if stem, ok := archive.Stem(list[i].Path); ok {
+			list[i].Local = archive.Local(root, stem)
+			list[i].Away = append(list[i].Away, archive.Places(root, stem)...)
+		}
+	}
+	return nil
+}
+
+// VerifyAway reads back what lies away.
+func (s sounds) VerifyAway(ctx context.Context) (out wire.AwayVerification, err error) {
+	a, done, err := s.away()
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	r, err := a.Verify(ctx, nil)
+	if err != nil {
+		return out, err
+	}
+	out = wire.AwayVerification{Checked: r.Checked, Waiting: r.Waiting, Owed: []wire.AwayOwed{}, Faults: []wire.AwayFault{}}
+	for _, o := range r.Owed {
+		out.Owed = append(out.Owed, wire.AwayOwed{Call: filepath.Base(o.Stem), Asked: o.Asked.UTC().Format(time.RFC3339), Places: o.Places})
+	}
+	for _, f := range r.Faults {
+		out.Faults = append(out.Faults, wire.AwayFault{Call: string(f.Call), Path: f.Path, Place: f.Place, Problem: f.Problem})
+	}
+	return out, nil
+}
