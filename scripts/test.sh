@@ -21,7 +21,8 @@ suite() {
 
 suite tools scripts/tools.sh gcc libc6-dev iproute2 sip-tester linphone-cli baresip-core baresip-ffmpeg sox libsox-fmt-all multimon-ng ffmpeg \
   espeak-ng tshark prometheus sqlite3 procps openssl kamailio sipvicious systemd podman crun
-if [ "${states[0]}" = ok ]; then
+suite judges scripts/npm.sh s3rver@3.7.1
+if [ "${states[0]}" = ok ] && [ "${states[1]}" = ok ]; then
   suite modules go mod download
   suite lint scripts/lint.sh
   suite build make -s build
