@@ -70,7 +70,7 @@ func New(o Options) (*Archive, error) {
 		erasing: map[string]*mark{}, sending: map[string]map[int]context.CancelFunc{}, kick: make(chan struct{}, 1),
 	}
 	a.metrics, err = newMetrics(o.Metrics, a.count(func() float64 { return float64(a.pending()) }),
-		a.count(a.age), a.count(func() float64 { return float64(a.owing()) }))
+		a.count(a.age), a.count(func() float64 { return float64(len(a.owing())) }), a.count(a.debt))
 	if err == nil {
 		err = a.loadMarks()
 	}
@@ -115,6 +115,14 @@ func (a *Archive) age() float64 {
 		return 0
 	}
 	return max(0, a.clock.Now().Sub(oldest).Seconds())
+}
+
+// debt is since how many seconds the oldest erasure is owed. The lock is held.
+func (a *Archive) debt() (oldest float64) {
+	for _, m := range a.owing() {
+		oldest = max(oldest, a.clock.Now().Sub(m.Asked).Seconds())
+	}
+	return oldest
 }
 
 // Pending is how many recordings some place does not have yet.

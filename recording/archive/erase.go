@@ -88,23 +88,21 @@ func (a *Archive) Erase(ctx context.Context, told string) error {
 func (a *Archive) Erasing() (all []Owed) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, m := range a.erasing {
-		if len(m.Owed) > 0 {
-			all = append(all, Owed{m.Stem, m.Asked, slices.Clone(m.Owed)})
-		}
+	for _, m := range a.owing() {
+		all = append(all, Owed{m.Stem, m.Asked, slices.Clone(m.Owed)})
 	}
 	slices.SortFunc(all, func(a, b Owed) int { return strings.Compare(a.Stem, b.Stem) })
 	return all
 }
 
-// owing is how many these are. The lock is held.
-func (a *Archive) owing() (n int) {
+// owing are their marks. The lock is held.
+func (a *Archive) owing() (all []*mark) {
 	for _, m := range a.erasing {
 		if len(m.Owed) > 0 {
-			n++
+			all = append(all, m)
 		}
 	}
-	return n
+	return all
 }
 
 func (a *Archive) isErasing(stem string) bool {

@@ -107,6 +107,9 @@ func TestEraseWhereAPlaceIsDown(t *testing.T) {
 		h = open()
 		h.Start()
 		time.Sleep(time.Hour)
+		if age := h.value("hotline_away_oldest_erasure_seconds", ""); age < 7200 || age > 7300 {
+			t.Errorf("the erasure is owed since %v s", age)
+		}
 		q.fail(nil)
 		if got := all(t, q, k.stem); len(got) != 3 {
 			t.Fatalf("the test is not what it was: %v", got)

@@ -22,7 +22,7 @@ const here = "here"
 // kinds are the values of the label place.
 var kinds = []string{here, "dir", "s3"}
 
-func newMetrics(r prometheus.Registerer, pending, oldest, owed func() float64) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, pending, oldest, owed, longest func() float64) (*metrics, error) {
 	var errs []error
 	gauge := func(name, help string, read func() float64) {
 		series.Shared(r, &errs, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
@@ -30,6 +30,7 @@ func newMetrics(r prometheus.Registerer, pending, oldest, owed func() float64) (
 	gauge("hotline_away_pending", "Sealed recordings that are not yet at all places they are to lie at.", pending)
 	gauge("hotline_away_oldest_pending_seconds", "Since when the oldest of these is sealed, or known to be missing at a place; 0: there is none.", oldest)
 	gauge("hotline_away_erasures_pending", "Erased recordings of which a place has not deleted its copy yet.", owed)
+	gauge("hotline_away_oldest_erasure_seconds", "Since when the oldest of these was erased; 0: there is none.", longest)
 	m := &metrics{
 		bytes: series.Shared(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_away_bytes_total", Help: "Bytes of recordings sent to a place.",
