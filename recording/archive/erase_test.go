@@ -158,11 +158,11 @@ func TestEraseBeforeTheSoundGoesHere(t *testing.T) {
 // A recording that is being sent is erased: the sending ends, and nothing of it is left.
 func TestEraseWhileItIsSent(t *testing.T) {
 	s, dir := newStorage(t, false), t.TempDir()
-	k := record(t, dir, begin, 3*partSize)
+	k := record(t, dir, begin, 3*testPart)
 	h, clock := storm(t, s, dir, -1)
-	h.o.Rate, h.limit.second = 1<<20, 1<<20
+	h.o.Rate, h.limit.second = 1<<17, 1<<17
 	h.Start()
-	clock.until(t, 100*time.Millisecond, func() bool { return s.sent() > partSize })
+	clock.until(t, 100*time.Millisecond, func() bool { return s.sent() > testPart })
 	done := make(chan error, 1)
 	go func() { done <- h.Erase(context.Background(), k.stem) }()
 	var err error

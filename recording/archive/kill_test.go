@@ -54,7 +54,9 @@ func victim(dir string) {
 	places := []Located{{Place: mortal{NewFolder(folder, "", func(string) error { return nil }), moment}, Name: "dir", Where: "file://" + folder}}
 	if host := os.Getenv(victimS3); host != "" {
 		o := S3Options{Endpoint: host, Bucket: bucket, Region: "us-east-1", AccessKey: "a", SecretKey: "b", Insecure: true}
-		places = append(places, Located{Place: mortal{must(NewS3(o)), moment}, Name: "s3", Where: o.Where()})
+		p := must(NewS3(o))
+		p.part = testPart
+		places = append(places, Located{Place: mortal{p, moment}, Name: "s3", Where: o.Where()})
 	}
 	a := must(New(Options{
 		Dir: dir, Places: places, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(), Events: func(call.Event) { moment() },
@@ -134,7 +136,7 @@ func newDeathbed(t *testing.T, s3 bool) *deathbed {
 	if s3 {
 		d.storage = newStorage(t, false)
 	}
-	d.takes = []take{record(t, d.dir, time.Now(), 200_000), record(t, d.dir, time.Now(), partSize+70_000)}
+	d.takes = []take{record(t, d.dir, time.Now(), 200_000), record(t, d.dir, time.Now(), testPart+70_000)}
 	d.erased = record(t, d.dir, time.Now(), 3000)
 	return d
 }
@@ -247,7 +249,7 @@ func (d *deathbed) over(t *testing.T, what string) {
 // A process dies before and after each thing it asks of a place, and the next one goes on.
 func TestKilledAtEveryMoment(t *testing.T) {
 	t.Parallel()
-	step := 20 // a twentieth of the moments, others each time
+	step := 12 // some of the moments, others each time
 	if os.Getenv("HOTLINE_NIGHTLY") == "1" {
 		step = 1
 	}

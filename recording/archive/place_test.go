@@ -33,7 +33,7 @@ func TestPlaces(t *testing.T) {
 			if err := p.Delete(ctx, one); err != nil {
 				t.Fatalf("delete of nothing: %v", err)
 			}
-			for _, size := range []int{0, 1, 3000, partSize, partSize + 1} {
+			for _, size := range []int{0, 1, 300, testPart, testPart + 1} {
 				want := noise(size)
 				var sent int64
 				if err := p.Put(ctx, one, source(want, &sent)); err != nil {
@@ -50,7 +50,7 @@ func TestPlaces(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if size <= 3000 { // reads it in many small ways
+				if size <= 300 { // reads it in many small ways
 					if err := iotest.TestReader(r, want); err != nil {
 						t.Error(err)
 					}
@@ -195,9 +195,9 @@ func TestStorageGoesOn(t *testing.T) {
 	s := newStorage(t, false)
 	p := s.place(t)
 	const parts, last = 4, 77_777
-	want := noise(parts*partSize + last)
+	want := noise(parts*testPart + last)
 	var sent int64
-	s.set(func() { s.dieAfter = 2*partSize + partSize/2 })
+	s.set(func() { s.dieAfter = 2*testPart + testPart/2 })
 	if err := p.Put(context.Background(), "2026/12/05/a.wav", source(want, &sent)); err == nil {
 		t.Fatal("a server that died took it")
 	}
@@ -209,8 +209,8 @@ func TestStorageGoesOn(t *testing.T) {
 	if err := p.Put(context.Background(), "2026/12/05/a.wav", source(want, &sent)); err != nil {
 		t.Fatal(err)
 	}
-	if again := s.sent() - before; again != (parts-2)*partSize+last {
-		t.Errorf("%d bytes were sent the second time, two of four parts and the rest are %d", again, (parts-2)*partSize+last)
+	if again := s.sent() - before; again != (parts-2)*testPart+last {
+		t.Errorf("%d bytes were sent the second time, two of four parts and the rest are %d", again, (parts-2)*testPart+last)
 	}
 	if got, err := fetch(p, "2026/12/05/a.wav"); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("it came back as %d bytes: %v", len(got), err)
@@ -219,8 +219,8 @@ func TestStorageGoesOn(t *testing.T) {
 		t.Errorf("%d uploads were begun", n)
 	}
 	// Parts of something else under the same name are sent anew.
-	s.set(func() { s.dieAfter = 3 * partSize })
-	other := noise(4 * partSize)
+	s.set(func() { s.dieAfter = 3 * testPart })
+	other := noise(4 * testPart)
 	if err := p.Put(context.Background(), "2026/12/05/b.wav", source(other, &sent)); err == nil {
 		t.Fatal("a server that died took it")
 	}
@@ -232,7 +232,7 @@ func TestStorageGoesOn(t *testing.T) {
 		t.Errorf("it came back as %d bytes: %v", len(got), err)
 	}
 	// And a delete leaves nothing of an unfinished one.
-	s.set(func() { s.dieAfter = 3 * partSize })
+	s.set(func() { s.dieAfter = 3 * testPart })
 	if err := p.Put(context.Background(), "2026/12/05/c.wav", source(other, &sent)); err == nil {
 		t.Fatal("a server that died took it")
 	}

@@ -39,6 +39,7 @@ type S3 struct {
 	core   *minio.Core
 	bucket string
 	prefix string
+	part   int64 // bytes of each part of a large file
 }
 
 const (
@@ -77,7 +78,7 @@ func NewS3(o S3Options) (*S3, error) {
 	if err != nil {
 		return nil, fmt.Errorf("s3: %w", err)
 	}
-	return &S3{core: core, bucket: o.Bucket, prefix: o.Prefix}, nil
+	return &S3{core: core, bucket: o.Bucket, prefix: o.Prefix, part: partSize}, nil
 }
 
 // pool reads the certificates of a CA.

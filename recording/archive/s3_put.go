@@ -18,10 +18,10 @@ import (
 // Put implements Place.
 func (p *S3) Put(ctx context.Context, name string, s Source) error {
 	key := p.prefix + name
-	if s.Size > partSize {
+	if s.Size > p.part {
 		return p.putParts(ctx, key, s)
 	}
-	b, err := part(s, 0)
+	b, err := s.piece(0, p.part)
 	if err != nil {
 		return err
 	}
@@ -60,8 +60,8 @@ func (p *S3) putParts(ctx context.Context, key string, s Source) error {
 		}
 	}
 	var parts []minio.CompletePart
-	for i := int64(0); i*partSize < s.Size; i++ {
-		b, err := part(s, i)
+	for i := int64(0); i*p.part < s.Size; i++ {
+		b, err := s.piece(i*p.part, p.part)
 		if err != nil {
 			return err
 		}
@@ -128,10 +128,10 @@ func (p *S3) parts(ctx context.Context, key, id string) (map[int]minio.ObjectPar
 	}
 }
 
-// part is the ith part of a file.
-func part(s Source, i int64) ([]byte, error) {
-	b := make([]byte, min(partSize, s.Size-i*partSize))
-	if n, err := s.ReadAt(b, i*partSize); n < len(b) {
+// piece is up to size bytes of a file.
+func (s Source) piece(at, size int64) ([]byte, error) {
+	b := make([]byte, min(size, s.Size-at))
+	if n, err := s.ReadAt(b, at); n < len(b) {
 		if err == nil || errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}

@@ -17,6 +17,9 @@ import (
 
 const bucket = "recordings"
 
+// testPart is a part as S3 would not take it, and the server of the tests does.
+const testPart = 256 << 10
+
 // A storage is an S3 server on a socket of its own, and what stands between it and us. What it does
 // wrong is set while it runs.
 type storage struct {
@@ -60,6 +63,7 @@ func (s *storage) place(t testing.TB) Located {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.part = testPart
 	return Located{Place: p, Name: "s3", Where: o.Where()}
 }
 

@@ -23,9 +23,9 @@ func storm(t *testing.T, s *storage, dir string, keep time.Duration) (*house, *h
 // goes here before it has all, and nothing is there twice.
 func TestStorageThatDiesInMidUpload(t *testing.T) {
 	s, dir := newStorage(t, false), t.TempDir()
-	long := record(t, dir, begin, 3*partSize+1000)
+	long := record(t, dir, begin, 3*testPart+1000)
 	short := record(t, dir, begin, 50_000)
-	s.set(func() { s.dieAfter = 2*partSize + partSize/2 })
+	s.set(func() { s.dieAfter = 2*testPart + testPart/2 })
 	h, clock := storm(t, s, dir, 0)
 	h.Start()
 	clock.until(t, time.Second, func() bool { return h.value("hotline_away_failures_total", "s3") >= 2 })
@@ -46,7 +46,7 @@ func TestStorageThatDiesInMidUpload(t *testing.T) {
 	// Of what was sent before it died only the part in which it did may be sent once more, and the
 	// short one, which may have been under way.
 	want := long.size() + short.size()
-	if got := s.sent(); got < want || got > want+partSize+short.size() {
+	if got := s.sent(); got < want || got > want+testPart+short.size() {
 		t.Errorf("%d bytes were sent for %d, %d of them before it died", got, want, first)
 	}
 	if n := s.count("POST", "uploads="); n != 1 {
@@ -60,8 +60,8 @@ func TestStorageThatDiesInMidUpload(t *testing.T) {
 // The process dies in mid-upload too: the next one goes on with what the storage has.
 func TestAProcessThatDiesInMidUpload(t *testing.T) {
 	s, dir := newStorage(t, false), t.TempDir()
-	k := record(t, dir, begin, 4*partSize)
-	s.set(func() { s.dieAfter = 2*partSize + 100 })
+	k := record(t, dir, begin, 4*testPart)
+	s.set(func() { s.dieAfter = 2*testPart + 100 })
 	h, clock := storm(t, s, dir, -1)
 	h.Start()
 	clock.until(t, time.Second, func() bool { return h.value("hotline_away_failures_total", "s3") >= 1 })
@@ -72,20 +72,20 @@ func TestAProcessThatDiesInMidUpload(t *testing.T) {
 	h.Start()
 	clock.until(t, time.Second, func() bool { return h.Pending() == 0 && len(h.note(k.stem).Copies) == 1 })
 	k.mustLie(t, h.o.Places[0])
-	if again := s.sent() - before; again > 2*partSize+10_000 {
+	if again := s.sent() - before; again > 2*testPart+10_000 {
 		t.Errorf("%d bytes were sent the second time, two parts were missing", again)
 	}
 }
 
 // The answer to the last request of an upload is lost: the file is there, and not sent again.
 func TestAnAnswerThatIsLost(t *testing.T) {
-	for _, size := range []int{10_000, 2*partSize + 5} {
+	for _, size := range []int{10_000, 2*testPart + 5} {
 		s, dir := newStorage(t, false), t.TempDir()
 		k := record(t, dir, begin, size)
 		lost := 0
 		s.set(func() {
 			s.before = func(w http.ResponseWriter, r *http.Request) bool {
-				last := r.Method == http.MethodPut && size < partSize || r.Method == http.MethodPost && strings.Contains(r.URL.RawQuery, "uploadId")
+				last := r.Method == http.MethodPut && size < testPart || r.Method == http.MethodPost && strings.Contains(r.URL.RawQuery, "uploadId")
 				if !last || !strings.HasSuffix(r.URL.Path, ".wav") {
 					return false
 				}
