@@ -139,3 +139,19 @@ func (s sounds) VerifyAway(ctx context.Context) (out wire.AwayVerification, err 
 	}
 	return out, nil
 }
+
+// checkAway looks whether the folder of recordings away is there. A start does not ask: a mount that
+// is down must not keep calls away.
+func checkAway(f *configs.File) (faults configs.Faults) {
+	const key, want = "recording.away.dir", "name a folder that is there, on another mount"
+	dir := f.Recording.Away.Dir
+	if dir == "" {
+		return nil
+	}
+	if info, err := os.Stat(dir); err != nil {
+		faults = append(faults, f.Fault(key, err.Error(), want))
+	} else if !info.IsDir() {
+		faults = append(faults, f.Fault(key, dir+" is not a folder", want))
+	}
+	return faults
+}

@@ -126,3 +126,19 @@ func TestRecordingsGoAway(t *testing.T) {
 		t.Errorf("verify --away says %+v, %v", v, err)
 	}
 }
+
+// hotline check names a folder that is not there, and takes one that is.
+func TestCheckOfRecordingsAway(t *testing.T) {
+	file := config(t, t.TempDir())
+	plain := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(plain, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{"": "", t.TempDir(): "", filepath.Join(plain, "nowhere"): "not a directory", plain: "is not a folder"} {
+		file.Recording.Away.Dir = dir
+		faults := checkAway(file)
+		if (want == "") != (len(faults) == 0) || want != "" && !strings.Contains(faults[0].String(), want) {
+			t.Errorf("%q: %v", dir, faults)
+		}
+	}
+}

@@ -22,7 +22,7 @@ import (
 
 // Check looks at what a configuration file names: certificates, the data folder, the deployer's clips.
 func Check(f *configs.File) (faults configs.Faults) {
-	return slices.Concat(checkTLS(f), checkStatus(f), checkData(f))
+	return slices.Concat(checkTLS(f), checkStatus(f), checkAway(f), checkData(f))
 }
 
 // checkStatus looks at how the status system is asked.

@@ -261,30 +261,32 @@ func TestWhatWasAlteredHereIsNotSent(t *testing.T) {
 
 // Another file under a recording's name is evidence too: it stays, and so does ours.
 func TestWhatLiesThereAlreadyIsNotReplaced(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		p := newShaky(folderAt(t, t.TempDir()))
-		k := record(t, dir, time.Now(), 5000)
-		other := noise(5000)
-		var n int64
-		if err := p.Put(context.Background(), k.stem+plainExt, source(other, &n)); err != nil {
-			t.Fatal(err)
-		}
-		h := newHouse(t, dir, Options{Places: []Located{p.as()}, KeepLocal: 0})
-		h.Start()
-		time.Sleep(48 * time.Hour)
-		synctest.Wait()
-		if got, err := fetch(p, k.stem+plainExt); err != nil || !bytes.Equal(got, other) {
-			t.Errorf("what lay there was replaced: %v", err)
-		}
-		if !h.here(k.stem) || h.Pending() != 1 {
-			t.Errorf("here %v, pending %d", h.here(k.stem), h.Pending())
-		}
-		if h.value("hotline_away_mismatches_total", here) < 1 {
-			t.Error("nobody is told")
-		}
-		h.Close()
-	})
+	for _, size := range []int{5000, 4999, 6000} {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			p := newShaky(folderAt(t, t.TempDir()))
+			k := record(t, dir, time.Now(), 5000)
+			other := noise(size)
+			var n int64
+			if err := p.Put(context.Background(), k.stem+plainExt, source(other, &n)); err != nil {
+				t.Fatal(err)
+			}
+			h := newHouse(t, dir, Options{Places: []Located{p.as()}, KeepLocal: 0})
+			h.Start()
+			time.Sleep(48 * time.Hour)
+			synctest.Wait()
+			if got, err := fetch(p, k.stem+plainExt); err != nil || !bytes.Equal(got, other) {
+				t.Errorf("what lay there was replaced: %v", err)
+			}
+			if !h.here(k.stem) || h.Pending() != 1 {
+				t.Errorf("here %v, pending %d", h.here(k.stem), h.Pending())
+			}
+			if h.value("hotline_away_mismatches_total", here) < 1 {
+				t.Error("nobody is told")
+			}
+			h.Close()
+		})
+	}
 }
 
 // A key that is sealed anew follows; the sound does not go twice.
