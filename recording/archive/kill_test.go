@@ -279,7 +279,7 @@ func TestKilledAtEveryMoment(t *testing.T) {
 // A process is killed again and again, at any time, on one folder.
 func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
-	rounds := 6
+	rounds := 4
 	if os.Getenv("HOTLINE_NIGHTLY") == "1" {
 		rounds = 200
 	}

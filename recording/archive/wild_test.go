@@ -134,7 +134,7 @@ func soundOf(k take) string {
 // and given new keys: at no moment is one lost, noted where it is not, or gone too early; and when it is
 // calm, all that was sealed is everywhere and all that was erased is nowhere.
 func TestNothingIsEverLost(t *testing.T) {
-	seeds := 15
+	seeds := 5
 	if os.Getenv("HOTLINE_NIGHTLY") == "1" {
 		seeds = 300
 	}
