@@ -24,7 +24,7 @@ func TestCommands(t *testing.T) {
 	for _, c := range []string{
 		"try", "serve", "check", "config default", "user add", "user list", "user disable", "user passwd", "user import",
 		"operator list", "operator pause", "operator resume", "queue show", "call list", "call trace", "recording list",
-		"recording verify", "reload", "drain", "simulate",
+		"recording show", "recording verify", "reload", "drain", "simulate",
 	} {
 		out, err := exec.Command(program(t), append(strings.Fields(c), "--help")...).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "Example") {
@@ -108,7 +108,7 @@ func TestCommandsBesideAServerAndWithout(t *testing.T) {
 	if len(open) != 1 {
 		t.Fatalf("calls: %v", open)
 	}
-	s.hasFields("an open call", open[0], "id line language queue operator outcome phase ended_by code arrived answered ended waited_ms talked_ms recording notice kind linked")
+	s.hasFields("an open call", open[0], "id line language queue operator outcome phase ended_by code arrived answered ended waited_ms talked_ms recording recording_paused notice kind linked unrecorded")
 	if v := open[0].(map[string]any); v["outcome"] != nil || v["ended"] != nil || v["arrived"] == nil {
 		t.Errorf("an open call: %v", v)
 	}
@@ -122,7 +122,7 @@ func TestCommandsBesideAServerAndWithout(t *testing.T) {
 
 	questions := [][]string{
 		{"call", "list"}, {"call", "list", "--limit", "1"}, {"call", "list", "--since", "1h"}, {"call", "trace", id},
-		{"user", "list"}, {"recording", "list"}, {"recording", "verify"},
+		{"user", "list"}, {"recording", "list"}, {"recording", "show", id}, {"recording", "verify"},
 	}
 	beside := map[string]string{}
 	for _, q := range questions {
@@ -136,6 +136,7 @@ func TestCommandsBesideAServerAndWithout(t *testing.T) {
 		s.jsonOf(q...)
 	}
 	s.hasFields("recording list", s.jsonOf("recording", "list")["recordings"].([]any)[0], "call path state duration_ms")
+	s.hasFields("recording show", s.jsonOf("recording", "show", id), "call line language state opened length_ms above below spans marks peaks")
 	story := s.jsonOf("call", "trace", id)["events"].([]any)
 	var names []string
 	for _, e := range story {

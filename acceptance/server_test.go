@@ -254,7 +254,9 @@ type record struct {
 	Recording *string `json:"recording"`
 	Kind      string  `json:"kind"`
 	Linked    *string `json:"linked"`
-	Notice    *struct {
+
+	Unrecorded *string `json:"unrecorded"`
+	Notice     *struct {
 		Key       string
 		Language  string
 		Version   string
@@ -298,6 +300,7 @@ func (s *server) lastRecord() (r record) {
 // A manifest is what a recording says of itself.
 type manifest struct {
 	Call, State, Codec, Language, SHA256 string
+	Faults                               []string
 	Rate                                 int
 	Samples                              int64
 	Opened, Ended                        time.Time

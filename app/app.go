@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
+	"hotline/backup"
 	"hotline/call"
 	"hotline/configs"
 	"hotline/desk"
@@ -26,7 +27,8 @@ import (
 	"hotline/media"
 	"hotline/prompts"
 	"hotline/recording"
-	"hotline/recording/archive"
+	elsewhere "hotline/recording/archive"
+	"hotline/recording/vault"
 	"hotline/sip"
 	"hotline/sip/trace"
 	"hotline/store"
@@ -69,22 +71,28 @@ type App struct {
 	steps   steps
 	metrics *prometheus.Registry
 
-	store    *store.Store
-	media    *media.Engine
-	recorder *recording.Recorder
-	away     *archive.Archive // where recordings lie besides this machine
-	floor    *floor.Floor
-	floorNow func() time.Time // nil: the machine's; for tests that hang the floor
-	line     *line.Line
-	traces   *trace.Keeper
-	sip      *sip.Server
-	desk     *desk.Desk
-	orphans  []call.Dialog // of a process that died
+	store      *store.Store
+	media      *media.Engine
+	evidence   *evidence
+	heads      *headKeeper
+	reconciler *reconciler
+	recorder   *recording.Recorder
+	away       *elsewhere.Archive // where recordings lie besides this machine
+	keys       *vault.Keyring     // of encrypted recordings; nil: there are none
+	floor      *floor.Floor
+	floorNow   func() time.Time // nil: the machine's; for tests that hang the floor
+	line       *line.Line
+	traces     *trace.Keeper
+	sip        *sip.Server
+	desk       *desk.Desk
+	orphans    []call.Dialog // of a process that died
 
 	calendars *calendars
 	callbacks *callbacks
 	gate      *gate
 	register  *caseRegister
+	keeper    *keeper
+	keepNow   func() time.Time // the clock by which recordings are erased; nil: the machine's; for tests
 	clips     shelf
 
 	autoAnswer atomic.Pointer[map[string]bool]     // by operator: whose phone is asked to answer by itself
@@ -143,7 +151,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 func (a *App) start(ctx context.Context) error {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.openAway, a.listen, a.takeCallbacks, a.openDesk, a.openControl, a.announce,
+		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.openAway, a.listen, a.takeCallbacks, a.keepHeads, a.proveComplete, a.openKeeping, a.openDesk, a.openControl, a.announce,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -157,6 +165,9 @@ func (a *App) start(ctx context.Context) error {
 func (a *App) openFolder(context.Context) error {
 	if err := os.MkdirAll(a.file.Data, 0o700); err != nil {
 		return fmt.Errorf("data: make the folder: %w", err)
+	}
+	if err := backup.Whole(a.file.Data); err != nil {
+		return err
 	}
 	lock, err := store.Lock(a.file.Data)
 	if err != nil {
@@ -181,10 +192,18 @@ func (a *App) openSound(context.Context) (err error) {
 		return err
 	}
 	a.steps.closer("media", a.media.Close)
+	if a.evidence, err = openEvidence(a.file.Data); err != nil {
+		return err
+	}
+	a.steps.closer("evidence", a.evidence.Close)
+	ring, err := a.openVault()
+	if err != nil {
+		return err
+	}
 	a.recorder, err = recording.New(recording.Options{
-		Dir: a.recordings(), Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
+		Dir: a.recordings(), Chain: a.evidence.Chain, Vault: ring, Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
 		Log: a.log, Metrics: a.metrics, Events: a.recordingEvent,
-		Sealed: func(id call.ID, r recording.Result) { a.store.RecordingSealed(id, r.Path, r.State) },
+		Sealed: a.sealedLate,
 	})
 	if err != nil {
 		return err
@@ -193,7 +212,16 @@ func (a *App) openSound(context.Context) (err error) {
 	return nil
 }
 
-func (a *App) recordings() string { return filepath.Join(a.file.Data, "recordings") }
+// sealedLate is told what became of a recording after its call's record was closed.
+func (a *App) sealedLate(id call.ID, r recording.Result) {
+	if r.State == recording.StateMissing {
+		a.store.RecordingMissing(id, call.UnrecordedDisk)
+		return
+	}
+	a.store.RecordingSealed(id, r.Path, r.State)
+}
+
+func (a *App) recordings() string { return recordingsIn(a.file.Data) }
 
 // node names this machine in manifests.
 func node() string {
@@ -390,6 +418,9 @@ func (a *App) serveHTTP(name string, l net.Listener, h http.Handler) {
 	log := a.log.Named(name)
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	server.ErrorLog, _ = zap.NewStdLogAt(log, zap.WarnLevel) // fails only on a level that does not exist
+	if l.Addr().Network() == "unix" {
+		server.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return desk.WithFrom(ctx, peer(c)) }
+	}
 	go func() {
 		if err := server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			log.Error("the listener ended", zap.Error(err))

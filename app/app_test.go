@@ -427,11 +427,11 @@ func TestRecovery(t *testing.T) {
 		r.Ended.Sub(r.Answered) != 10*time.Second || r.Waited != 5*time.Second || r.Talked != 3*time.Second {
 		t.Errorf("the record does not tell what happened: %+v", r)
 	}
-	items, err := sounds{a.store, a.recordings(), a.keptAway}.List(context.Background())
+	items, err := a.sounds().List(context.Background())
 	if err != nil || len(items) != 1 || items[0].State != "interrupted" || items[0].DurationMS != 10000 {
 		t.Errorf("recordings %+v, %v", items, err)
 	}
-	verdict, err := sounds{a.store, a.recordings(), a.keptAway}.Verify(context.Background())
+	verdict, err := a.sounds().Verify(context.Background())
 	if err != nil || len(verdict.Faults) != 0 || verdict.Checked != 1 {
 		t.Errorf("verify says %+v, %v", verdict, err)
 	}

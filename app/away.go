@@ -16,7 +16,8 @@ import (
 	"hotline/call"
 	"hotline/call/wire"
 	"hotline/configs"
-	"hotline/recording/archive"
+	elsewhere "hotline/recording/archive"
+	"hotline/recording/purge"
 )
 
 // openAway lets sealed recordings go where the file says. It is opened after the recovery, so that
@@ -27,7 +28,7 @@ func (a *App) openAway(context.Context) error {
 		return err
 	}
 	o.Events = a.store.Event
-	if a.away, err = archive.New(o); err != nil {
+	if a.away, err = elsewhere.New(o); err != nil {
 		return err
 	}
 	if len(o.Places) > 0 || len(a.away.Erasing()) > 0 {
@@ -45,22 +46,51 @@ func (a *App) recordingEvent(e call.Event) {
 	}
 }
 
-// keptAway is the running server's archive.
-func (a *App) keptAway() (*archive.Archive, func() error, error) {
+// archived gives where recordings lie, and what ends its use.
+type archived func() (*elsewhere.Archive, func() error, error)
+
+// eraseAway erases what is purged at all places too. What a place owes the archive remembers and tries
+// until it is done, so the purge goes on here.
+func eraseAway(open archived, log *zap.Logger) func(context.Context, purge.Erasure) error {
+	if open == nil {
+		return nil
+	}
+	return func(ctx context.Context, e purge.Erasure) (err error) {
+		if _, ok := elsewhere.Stem(e.Path); !ok {
+			return nil // a message: they lie here alone
+		}
+		a, done, err := open()
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, done()) }()
+		var owed *elsewhere.OwedError
+		if err := a.Erase(ctx, e.Path); errors.As(err, &owed) {
+			log.Warn("a purged recording still lies away; it is tried until it is erased there", zap.String("call", string(e.Call)), zap.Error(err))
+			return nil
+		} else if err != nil {
+			return err
+		}
+		return nil
+	}
+}
+
+// keptAway is the running server's elsewhere.
+func (a *App) keptAway() (*elsewhere.Archive, func() error, error) {
 	return a.away, func() error { return nil }, nil
 }
 
 // awayOf opens the archive of a data folder on which no server runs. Nothing is sent.
-func awayOf(f *configs.File, log *zap.Logger) func() (*archive.Archive, func() error, error) {
-	return func() (*archive.Archive, func() error, error) {
-		if err := os.MkdirAll(recordingsOf(f), 0o750); err != nil {
+func awayOf(f *configs.File, log *zap.Logger) archived {
+	return func() (*elsewhere.Archive, func() error, error) {
+		if err := os.MkdirAll(recordingsIn(f.Data), 0o750); err != nil {
 			return nil, nil, err
 		}
 		o, err := awayOptions(f, log, unseen())
 		if err != nil {
 			return nil, nil, err
 		}
-		a, err := archive.New(o)
+		a, err := elsewhere.New(o)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -68,16 +98,14 @@ func awayOf(f *configs.File, log *zap.Logger) func() (*archive.Archive, func() e
 	}
 }
 
-func recordingsOf(f *configs.File) string { return filepath.Join(f.Data, "recordings") }
-
 // awayOptions is the file's recording.away as the archive takes it.
-func awayOptions(f *configs.File, log *zap.Logger, metrics prometheus.Registerer) (archive.Options, error) {
+func awayOptions(f *configs.File, log *zap.Logger, metrics prometheus.Registerer) (elsewhere.Options, error) {
 	away := f.Recording.Away
-	o := archive.Options{
-		Dir: recordingsOf(f), Rate: int64(away.Mbit) * 1_000_000 / 8, KeepLocal: time.Duration(away.KeepLocal), Log: log, Metrics: metrics,
+	o := elsewhere.Options{
+		Dir: recordingsIn(f.Data), Rate: int64(away.Mbit) * 1_000_000 / 8, KeepLocal: time.Duration(away.KeepLocal), Log: log, Metrics: metrics,
 	}
 	if away.Dir != "" {
-		p, err := archive.OpenFolder(o.Dir, away.Dir)
+		p, err := elsewhere.OpenFolder(o.Dir, away.Dir)
 		if err != nil {
 			return o, fmt.Errorf("recording.away.dir: %w", err)
 		}
@@ -88,7 +116,7 @@ func awayOptions(f *configs.File, log *zap.Logger, metrics prometheus.Registerer
 		if prefix != "" && !strings.HasSuffix(prefix, "/") {
 			prefix += "/"
 		}
-		p, err := archive.OpenS3(archive.S3Options{
+		p, err := elsewhere.OpenS3(elsewhere.S3Options{
 			Endpoint: s.Endpoint, Bucket: s.Bucket, Prefix: prefix, Region: s.Region,
 			AccessKey: s.AccessKey, SecretKey: s.SecretKey, CA: s.CA, Insecure: s.Insecure,
 		})
@@ -102,7 +130,7 @@ func awayOptions(f *configs.File, log *zap.Logger, metrics prometheus.Registerer
 
 // locate says of each recording where it lies.
 func (s sounds) locate(list []wire.Recording) error {
-	root, err := os.OpenRoot(s.dir)
+	root, err := os.OpenRoot(recordingsIn(s.data))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {
@@ -111,9 +139,9 @@ func (s sounds) locate(list []wire.Recording) error {
 	defer root.Close() // only read
 	for i := range list {
 		list[i].Away = []string{}
-		if stem, ok := archive.Stem(list[i].Path); ok {
-			list[i].Local = archive.Local(root, stem)
-			list[i].Away = append(list[i].Away, archive.Places(root, stem)...)
+		if stem, ok := elsewhere.Stem(list[i].Path); ok {
+			list[i].Local = elsewhere.Local(root, stem)
+			list[i].Away = append(list[i].Away, elsewhere.Places(root, stem)...)
 		}
 	}
 	return nil

@@ -58,7 +58,7 @@ func TestRecordingsGoAway(t *testing.T) {
 	}
 	record := newest(t, a)
 	sound := filepath.Join(file.Data, record.Recording)
-	dirs := sounds{a.store, a.recordings(), a.keptAway}
+	dirs := a.sounds()
 	until := func(what string, so func(wire.Recording) bool) {
 		t.Helper()
 		for {
@@ -111,8 +111,10 @@ func TestRecordingsGoAway(t *testing.T) {
 	check("the server", dirs)
 	a.Close()
 	a = startApp(t, Options{File: file})
-	check("the next server", sounds{a.store, a.recordings(), a.keptAway})
-	check("no server", sounds{a.store, a.recordings(), awayOf(file, a.log)})
+	check("the next server", a.sounds())
+	aside := a.sounds()
+	aside.away = awayOf(file, a.log)
+	check("no server", aside)
 
 	// Somebody alters what lies in the folder.
 	there := filepath.Join(file.Recording.Away.Dir, strings.TrimPrefix(record.Recording, "recordings/"))
@@ -121,7 +123,7 @@ func TestRecordingsGoAway(t *testing.T) {
 	if err := os.WriteFile(there, altered, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	v, err := sounds{a.store, a.recordings(), a.keptAway}.VerifyAway(context.Background())
+	v, err := a.sounds().VerifyAway(context.Background())
 	if err != nil || len(v.Faults) != 1 || v.Faults[0].Place != "dir" || !strings.Contains(v.Faults[0].Problem, "altered") {
 		t.Errorf("verify --away says %+v, %v", v, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"hotline/backup"
 	"hotline/call"
 	"hotline/call/spelling"
 	"hotline/configs"
@@ -195,6 +196,9 @@ func IsLocked(err error) bool {
 	var locked *store.LockedError
 	return errors.As(err, &locked)
 }
+
+// IsUnfinished reports whether an error says that a restore into the data folder has not ended.
+func IsUnfinished(err error) bool { return errors.Is(err, backup.ErrUnfinished) }
 
 // IsBadFile reports whether an error is about the configuration file itself.
 func IsBadFile(err error) bool {

@@ -11,15 +11,16 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
+	"hotline/backup"
 	"hotline/call"
 	"hotline/call/wire"
 	"hotline/configs"
 	"hotline/control"
 	"hotline/desk"
 	"hotline/recording"
-	"hotline/recording/archive"
 	"hotline/store"
 )
 
@@ -27,8 +28,9 @@ import (
 func (a *App) openDesk(context.Context) error {
 	day := &today{book: a.store.Book(), zone: a.file.Zone(), now: time.Now}
 	a.desk = desk.New(desk.Options{
-		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
-		Recordings: sounds{a.store, a.recordings(), a.keptAway}, QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
+		Calls: records{a.store}, Traces: looks{a.traces.Messages, a.store, a.log.Named("trace")}, Floor: a.floor, Operators: a.floor, House: a.house, Today: day.count, Callbacks: a.callbacks, Gate: a.gate, Cases: a.register, Pauses: a.line, Copies: newCopies(a.keeper, a.o.Now, a.log), Users: people{a.store, a.file.SIP.Phones.Realm, a.loadOperators},
+		Holds: a.keeper, Purger: a.keeper, Listening: a.keeper,
+		Recordings: a.sounds(), QueueLog: queueLogs{a.store, a.queueNames, a.log.Named("queuelog")}, Server: a, Version: a.o.Version, Log: a.log.Named("desk"),
 	})
 	for _, l := range []struct {
 		name, address string
@@ -129,6 +131,9 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	if err := os.MkdirAll(f.Data, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("data: make the folder: %w", err)
 	}
+	if err := backup.Whole(f.Data); err != nil {
+		return nil, nil, err
+	}
 	lock, err := store.Lock(f.Data)
 	if err != nil {
 		return nil, nil, err
@@ -138,11 +143,30 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, lock.Unlock())
 	}
-	d := desk.New(desk.Options{
-		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
-		Recordings: sounds{s, filepath.Join(f.Data, "recordings"), awayOf(f, log)}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
+	var opened *evidence
+	links := sync.OnceValues(func() (e *evidence, err error) { // few commands need it
+		opened, err = openEvidence(f.Data)
+		return opened, err
 	})
-	return control.InProcess(d.API()), func() { s.Close(); lock.Unlock() }, nil
+	open := unwrapLater(f)
+	k, err := newKeeper(keepOptions{store: s, file: func() *configs.File { return f }, metrics: unseen(), now: time.Now, log: log, evidence: links, unwrap: open, away: awayOf(f, log)})
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close(), lock.Unlock())
+	}
+	d := desk.New(desk.Options{
+		Holds: k, Purger: k, Listening: k,
+		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
+		Copies:     newCopies(k, time.Now, log),
+		Recordings: sounds{s, f.Data, links, nil, open, awayOf(f, log)}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
+	})
+	return control.InProcess(desk.ComesFrom(console(os.Getuid()), d.API())), func() {
+		k.Close()
+		if opened != nil {
+			opened.Close()
+		}
+		s.Close()
+		lock.Unlock()
+	}, nil
 }
 
 // records show the store's rows to the desk.
@@ -266,13 +290,20 @@ func (p people) SetPassword(ctx context.Context, name, password string) error {
 
 // sounds show the recordings' folder to the desk.
 type sounds struct {
-	s    *store.Store
-	dir  string
-	away func() (*archive.Archive, func() error, error) // and what ends its use
+	s        *store.Store
+	data     string
+	evidence func() (*evidence, error)
+	prove    func(ctx context.Context, since time.Time) (wire.Completeness, error) // nil: no server runs
+	unwrap   recording.Unwrap                                                      // opens the keys of encrypted recordings; nil: there are none
+	away     archived
+}
+
+func (a *App) sounds() sounds {
+	return sounds{a.store, a.file.Data, func() (*evidence, error) { return a.evidence, nil }, a.reconciler.prove, unwrap(a.keys), a.keptAway}
 }
 
 func (s sounds) List(context.Context) ([]wire.Recording, error) {
-	items, err := recording.List(s.dir)
+	items, err := recording.List(recordingsIn(s.data))
 	if err != nil {
 		return nil, err
 	}
@@ -292,24 +323,43 @@ func (s sounds) Verify(ctx context.Context) (wire.Verification, error) {
 	if err != nil {
 		return wire.Verification{}, err
 	}
-	var expected []recording.Expected
-	for _, r := range rows {
-		if r.Recording != "" && !r.Ended.IsZero() {
-			expected = append(expected, recording.Expected{Call: r.ID, Path: r.Recording})
-		}
-	}
-	faults, err := recording.Verify(s.dir, expected, nil)
+	proof, err := heldAgainst(s.data)
 	if err != nil {
 		return wire.Verification{}, err
 	}
-	messages, err := recording.VerifyMessages(filepath.Join(filepath.Dir(s.dir), "messages"), nil)
+	proof.Unwrap = s.unwrap
+	for _, r := range rows {
+		if r.Recording != "" && !r.Ended.IsZero() {
+			proof.Expected = append(proof.Expected, recording.Expected{Call: r.ID, Path: r.Recording})
+		}
+	}
+	faults, err := recording.Verify(recordingsIn(s.data), proof, nil)
+	if err != nil {
+		return wire.Verification{}, err
+	}
+	messages, err := recording.VerifyMessages(filepath.Join(s.data, "messages"), nil)
 	if err != nil {
 		return wire.Verification{}, err
 	}
 	faults = append(faults, messages...)
-	out := wire.Verification{Checked: len(expected), Faults: make([]wire.Fault, len(faults))}
+	return wire.Verification{Checked: len(proof.Expected), Faults: wireFaults(faults)}, nil
+}
+
+// wireFaults are faults as the API tells them.
+func wireFaults(faults []recording.Fault) []wire.Fault {
+	out := make([]wire.Fault, len(faults))
 	for i, f := range faults {
-		out.Faults[i] = wire.Fault{Call: string(f.Call), Path: f.Path, Problem: f.Problem}
+		out[i] = wire.Fault{Call: string(f.Call), Path: f.Path, Problem: f.Problem, Link: f.Link}
 	}
-	return out, nil
+	return out
+}
+
+// Evidence is the public key of the node, and where its chain ends now.
+func (s sounds) Evidence(context.Context) (wire.Evidence, error) {
+	e, err := s.evidence()
+	if err != nil {
+		return wire.Evidence{}, err
+	}
+	_, line, err := e.Head(node())
+	return wire.Evidence{Key: string(e.key.PublicPEM()), Head: string(line)}, err
 }

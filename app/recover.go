@@ -9,6 +9,8 @@ import (
 
 	"hotline/call"
 	"hotline/recording"
+	"hotline/recording/chain"
+	"hotline/store"
 )
 
 // orphanWait bounds the BYEs to the telephones that a dead process left in a call.
@@ -19,45 +21,75 @@ const orphanWait = 8 * time.Second
 // telephones get their BYE as soon as the sockets are open.
 func (a *App) recover(ctx context.Context) error {
 	began := time.Now()
-	open, err := a.store.OpenCalls(ctx)
-	if err != nil {
-		return fmt.Errorf("recover: %w", err)
-	}
 	orphans, err := a.store.Dialogs(ctx)
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
-	byID := make(map[call.ID]call.Record, len(open))
-	stories := make(map[call.ID][]call.Event, len(open))
-	for _, r := range open {
-		events, err := a.store.Events(ctx, r.ID)
-		if err != nil { // the record is closed with less in it
-			a.log.Error("the events of a call whose process died cannot be read", zap.String("call", string(r.ID)), zap.Error(err))
-		}
-		stories[r.ID] = events
-		byID[r.ID] = answered(r, events)
-	}
-	repaired, err := recording.Repair(ctx, a.recordings(), func(id call.ID) recording.Meta { return meta(byID[id]) })
+	d := dead{store: a.store, recordings: a.recordings(), chain: a.evidence.Chain, zone: a.file.Zone(), log: a.log, until: time.Now}
+	calls, recordings, err := d.close(ctx)
 	if err != nil {
-		a.log.Error("recordings that a dead process left open could not be repaired", zap.Error(err))
+		return fmt.Errorf("recover: %w", err)
 	}
-	ends := make(map[call.ID]recording.Repaired, len(repaired))
-	for _, r := range repaired {
-		ends[r.Call] = r
-		a.store.RecordingSealed(r.Call, r.Path, "interrupted")
-	}
-	for _, r := range open {
-		if err := a.store.Closed(retold(interrupted(byID[r.ID], ends), stories[r.ID])); err != nil {
-			return fmt.Errorf("recover: close the record of call %s: %w", r.ID, err)
-		}
-	}
-	if len(open)+len(orphans)+len(repaired) > 0 {
-		a.log.Warn("a process died here; its calls are closed as interrupted", zap.Int("calls", len(open)),
-			zap.Int("recordings", len(repaired)), zap.Int("dialogs", len(orphans)), zap.Duration("took", time.Since(began)))
+	if calls+len(orphans)+recordings > 0 {
+		a.log.Warn("a process died here; its calls are closed as interrupted", zap.Int("calls", calls),
+			zap.Int("recordings", recordings), zap.Int("dialogs", len(orphans)), zap.Duration("took", time.Since(began)))
 	}
 	a.steps.closer("recovery", func() error { a.recovery.Wait(); return nil })
 	a.orphans = orphans
 	return nil
+}
+
+// A dead is what a process that is no more has left open in a data folder.
+type dead struct {
+	store      *store.Store
+	recordings string
+	chain      *chain.Chain
+	zone       *time.Location
+	log        *zap.Logger
+	until      func() time.Time // the latest that it can have lived
+}
+
+// close repairs and seals the open recordings, and closes the open records. It returns how many there
+// were of each.
+func (d dead) close(ctx context.Context) (calls, recordings int, err error) {
+	open, err := d.store.OpenCalls(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	byID := make(map[call.ID]call.Record, len(open))
+	stories := make(map[call.ID][]call.Event, len(open))
+	for _, r := range open {
+		events, err := d.store.Events(ctx, r.ID)
+		if err != nil { // the record is closed with less in it
+			d.log.Error("the events of a call whose process died cannot be read", zap.String("call", string(r.ID)), zap.Error(err))
+		}
+		stories[r.ID] = events
+		byID[r.ID] = answered(r, events)
+	}
+	repaired, err := recording.Repair(ctx, d.recordings, d.chain, func(id call.ID) recording.Meta { return meta(byID[id]) })
+	if err != nil {
+		d.log.Error("recordings that a dead process left open could not be repaired", zap.Error(err))
+	}
+	ends := make(map[call.ID]recording.Repaired, len(repaired))
+	for _, r := range repaired {
+		ends[r.Call] = r
+		d.store.RecordingSealed(r.Call, r.Path, "interrupted")
+	}
+	for _, r := range open {
+		if _, mended := ends[r.ID]; mended {
+			continue
+		}
+		if s, ok := recording.Sealed(d.recordings, r.ID, r.Arrived, d.zone); ok {
+			ends[r.ID] = s
+			d.store.RecordingSealed(r.ID, s.Path, "sealed")
+		}
+	}
+	for _, r := range open {
+		if err := d.store.Closed(retold(interrupted(byID[r.ID], ends, d.until()), stories[r.ID])); err != nil {
+			return 0, 0, fmt.Errorf("close the record of call %s: %w", r.ID, err)
+		}
+	}
+	return len(open), len(repaired), nil
 }
 
 // meta is what the manifest of an interrupted recording can still know.
@@ -66,11 +98,14 @@ func meta(r call.Record) recording.Meta {
 }
 
 // interrupted closes the record of a call whose process died. Its end is where its sound
-// ends: nothing later is known of it.
-func interrupted(r call.Record, ends map[call.ID]recording.Repaired) call.Record {
-	r.Outcome, r.EndedBy, r.Ended = call.Interrupted, call.ByUs, time.Now()
+// ends: nothing later is known of it. Where there is no sound, it is the latest it can be.
+func interrupted(r call.Record, ends map[call.ID]recording.Repaired, latest time.Time) call.Record {
+	r.Outcome, r.EndedBy, r.Ended = call.Interrupted, call.ByUs, latest
+	if !r.Answered.IsZero() {
+		r.Unrecorded = call.UnrecordedProcess
+	}
 	if file, ok := ends[r.ID]; ok {
-		r.Recording, r.Notice = file.Path, file.Notice
+		r.Recording, r.Notice, r.Unrecorded = file.Path, file.Notice, ""
 		if !file.Ended.IsZero() {
 			r.Ended = file.Ended
 		}

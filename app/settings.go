@@ -149,6 +149,7 @@ func settings(f *configs.File) line.Settings {
 		Pauses: f.Operators.Pauses, Topic: f.Topic,
 		Ring: f.Transfer.Ring.D(), Spell: numbers(f).E164,
 		Emergency: emergency(f),
+		Pause:     line.PauseBounds{Longest: f.Recording.Pause.Longest.D(), Notice: f.Recording.Pause.Notice}, Tone: f.Recording.Tone.D(),
 	}
 	for _, q := range f.Queues {
 		s.Queues[q.Name] = line.Queue{

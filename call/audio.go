@@ -89,6 +89,22 @@ type ToneListener interface {
 	ListenForTones(on bool)
 }
 
+// An Overlay is an Audio that can be sent something on top of whatever else it is sent: a beep in a talk.
+type Overlay interface {
+	// Over mixes the clips, one after another, into what the leg is sent from now on, be that a joined
+	// peer or what Play and Loop asked for. It returns at once. What is left of an earlier Over is
+	// forgotten.
+	Over(clips ...*Clip)
+}
+
+// A KeyCatcher is an Audio whose keys can be kept from a joined peer.
+type KeyCatcher interface {
+	// CatchKeys keeps every key that may be the next of a code, told by telephone-event, from the peer
+	// that the leg is joined to. Keys tells them as all others. It lasts until it is called again;
+	// the empty code ends it. What was kept and turns out to be no code stays untold to the peer.
+	CatchKeys(code string)
+}
+
 // A Channel is a side of a leg's sound, and a channel of the stereo recording.
 type Channel uint8
 

@@ -106,9 +106,23 @@ type Record struct {
 	Recording string        // path relative to the data folder; empty: none
 	Notice    *Notice
 
+	Unrecorded Unrecorded // why there is no recording; empty: there is one, or the call was not answered
+
 	Kind   Kind // what sort of call; empty is KindCall
 	Linked ID   // of a consult: the call that waits for its end
 }
+
+// An Unrecorded is why a call that was answered has no recording.
+type Unrecorded string
+
+// The reasons.
+const (
+	UnrecordedPolicy  Unrecorded = "policy"      // nobody wants one of such a call
+	UnrecordedDisk    Unrecorded = "disk"        // the disk took nothing
+	UnrecordedNotice  Unrecorded = "notice"      // who is to be heard could not be told of it
+	UnrecordedProcess Unrecorded = "process"     // it died before there was a file
+	UnrecordedUnknown Unrecorded = "unexplained" // nothing says why: a fault of ours, or somebody took it away
+)
 
 // A Kind is a sort of call.
 type Kind string

@@ -82,6 +82,29 @@ type Holder interface {
 	Hold(ctx context.Context, on bool) error
 }
 
+// A RecordState says how a call is recorded, as the telephones in it are told (RFC 7866 §7.1.2). Empty: they
+// are told nothing.
+type RecordState string
+
+// How a call may be recorded.
+const (
+	RecordOn     RecordState = "on"
+	RecordOff    RecordState = "off"
+	RecordPaused RecordState = "paused"
+)
+
+// An Indicator is a leg whose telephone can be told how the call is recorded, if it has said that it wants to
+// know ("Supported: record-aware", RFC 7866 §6.3), and may say what its user would like.
+type Indicator interface {
+	// Indicate says how the call is recorded from now on: in the answer, if there was none yet, else by
+	// a new offer. It does not wait, and what is said again is not sent again.
+	Indicate(s RecordState)
+
+	// Preference is what the telephone would like: on, off, pause or nopreference; empty: it has said
+	// nothing. LegPreference tells each change after the answer.
+	Preference() string
+}
+
 // An Early is an incoming leg that can carry sound before its answer: Progress sends 183 with
 // our description of the session. It returns ErrGone if the peer has left before.
 type Early interface {
@@ -99,6 +122,10 @@ const (
 
 	// LegTransfer says that the telephone asks for a transfer; see LegEvent.Transfer.
 	LegTransfer LegEventKind = "transfer"
+
+	// LegPreference says that the telephone would like the recording to be otherwise; see
+	// LegEvent.Preference. Nobody has to do what it says.
+	LegPreference LegEventKind = "preference"
 )
 
 // A Cause is why a leg ended.
@@ -120,6 +147,8 @@ type LegEvent struct {
 	Cause    Cause     // of LegEnded
 	Q850     int       // of LegEnded: the cause in the peer's Reason header (RFC 3326), 0 if none
 	Transfer *Transfer // of LegTransfer
+
+	Preference string // of LegPreference: as Indicator.Preference
 }
 
 // A Transfer is what the telephone of a leg asks for by REFER (RFC 3515): that the one it talks
@@ -172,6 +201,8 @@ type Dial struct {
 	Display  string // From display name: line and language, "919 Русский"
 
 	AutoAnswer bool // the telephone is asked to answer by itself
+
+	Record RecordState // how the call is recorded, for telephones that want to know
 
 	// Ringing, where set, is told once that a telephone rings (180). It must not wait.
 	Ringing func()

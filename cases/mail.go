@@ -50,6 +50,40 @@ func (m *Mail) Carry(ctx context.Context, to Receiver, l Letter, c Case) error {
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
+	return m.send(ctx, o, msg)
+}
+
+// A Paper is something to be sent that is no letter about a case. Its key is what a mailbox that gets it twice can
+// tell by.
+type Paper struct {
+	Key, Subject, Text string
+	Name               string // of what is attached; empty: nothing is
+	Attached           []byte
+}
+
+// Post sends a paper to an address.
+func (m *Mail) Post(ctx context.Context, to string, p Paper) error {
+	o := m.Options()
+	if to == "" || o.Server == "" {
+		return errNobody
+	}
+	msg, err := begin(o, to, p.Key)
+	if err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	msg.SetDate()
+	msg.Subject(p.Subject)
+	msg.SetBodyString(mail.TypeTextPlain, p.Text)
+	if p.Name != "" {
+		if err := msg.AttachReader(p.Name, bytes.NewReader(p.Attached)); err != nil {
+			return fmt.Errorf("mail: %w", err)
+		}
+	}
+	return m.send(ctx, o, msg)
+}
+
+// send hands a message to the server.
+func (m *Mail) send(ctx context.Context, o MailOptions, msg *mail.Msg) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // which closes what a failure has left open
 	client, err := m.client(ctx, o)
@@ -116,18 +150,11 @@ func dial(whole context.Context, overTLS bool, secure *tls.Config) mail.DialCont
 
 // write makes the letter. It is in Azerbaijani, the language of the state.
 func (m *Mail) write(o MailOptions, to Receiver, l Letter, c Case) (*mail.Msg, error) {
-	msg := mail.NewMsg()
-	if err := msg.From(o.From); err != nil {
+	msg, err := begin(o, to.Email, l.Key)
+	if err != nil {
 		return nil, err
 	}
-	if err := msg.To(to.Email); err != nil {
-		return nil, err
-	}
-	_, domain, _ := strings.Cut(o.From, "@")
-	msg.SetMessageIDWithValue(strings.ReplaceAll(l.Key, "/", ".") + "@" + strings.Trim(domain, "> "))
 	msg.SetDateWithValue(l.Made)
-	msg.SetGenHeader("X-Hotline-Key", l.Key)
-	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834 §5: no mailbox answers that somebody is away
 	msg.Subject(subject(l, c))
 	sound, about := m.sound(l, c)
 	msg.SetBodyString(mail.TypeTextPlain, text(l, c, o.Zone, about))
@@ -136,6 +163,22 @@ func (m *Mail) write(o MailOptions, to Receiver, l Letter, c Case) (*mail.Msg, e
 			return nil, err
 		}
 	}
+	return msg, nil
+}
+
+// begin is a message from us to an address.
+func begin(o MailOptions, to, key string) (*mail.Msg, error) {
+	msg := mail.NewMsg()
+	if err := msg.From(o.From); err != nil {
+		return nil, err
+	}
+	if err := msg.To(to); err != nil {
+		return nil, err
+	}
+	_, domain, _ := strings.Cut(o.From, "@")
+	msg.SetMessageIDWithValue(strings.ReplaceAll(key, "/", ".") + "@" + strings.Trim(domain, "> "))
+	msg.SetGenHeader("X-Hotline-Key", key)
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834 §5: no mailbox answers that somebody is away
 	return msg, nil
 }
 

@@ -245,6 +245,27 @@ func certified(t *testing.T) (*tls.Config, *x509.CertPool) {
 	return &tls.Config{Certificates: server.TLS.Certificates}, roots
 }
 
+// A paper that is no letter about a case, with what is attached.
+func TestAPaperArrivesWhole(t *testing.T) {
+	server := startMail(t, nil, false)
+	m := by(MailOptions{Server: server.l.Addr().String(), From: "hotline@example.org", TLS: "none"}, nil, nil)
+	p := Paper{Key: "head/node/2026-12-05", Subject: "Zəncir", Text: "keep it", Name: "head.json", Attached: []byte("{}\n")}
+	if err := m.Post(t.Context(), "a@example.org", p); err != nil {
+		t.Fatal(err)
+	}
+	letters := server.got()
+	if len(letters) != 1 {
+		t.Fatalf("%d letters", len(letters))
+	}
+	head, body, attached := read(t, letters[0])
+	if head.Get("Message-ID") != "<head.node.2026-12-05@example.org>" || !strings.Contains(body, "keep it") || string(attached) != "{}\n" {
+		t.Errorf("%v\n%s\n%s", head, body, attached)
+	}
+	if err := m.Post(t.Context(), "", p); err == nil {
+		t.Error("a paper to nobody arrives")
+	}
+}
+
 func TestALetterArrivesWhole(t *testing.T) {
 	sound := bytes.Repeat([]byte("RIFF\x00\r\n.\r\n"), 10_000)
 	secure, roots := certified(t)

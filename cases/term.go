@@ -54,6 +54,23 @@ func Forward(w Workdays, m call.Matter, t time.Time) time.Time {
 // Study is the term of an appeal that has to be studied or checked.
 func Study(w Workdays, t time.Time) time.Time { return endOf(w.WorkingDay(t, studyDays)) }
 
+// Copy is until when a request for a copy of a recording is answered: it is a request for information that is about
+// whoever asks. t is in the zone of the body.
+func Copy(w Workdays, t time.Time) time.Time { return endOf(w.WorkingDay(t, infoDays)) }
+
+// rightMonths is for how long a caller may ask for a copy, in calendar months from the day of the call.
+const rightMonths = 3
+
+// CopyRight is until when whoever called at t may ask for a copy: the end of the same day three calendar months later,
+// or of the last day of that month where it has no such day. t is in the zone of the body.
+func CopyRight(t time.Time) time.Time {
+	day := time.Date(t.Year(), t.Month()+rightMonths, t.Day(), 0, 0, 0, 0, t.Location())
+	if day.Day() != t.Day() { // no such day: it has run over into the next month
+		day = day.AddDate(0, 0, -day.Day())
+	}
+	return endOf(day)
+}
+
 // ErrTerm says that a term cannot be changed so.
 var ErrTerm = errors.New("the term cannot be changed")
 

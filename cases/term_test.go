@@ -177,3 +177,19 @@ func TestAnyTermInAnyCalendar(t *testing.T) {
 		}
 	})
 }
+
+// A caller may ask for a copy for three calendar months, the last day whole.
+func TestTheRightToACopy(t *testing.T) {
+	baku := time.FixedZone("Asia/Baku", 4*3600)
+	for called, until := range map[string]string{
+		"2026-11-25": "2027-02-25", "2026-11-30": "2027-02-28", "2027-11-30": "2028-02-29", "2026-08-31": "2026-11-30", "2026-12-01": "2027-03-01", "2026-01-31": "2026-04-30",
+	} {
+		at, err := time.ParseInLocation(time.DateOnly, called, baku)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := CopyRight(at.Add(15 * time.Hour)).Format(time.DateTime); got != until+" 23:59:59" {
+			t.Errorf("who called on %s may ask until %s, not %s", called, got, until)
+		}
+	}
+}

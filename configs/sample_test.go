@@ -91,7 +91,7 @@ var exampleKeys = map[string]string{
 // exampleFile does what the sample says: take out the brackets and the signs #.
 func exampleFile(t *testing.T) *File {
 	t.Helper()
-	text := regexp.MustCompile(`(?m)^( *(?:carriers|lines|calendars|menus|queues|topics|directory|surveys|announcements|voices):) (?:\[\]|\{\})$`).ReplaceAll(Sample(), []byte("$1"))
+	text := regexp.MustCompile(`(?m)^( *(?:carriers|lines|calendars|menus|queues|topics|directory|surveys|announcements|voices|classes):) (?:\[\]|\{\})$`).ReplaceAll(Sample(), []byte("$1"))
 	text = regexp.MustCompile(`(?m)^( *)#(  .*)$`).ReplaceAll(text, []byte("$1$2"))
 	got, err := Parse(DefaultPath, text)
 	if err != nil {

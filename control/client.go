@@ -33,6 +33,8 @@ type (
 	MadeUser   = wire.MadeUser
 	// Skills are levels by what is known.
 	Skills = wire.Skills
+
+	Verification = wire.Verification
 	// Operator is what one does now.
 	Operator = wire.Operator
 	// Board is who waits, who works, and how the day has gone.
@@ -44,6 +46,8 @@ type (
 	// QueueLog is what a queue log may ask for.
 	QueueLog = wire.QueueLog
 	Trace    = wire.Trace
+	// RecordingPause is a recording that is paused now.
+	RecordingPause = wire.RecordingPause
 	// AbandonFilter is what a list of abandoned calls may ask for.
 	AbandonFilter = wire.AbandonFilter
 	// Abandons are the calls that it finds.
@@ -53,7 +57,9 @@ type (
 	Callbacks = wire.Callbacks
 	Operators = wire.Operators
 	Queues    = wire.Queues
-	Trunks    = wire.Trunks
+	// Shown is what is to be seen of a recording.
+	Shown  = wire.Shown
+	Trunks = wire.Trunks
 )
 
 // A Client asks one server.
@@ -189,6 +195,22 @@ func (c *Client) Capture(ctx context.Context, id string) (b []byte, err error) {
 	return b, err
 }
 
+// Recording tells how loud a recording is, and what happened in it.
+func (c *Client) Recording(ctx context.Context, id string) (Shown, error) {
+	return get[Shown](ctx, c, "recordings/"+url.PathEscape(id)+"/picture")
+}
+
+// PauseRecording stops the recording of a talk for a while, at most so long; 0: as long as it may.
+func (c *Client) PauseRecording(ctx context.Context, id, reason, by string, most time.Duration) error {
+	wish := wire.RecordingWish{Paused: true, Reason: reason, By: by, ForMS: most.Milliseconds()}
+	return c.do(ctx, http.MethodPost, "calls/"+url.PathEscape(id)+"/recording", wish, nil)
+}
+
+// ResumeRecording goes on with the recording of a talk.
+func (c *Client) ResumeRecording(ctx context.Context, id, by string) error {
+	return c.do(ctx, http.MethodPost, "calls/"+url.PathEscape(id)+"/recording", wire.RecordingWish{By: by}, nil)
+}
+
 // Queues shows who waits.
 func (c *Client) Queues(ctx context.Context) (wire.Queues, error) {
 	return get[wire.Queues](ctx, c, "queues")
@@ -291,6 +313,20 @@ func (c *Client) Verify(ctx context.Context) (wire.Verification, error) {
 // VerifyAway reads back all copies that lie away from the machine.
 func (c *Client) VerifyAway(ctx context.Context) (wire.AwayVerification, error) {
 	return get[wire.AwayVerification](ctx, c, "recordings/away/verify")
+}
+
+// Evidence is the node's public key and where the recordings' chain ends.
+func (c *Client) Evidence(ctx context.Context) (wire.Evidence, error) {
+	return get[wire.Evidence](ctx, c, "recordings/evidence")
+}
+
+// Completeness proves that each answered call that arrived since has a recording or a reason; zero: all.
+func (c *Client) Completeness(ctx context.Context, since time.Time) (wire.Completeness, error) {
+	q := url.Values{}
+	if !since.IsZero() {
+		q.Set("since", since.Format(time.RFC3339Nano))
+	}
+	return get[wire.Completeness](ctx, c, "recordings/completeness?"+q.Encode())
 }
 
 // Reload makes the server read its configuration file again.

@@ -50,15 +50,14 @@ func (d *Desk) cancelCallback(r *http.Request) (any, error) {
 }
 
 func (d *Desk) abandoned(r *http.Request) (any, error) {
-	f := wire.AbandonFilter{Since: time.Now().Add(-abandonedSince)}
-	if text := r.URL.Query().Get("since"); text != "" {
-		t, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil {
-			return nil, fmt.Errorf("%w: since is an RFC 3339 time", ErrInvalid)
-		}
-		f.Since = t
-	}
+	var f wire.AbandonFilter
 	var err error
+	if f.Since, err = sinceOf(r); err != nil {
+		return nil, err
+	}
+	if f.Since.IsZero() {
+		f.Since = time.Now().Add(-abandonedSince)
+	}
 	if f.Numbers, err = flagOf(r, "numbers"); err != nil {
 		return nil, err
 	}

@@ -66,8 +66,11 @@ type Users interface {
 // Recordings lists and verifies.
 type Recordings interface {
 	List(ctx context.Context) ([]wire.Recording, error)
+	Show(ctx context.Context, id call.ID) (wire.Shown, error) // ErrNotFound
 	Verify(ctx context.Context) (wire.Verification, error)
 	VerifyAway(ctx context.Context) (wire.AwayVerification, error)
+	Evidence(ctx context.Context) (wire.Evidence, error)
+	Completeness(ctx context.Context, since time.Time) (wire.Completeness, error)
 }
 
 // QueueLog writes the floor's journal as Asterisk's queue_log, until it has ended or, where it goes
@@ -103,7 +106,12 @@ type Options struct {
 	Callbacks  Callbacks // nil where no server runs
 	Gate       Gate      // nil where no server runs
 	Cases      Cases     // nil where no server runs
+	Copies     Copies
+	Pauses     Pauses // nil where no server runs
 	Recordings Recordings
+	Holds      Holds     // these three are of one piece: all or none
+	Purger     Purger    //
+	Listening  Listening //
 	QueueLog   QueueLog
 	Server     Server
 	Version    any // shown as it is
@@ -124,6 +132,7 @@ func New(o Options) *Desk {
 		"GET /api/v1/calls":                         d.calls,
 		"GET /api/v1/calls/{id}/trace":              d.trace,
 		"GET /api/v1/calls/{id}/trace.pcap":         d.capture,
+		"POST /api/v1/calls/{id}/recording":         d.live(d.setRecording),
 		"GET /api/v1/users":                         d.users,
 		"POST /api/v1/users":                        d.addUser,
 		"POST /api/v1/users/{name}":                 d.changeUser,
@@ -133,12 +142,20 @@ func New(o Options) *Desk {
 		"GET /api/v1/recordings":                    d.recordings,
 		"GET /api/v1/recordings/verify":             d.verify,
 		"GET /api/v1/recordings/away/verify":        d.verifyAway,
+		"GET /api/v1/recordings/evidence":           d.evidence,
+		"GET /api/v1/recordings/completeness":       d.completeness,
+		"GET /api/v1/recordings/{id}/picture":       d.picture,
 		"GET /api/v1/queues":                        d.live(d.queues),
 		"GET /api/v1/board":                         d.live(d.board),
 		"GET /api/v1/cases":                         d.live(d.cases),
 		"GET /api/v1/cases/{number}":                d.live(d.showCase),
 		"POST /api/v1/cases/{number}":               d.live(d.changeCase),
 		"GET /api/v1/case-tasks":                    d.live(d.caseTasks),
+		"GET /api/v1/copies":                        d.kept(d.copies),
+		"POST /api/v1/copies":                       d.kept(d.requestCopy),
+		"POST /api/v1/copies/find":                  d.kept(d.findCopy),
+		"GET /api/v1/copies/{number}":               d.kept(d.showCopy),
+		"POST /api/v1/copies/{number}":              d.kept(d.closeCopy),
 		"GET /api/v1/blocks":                        d.live(d.blocks),
 		"POST /api/v1/blocks":                       d.live(d.block),
 		"POST /api/v1/blocks/lift":                  d.live(d.unblock),
@@ -163,6 +180,10 @@ func New(o Options) *Desk {
 		d.api.HandleFunc(pattern, d.answer(h))
 	}
 	d.api.HandleFunc("GET /api/v1/queue-log", d.queueLog)
+	d.api.HandleFunc("POST /api/v1/copies/{number}/bundle", d.makeCopy)
+	if d.o.Holds != nil && d.o.Purger != nil && d.o.Listening != nil {
+		d.keeping()
+	}
 	d.api.HandleFunc("/api/v1/", d.answer(func(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("%w: %s %s is no route of this API", ErrNotFound, r.Method, r.URL.Path)
 	}))
@@ -233,20 +254,30 @@ func (d *Desk) answer(h func(*http.Request) (any, error)) http.HandlerFunc {
 			writeJSON(w, http.StatusOK, out)
 			return
 		}
-		status := http.StatusInternalServerError
-		switch {
-		case errors.Is(err, ErrNotFound):
-			status = http.StatusNotFound
-		case errors.Is(err, ErrInvalid):
-			status = http.StatusUnprocessableEntity
-		case errors.Is(err, errNoServer):
-			status = http.StatusServiceUnavailable
-		default:
-			d.o.Log.Error("an API request failed", zap.String("path", r.URL.Path), zap.Error(err))
-		}
-		w.Header().Set("Content-Type", "application/problem+json")
-		writeBody(w, status, wire.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error()})
+		d.problem(w, r, err)
 	}
+}
+
+// problem answers an error.
+func (d *Desk) problem(w http.ResponseWriter, r *http.Request, err error) {
+	status := http.StatusInternalServerError
+	switch {
+	case errors.Is(err, ErrUnavailable): // first: it may be joined with why it would have been refused
+		status = http.StatusServiceUnavailable
+		d.o.Log.Error("an API request cannot be carried out now", zap.String("path", r.URL.Path), zap.Error(err))
+	case errors.Is(err, ErrNotFound):
+		status = http.StatusNotFound
+	case errors.Is(err, ErrForbidden):
+		status = http.StatusForbidden
+	case errors.Is(err, ErrInvalid):
+		status = http.StatusUnprocessableEntity
+	case errors.Is(err, errNoServer):
+		status = http.StatusServiceUnavailable
+	default:
+		d.o.Log.Error("an API request failed", zap.String("path", r.URL.Path), zap.Error(err))
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	writeBody(w, status, wire.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error()})
 }
 
 var errNoServer = errors.New("no server is running on this data folder")
@@ -255,6 +286,16 @@ var errNoServer = errors.New("no server is running on this data folder")
 func (d *Desk) live(h func(*http.Request) (any, error)) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		if d.o.Floor == nil || d.o.Server == nil {
+			return nil, errNoServer
+		}
+		return h(r)
+	}
+}
+
+// kept lets a route through where the register of copies is open.
+func (d *Desk) kept(h func(*http.Request) (any, error)) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		if d.o.Copies == nil {
 			return nil, errNoServer
 		}
 		return h(r)

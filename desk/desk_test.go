@@ -181,6 +181,24 @@ func (h recordingsOf) List(context.Context) ([]wire.Recording, error) {
 	return []wire.Recording{{Call: "talked", Path: "recordings/2026/11/25/talked.wav", State: "sealed", DurationMS: 59000, Away: []string{"dir", "s3"}, Local: true}}, nil
 }
 
+func (h recordingsOf) Completeness(context.Context, time.Time) (wire.Completeness, error) {
+	return wire.Completeness{Answered: 3, Recorded: 1, Without: map[string]int{"policy": 1}, Missing: []string{"0190"}}, nil
+}
+
+func (h recordingsOf) Evidence(context.Context) (wire.Evidence, error) {
+	return wire.Evidence{Key: "-----BEGIN PUBLIC KEY-----\n", Head: "{}\n"}, nil
+}
+
+func (h recordingsOf) Show(_ context.Context, id call.ID) (wire.Shown, error) {
+	left, opened := "left", time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
+	return wire.Shown{
+		Call: string(id), Line: "919", Language: "az", State: "sealed", Opened: wire.Time(opened), LengthMS: 200,
+		Spans: []wire.ShownSpan{{Kind: "wait", FromMS: 0, ToMS: 100, Text: "general"}, {Kind: "gap", Channel: &left, ToMS: 50, Text: "on hold"}},
+		Marks: []wire.ShownMark{{AtMS: 150, Text: "aysel transfers to migration"}},
+		Peaks: wire.ShownPeaks{PerSecond: 10, Said: []int{0, 255}, Heard: []int{7, 9}},
+	}, nil
+}
+
 func (h recordingsOf) Verify(context.Context) (wire.Verification, error) {
 	return wire.Verification{Checked: 1, Faults: []wire.Fault{}}, nil
 }
@@ -217,7 +235,7 @@ func todayOf(context.Context) (map[string]wire.Today, error) {
 }
 
 func newDesk(h *house) *Desk {
-	return New(Options{Calls: h, Traces: tracesOf{h}, Floor: floorOf{h}, Operators: floorOf{h}, House: houseOf, Today: todayOf, Users: usersOf{h}, Callbacks: callbacksOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
+	return New(Options{Calls: h, Traces: tracesOf{h}, Floor: floorOf{h}, Operators: floorOf{h}, House: houseOf, Today: todayOf, Users: usersOf{h}, Callbacks: callbacksOf{h}, Pauses: pausesOf{h}, Recordings: recordingsOf{h}, Server: serverOf{h},
 		Version: map[string]string{"version": "test"}, Log: zap.NewNop()})
 }
 
@@ -233,7 +251,7 @@ func TestTheJSONOfTheAPI(t *testing.T) {
 	d := newDesk(&house{})
 	for name, path := range map[string]string{
 		"calls": "calls", "trace": "calls/talked/trace", "queues": "queues", "operators": "operators", "trunks": "trunks", "users": "users",
-		"recordings": "recordings", "verify": "recordings/verify", "verify-away": "recordings/away/verify", "version": "version", "drain": "drain",
+		"recordings": "recordings", "shown": "recordings/talked/picture", "verify": "recordings/verify", "verify-away": "recordings/away/verify", "evidence": "recordings/evidence", "completeness": "recordings/completeness", "version": "version", "drain": "drain",
 		"board": "board", "callbacks": "callbacks", "abandoned": "callbacks/abandoned",
 	} {
 		res, got := ask(t, d.API(), "GET", "/api/v1/"+path, "")
@@ -328,6 +346,9 @@ func TestWhatIsPressedIsDone(t *testing.T) {
 		{"users/aysel", `{"queues": ["tax", "general"], "skills": null}`, "queues aysel [tax general]"},
 		{"callbacks", `{"from_call": "tal"}`, "add talked"},
 		{"callbacks/cb1/cancel", ``, "cancel cb1"},
+		{"calls/tal/recording", `{"paused": true, "reason": " a card ", "by": "nigar", "for_ms": 90000}`, "pause talked a card nigar command 1m30s"},
+		{"calls/talked/recording", `{"paused": true, "reason": "a card", "by": "nigar"}`, "pause talked a card nigar command 0s"},
+		{"calls/talked/recording", `{"paused": false, "by": "nigar"}`, "resume talked nigar command"},
 	} {
 		h := &house{}
 		if res, body := ask(t, newDesk(h).API(), "POST", "/api/v1/"+c.path, c.body); res.StatusCode != 200 {
@@ -391,6 +412,12 @@ func TestProblems(t *testing.T) {
 		{"POST", "operators/aysel/pause", `{"reason": "` + strings.Repeat("x", bodyLimit) + `"}`, 422},
 		{"POST", "users", `{"name": "leyla", "role": "operator"}`, 422},
 		{"POST", "users/aysel", `{}`, 422},
+		{"POST", "calls/nobody/recording", `{"paused": true, "reason": "a card", "by": "nigar"}`, 404},
+		{"POST", "calls/talked/recording", `{"paused": true, "reason": "a card"}`, 422},
+		{"POST", "calls/talked/recording", `{"paused": true, "by": "nigar", "reason": ""}`, 422},
+		{"POST", "calls/talked/recording", `{"paused": true, "by": "nigar", "reason": "a card", "for_ms": -1}`, 422},
+		{"POST", "calls/talked/recording", `{"paused": true, "by": "nigar", "reason": "a card", "for_ms": 3600001}`, 422},
+		{"POST", "calls/talked/recording", `{"paused": false, "by": "nigar", "reason": "a card"}`, 422},
 		{"POST", "users/aysel", `{"skills": ["ru"]}`, 422},
 		{"POST", "users/aysel/passwd", `{"password": ""}`, 422},
 		{"POST", "users/aysel/passwd", `{"password": "` + strings.Repeat("x", maxPassword+1) + `"}`, 422},

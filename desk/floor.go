@@ -17,7 +17,7 @@ import (
 const longestHeadStart = 24 * time.Hour
 
 func (d *Desk) queues(*http.Request) (any, error) {
-	return wire.Queues{Queues: d.queuesOf(d.o.Floor.Snapshot())}, nil
+	return wire.Queues{Queues: d.queuesOf(d.o.Floor.Snapshot()), Pauses: d.pauses()}, nil
 }
 
 func (d *Desk) queuesOf(snap queue.Snapshot) []wire.Queue {

@@ -90,13 +90,9 @@ func (d *Desk) switchOff(r *http.Request) (any, error) {
 }
 
 func (d *Desk) surveys(r *http.Request) (any, error) {
-	since := time.Time{}
-	if text := r.URL.Query().Get("since"); text != "" {
-		t, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil {
-			return nil, fmt.Errorf("%w: since is an RFC 3339 time", ErrInvalid)
-		}
-		since = t
+	since, err := sinceOf(r)
+	if err != nil {
+		return nil, err
 	}
 	sums, err := d.o.Gate.Surveys(r.Context(), since)
 	if sums == nil {

@@ -1,9 +1,8 @@
 package desk
 
 import (
-	"fmt"
+	"cmp"
 	"net/http"
-	"time"
 
 	"hotline/call/wire"
 )
@@ -33,11 +32,8 @@ func (d *Desk) queueLog(w http.ResponseWriter, r *http.Request) {
 }
 
 func queueLogAsk(r *http.Request) (ask wire.QueueLog, err error) {
-	q := r.URL.Query()
-	if text := q.Get("since"); text != "" {
-		if ask.Since, err = time.Parse(time.RFC3339Nano, text); err != nil {
-			return ask, fmt.Errorf("%w: since is an RFC 3339 time", ErrInvalid)
-		}
+	if ask.Since, err = sinceOf(r); err != nil {
+		return ask, err
 	}
 	if ask.Numbers, err = flagOf(r, "numbers"); err != nil {
 		return ask, err
@@ -46,9 +42,10 @@ func queueLogAsk(r *http.Request) (ask wire.QueueLog, err error) {
 	return ask, err
 }
 
-// A stream is an answer of text that leaves as it is written.
+// A stream is an answer that leaves as it is written.
 type stream struct {
 	w     http.ResponseWriter
+	kind  string // media type; empty: text
 	begun bool
 }
 
@@ -57,7 +54,7 @@ func (s *stream) begin() {
 		return
 	}
 	s.begun = true
-	s.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	s.w.Header().Set("Content-Type", cmp.Or(s.kind, "text/plain; charset=utf-8"))
 	s.w.Header().Set("Cache-Control", "no-store")
 	s.w.Header().Set("X-Content-Type-Options", "nosniff")
 	s.w.WriteHeader(http.StatusOK)

@@ -25,12 +25,9 @@ func (d *Desk) calls(r *http.Request) (any, error) {
 		}
 		f.Limit = n
 	}
-	if text := q.Get("since"); text != "" {
-		t, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil {
-			return nil, fmt.Errorf("%w: since is an RFC 3339 time", ErrInvalid)
-		}
-		f.Since = t
+	var err error
+	if f.Since, err = sinceOf(r); err != nil {
+		return nil, err
 	}
 	if text := q.Get("all"); text != "" {
 		all, err := strconv.ParseBool(text)
@@ -81,8 +78,13 @@ func (d *Desk) nowTold(calls []wire.Call) {
 			operators[string(o.Call)] = &o.Name
 		}
 	}
+	paused := map[string]*wire.RecordingPause{}
+	for _, p := range d.pauses() {
+		paused[p.Call] = &p
+	}
 	for i := range calls {
 		if c := &calls[i]; c.Ended == nil {
+			c.Paused = paused[c.ID]
 			c.Queue = cmp.Or(c.Queue, queues[c.ID])
 			c.Operator = cmp.Or(c.Operator, operators[c.ID])
 		}
@@ -210,6 +212,34 @@ func (d *Desk) recordings(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return wire.Recordings{Recordings: all}, nil
+}
+
+// sinceOf is the time that a request begins with; zero: the first there is.
+func sinceOf(r *http.Request) (since time.Time, err error) {
+	if text := r.URL.Query().Get("since"); text != "" {
+		if since, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return since, fmt.Errorf("%w: since is an RFC 3339 time", ErrInvalid)
+		}
+	}
+	return since, nil
+}
+
+func (d *Desk) completeness(r *http.Request) (any, error) {
+	since, err := sinceOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return d.o.Recordings.Completeness(r.Context(), since)
+}
+
+func (d *Desk) evidence(r *http.Request) (any, error) { return d.o.Recordings.Evidence(r.Context()) }
+
+func (d *Desk) picture(r *http.Request) (any, error) {
+	id, err := d.call(r)
+	if err != nil {
+		return nil, err
+	}
+	return d.o.Recordings.Show(r.Context(), id)
 }
 
 func (d *Desk) verify(r *http.Request) (any, error) { return d.o.Recordings.Verify(r.Context()) }

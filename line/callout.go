@@ -89,9 +89,10 @@ func (b *callback) serve(ctx context.Context) {
 
 // dial is how an operator's telephone is rung for the callback.
 func (b *callback) dial(operator string) call.Dial {
+	s := b.l.settings.Load()
 	return call.Dial{
 		Call: b.ticket.Call, User: operator, From: call.Number(b.ticket.Party), Display: b.display(),
-		AutoAnswer: b.l.settings.Load().Queues[b.ticket.Queue].AutoAnswer,
+		AutoAnswer: s.Queues[b.ticket.Queue].AutoAnswer, Record: s.intent(),
 	}
 }
 
@@ -236,6 +237,7 @@ func (l *Line) waitWith(op party, done <-chan struct{}, cancel context.CancelFun
 				return op, e.Cause
 			case e.Kind == call.LegTransfer:
 				e.Transfer.Tell(491) // there is nobody to be put through yet
+			case e.Kind == call.LegPreference:
 			default:
 				op.held = e.Kind == call.LegHeld
 			}

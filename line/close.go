@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/recording"
 )
 
 // sealWait is how long the record waits for the recording's seal: the record must close within
@@ -104,8 +105,17 @@ func (l *Line) seal(v *visit) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sealWait)
 	defer cancel()
-	if _, err := v.sound.Seal(ctx, v.rec.Ended); err != nil {
-		v.log.Error("the recording is not sealed yet", zap.Error(err))
+	settle(ctx, v.log, v.sound, &v.rec)
+}
+
+// settle seals a recording and puts into the call's record what became of it.
+func settle(ctx context.Context, log *zap.Logger, sound *recording.Recording, rec *call.Record) {
+	res, err := sound.Seal(ctx, rec.Ended)
+	if err != nil {
+		log.Error("the recording is not sealed yet", zap.Error(err))
+	}
+	if res.State == recording.StateMissing {
+		rec.Recording, rec.Unrecorded = "", call.UnrecordedDisk
 	}
 }
 

@@ -143,6 +143,7 @@ func (l *Line) deafen(v *visit, reason string) {
 		v.sound.Heard(false, reason)
 	}
 	l.voice(v, false, reason)
+	l.indicate(v)
 }
 
 // hearAgain goes on with the recording of what the caller hears; their own voice begins with the next talk.
@@ -155,6 +156,7 @@ func (l *Line) hearAgain(v *visit) {
 		v.sound.Heard(true, "")
 	}
 	l.voice(v, false, "waiting")
+	l.indicate(v)
 }
 
 // reachHelp calls the emergency service at once, while the caller is told so. What a trunk plays before

@@ -23,7 +23,9 @@ func (l *Line) greet(v *visit) bool {
 	case closed && !v.night:
 		return l.closed(v, v.line.Hours.Reason(v.came))
 	case v.full:
-		return l.busy(v)
+		return l.busy(v, 486, "queue.full")
+	case v.unkept:
+		return l.busy(v, 503, "fault.technical")
 	case !l.challenge(v):
 		return false
 	}
@@ -73,7 +75,15 @@ func (l *Line) language(v *visit, first bool) (over bool) {
 
 // notify gives the notice of the recording; the emergency key alone ends it. Where it could not be given
 // whole, nobody's voice is recorded in this call.
+//
+// While the disk takes no recording, the caller is told that instead, and is not recorded in this call even if the
+// disk is better a moment later.
 func (l *Line) notify(v *visit, in []call.Language) {
+	if err := l.o.Recorder.Healthy(); err != nil {
+		v.log.Error("this caller is told that nobody can record the call", zap.Error(err))
+		l.unrecorded(v, in)
+		return
+	}
 	ctx, pressed := l.alarmable(v)
 	n := ivr.Notice(ctx, v.leg.Audio(), l.o.Prompts, in...)
 	v.alarmed = pressed()
@@ -87,13 +97,24 @@ func (l *Line) notify(v *visit, in []call.Language) {
 	l.noticed(v, n)
 }
 
-// busy tells a caller for whom there is no room among those who wait so, and lets go: kinder
-// than the tone of a 486, which sounds like the caller's own mistake.
-func (l *Line) busy(v *visit) bool {
+// unrecorded says that the call is not recorded, which is the truth that a caller is owed as much.
+func (l *Line) unrecorded(v *visit, in []call.Language) {
+	l.event(v, "call.told_unrecorded", "language", string(in[0]))
+	var words []*call.Clip
+	for _, lang := range in {
+		words = append(words, l.clips(lang, "notice.unrecorded")...)
+	}
+	emergency, _ := l.words(v, words)
+	v.alarmed = v.alarmed || emergency
+}
+
+// busy tells a caller who cannot be served now why, and lets go: kinder than the tone of a refusal, which sounds
+// like the caller's own mistake.
+func (l *Line) busy(v *visit, code int, clip string) bool {
 	l.away.Add(1)
 	defer l.away.Add(-1)
-	v.rec.Code, v.outcome, v.endedBy = 486, call.Refused, call.ByUs
-	return l.sendAway(v, func(lang call.Language) []*call.Clip { return l.clips(lang, "queue.full") })
+	v.rec.Code, v.outcome, v.endedBy = code, call.Refused, call.ByUs
+	return l.sendAway(v, func(lang call.Language) []*call.Clip { return l.clips(lang, clip) })
 }
 
 // sendAway plays what there is to say in every language. It is never true.

@@ -182,6 +182,9 @@ type Settings struct {
 	Directory []Entry
 	Ring      time.Duration // how long somebody is rung before a transferred caller goes back; 0 takes 20 s
 
+	Pause PauseBounds
+	Tone  time.Duration // how often both who talk are reminded by a tone that they are recorded; 0: never
+
 	Surveys       map[string]Survey
 	Announcements []Announcement
 	Status        StatusBounds

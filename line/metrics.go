@@ -23,6 +23,9 @@ type metrics struct {
 	barred    *prometheus.CounterVec // hotline_line_barred_total{why}
 
 	emergencies *prometheus.CounterVec // hotline_line_emergencies_total{result}
+
+	pauses        *prometheus.CounterVec // hotline_recording_pauses_total{by}
+	pausedSeconds prometheus.Counter     // hotline_recording_paused_seconds_total
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -52,6 +55,12 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		emergencies: series.Shared(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotline_line_emergencies_total", Help: "Callers who pressed the emergency key, by what became of it: answered, failed (nobody was reached) or left (the caller hung up before).",
 		}, []string{"result"})),
+		pauses: series.Shared(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotline_recording_pauses_total", Help: "Pauses of recordings while two talk, by who asked for them: operator (the star code) or command.",
+		}, []string{"by"})),
+		pausedSeconds: series.Shared(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hotline_recording_paused_seconds_total", Help: "How long recordings were paused, in all, told at the end of each pause.",
+		})),
 		panics: series.Panics(r, &errs),
 		missing: series.Shared(r, &errs, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hotline_recording_missing_total", Help: "Answered calls that have no recording although the policy wants one.",
@@ -65,6 +74,9 @@ func (m *metrics) preset(n Number) {
 	line := n.Number
 	for _, result := range []string{helpAnswered, helpFailed, helpLeft} {
 		m.emergencies.WithLabelValues(result)
+	}
+	for _, by := range []string{call.PausedByOperator, call.PausedByCommand} {
+		m.pauses.WithLabelValues(by)
 	}
 	for name := range n.Menus {
 		m.menus.WithLabelValues(line, name)

@@ -119,8 +119,12 @@ func (o *own) close() {
 	if o.sound != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), sealWait)
 		defer cancel()
-		if _, err := o.sound.Seal(ctx, o.rec.Ended); err != nil {
-			o.log.Error("the recording is not sealed yet", zap.Error(err))
+		settle(ctx, o.log, o.sound, &o.rec)
+	}
+	if !o.rec.Answered.IsZero() && o.sound == nil && o.rec.Unrecorded == "" {
+		o.rec.Unrecorded = call.UnrecordedNotice // whoever answered left before they were told
+		if !o.recorded() {
+			o.rec.Unrecorded = call.UnrecordedPolicy
 		}
 	}
 	if o.rec.Outcome == "" {
@@ -294,8 +298,19 @@ func (o *own) recorded() bool {
 	return o.settings.Policy != RecordOff && (o.waiting != nil || o.to.operator == "")
 }
 
+// indicate tells both telephones how this talk is recorded, if they want to know.
+func (o *own) indicate() {
+	state := call.RecordOff
+	if o.sound != nil {
+		state = call.RecordOn
+	}
+	indicate(o.phone, state)
+	indicate(o.far.leg, state)
+}
+
 // record opens the recording of this talk: a file of its own, never part of a caller's.
 func (o *own) record() {
+	defer o.indicate()
 	if !o.recorded() {
 		return
 	}
@@ -304,6 +319,7 @@ func (o *own) record() {
 		Codec: o.phone.Audio().Stats().Codec, Linked: o.rec.Linked,
 	})
 	if err != nil {
+		o.rec.Unrecorded = call.UnrecordedDisk
 		o.l.metrics.missing.Inc()
 		o.event("recording.missing", "reason", "disk")
 		o.log.Error("this call is not recorded", zap.Error(err))
@@ -343,6 +359,8 @@ func (o *own) talk(ctx context.Context) {
 				return
 			case e.Kind == call.LegTransfer:
 				o.pass(e.Transfer)
+			case e.Kind == call.LegPreference:
+				o.event("recording.preference", "by", string(call.RoleOperator), "wish", e.Preference)
 			default:
 				held = e.Kind == call.LegHeld
 				o.put(held)
@@ -354,6 +372,8 @@ func (o *own) talk(ctx context.Context) {
 				return
 			case e.Kind == call.LegTransfer:
 				e.Transfer.Tell(403) // the call is not theirs to send on
+			case e.Kind == call.LegPreference:
+				o.event("recording.preference", "by", string(o.far.role), "wish", e.Preference)
 			default:
 				o.far.held = e.Kind == call.LegHeld
 				o.put(held)

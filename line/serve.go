@@ -47,8 +47,10 @@ type visit struct {
 	log      *zap.Logger
 	hold     chan bool           // the caller put us on hold, or took us back
 	asked    chan *call.Transfer // what the operator asked for in another call: the consult
+	pauses   chan pauseAsk       // what somebody wants of the recording of a talk
 	operator call.Leg            // while one is joined or being told the language, a third party too
 	came     time.Time           // by the clock that hours go by
+	unkept   bool                // the disk cannot take the recording without which the policy wants no call
 	full     bool                // too many wait: the caller is told so, and let go
 	endedBy  call.Party
 	outcome  call.Outcome  // set where the way it ends is known before the leg does
@@ -61,6 +63,7 @@ type visit struct {
 	alarmed      bool      // the emergency key was pressed
 	helped       bool      // the emergency service has answered
 	urgent       bool      // it has not: the caller comes first
+	paused       *paused   // the recording is, by somebody in the talk; nil: it is not
 	private      string    // why nothing of what is going on is recorded; empty: it is
 	inMenus      bool      // and does not wait for anybody
 	incidentTold bool
@@ -107,6 +110,7 @@ func (l *Line) newVisit(ctx context.Context, leg call.Leg, s *Settings, line *Nu
 	v := &visit{
 		id: rec.ID, ticket: rec.ID, leg: leg, settings: s, line: line, state: call.Ringing, rec: rec,
 		log: l.log.With(zap.String("call", string(rec.ID))), hold: make(chan bool, 8), asked: make(chan *call.Transfer, 1),
+		pauses: make(chan pauseAsk, 1),
 	}
 	v.rec.Line, v.rec.Trunk, v.rec.Arrived = line.Number, leg.Info().Trunk, time.Now()
 	v.came = l.o.Now()
@@ -126,12 +130,12 @@ func (l *Line) open(v *visit) {
 	v.log.Info("call opened", zap.String("line", v.line.Number), zap.String("trunk", info.Trunk),
 		zap.String("leg", info.ID), zap.String("sip_call_id", info.SIPCallID))
 	v.last = l.lastOperator(v)
-	go v.listen(l.stopping)
+	go v.listen(l.stopping, func(wish string) { l.wished(v, call.RoleCaller, "", wish) })
 	l.entered(v)
 }
 
 // listen turns what the caller's leg says, the longest time and a stop into the end of v.ctx.
-func (v *visit) listen(stopping context.Context) {
+func (v *visit) listen(stopping context.Context, wished func(string)) {
 	tooLong := time.NewTimer(longest)
 	defer tooLong.Stop()
 	for {
@@ -144,6 +148,8 @@ func (v *visit) listen(stopping context.Context) {
 			case e.Kind == call.LegEnded:
 				v.end(&endedError{cause: e.Cause, q850: e.Q850})
 				return
+			case e.Kind == call.LegPreference:
+				wished(e.Preference)
 			case e.Kind == call.LegHeld || e.Kind == call.LegResumed:
 				select {
 				case v.hold <- e.Kind == call.LegHeld:

@@ -53,7 +53,7 @@ func newHall(t *testing.T, change ...func(*Options)) *hall {
 				{Name: "fire", Number: "101", Emergency: true},
 			},
 		},
-		Floor: h.floor, Operators: h.floor, Stars: h.floor, Places: h.floor, Callbacks: h.floor, Dialer: h.phones, Journal: h.journal, Recorder: brokenDisk{},
+		Floor: h.floor, Operators: h.floor, Stars: h.floor, Places: h.floor, Callbacks: h.floor, Dialer: h.phones, Journal: h.journal, Recorder: noRecorder{},
 		Prompts: clips{}, Log: zaptest.NewLogger(t, zaptest.Level(zapError)), Metrics: h.metrics,
 	}
 	for _, c := range change {
@@ -346,7 +346,6 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"no common codec", nil, func(i *call.Info) { i.Unfit = 488 }, 488},
 		{"draining", nil, func(i *call.Info) { i.Unfit = 503 }, 503},
-		{"the disk is broken and the policy wants a recording", func(o *Options) { o.Settings.Policy = RefuseWithout }, nil, 503},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -998,13 +997,61 @@ func (p *phones) leg(user string) *calltest.Leg {
 	return p.legs[user]
 }
 
-// brokenDisk takes no recording.
-type brokenDisk struct{}
+// noRecorder records nothing, though its disk is well.
+type noRecorder struct{}
 
-func (brokenDisk) Open(recording.Meta) (*recording.Recording, error) {
+func (noRecorder) Open(recording.Meta) (*recording.Recording, error) {
 	return nil, errors.New("no disk")
 }
+func (noRecorder) Healthy() error { return nil }
+
+// brokenDisk takes no recording, and it is known.
+type brokenDisk struct{ noRecorder }
+
 func (brokenDisk) Healthy() error { return errors.New("no disk") }
+
+func onABrokenDisk(policy Policy) func(*Options) {
+	return func(o *Options) { o.Recorder, o.Settings.Policy = brokenDisk{}, policy }
+}
+
+// TestTheDiskTakesNoRecording: a caller hears, in their language, that the call is not recorded, and goes on; or, where
+// the policy wants no call without its recording, that we are not to be reached, and those above a tenth of all
+// calls hear a tone.
+func TestTheDiskTakesNoRecording(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t, onABrokenDisk(RecordAlways))
+		caller, done := h.caller()
+		caller.Sound().Press('3')
+		time.Sleep(20 * time.Second)
+		keys := heard(caller)
+		if !slices.Contains(keys, "notice.unrecorded/ru") || slices.Contains(keys, "notice.recording/ru") || !slices.Contains(keys, "queue.enter/ru") {
+			t.Errorf("the caller heard %v", keys)
+		}
+		caller.End(call.CauseHangup)
+		<-done
+		if r := h.journal.closed(t); r.Unrecorded != call.UnrecordedDisk || r.Notice != nil || r.Recording != "" || r.Outcome != call.Abandoned {
+			t.Errorf("record %+v", r)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t, onABrokenDisk(RefuseWithout))
+		first, firstDone := h.caller()
+		second, secondDone := h.caller()
+		<-secondDone
+		<-firstDone
+		if keys := heard(first); !slices.Equal(keys, []string{"fault.technical/az", "fault.technical/en", "fault.technical/ru"}) {
+			t.Errorf("the first caller heard %v", keys)
+		}
+		if r := second.HungUp(); !second.Answered().IsZero() || r == nil || r.Code != 503 {
+			t.Errorf("the second caller got %+v", r)
+		}
+		for _, r := range h.journal.ended {
+			if r.Outcome != call.Refused || r.Code != 503 || r.EndedBy != call.ByUs {
+				t.Errorf("record %+v", r)
+			}
+		}
+	})
+}
 
 // clips makes every clip two seconds long.
 type clips struct{}

@@ -17,6 +17,7 @@ const (
 	starPause  = "*46" // pause; *461 … *469 with a reason of the configuration
 	starWrapUp = "*47" // another wrap-up's time: notes that take longer
 	starTopic  = "*48" // what the last call was about: *481, or *4812 on the second level
+	starRecord = "*49" // pause the recording of the talk, or go on with it; also pressed in the talk itself
 )
 
 // ServePhone takes a call that an operator's own phone makes: a star code, one of our lines to
@@ -51,7 +52,7 @@ func (l *Line) ServePhone(ctx context.Context, phone call.Leg) {
 func (l *Line) star(ctx context.Context, phone call.Leg, code string) {
 	operator := phone.Info().User
 	log := l.log.With(zap.String("operator", operator), zap.String("leg", phone.Info().ID))
-	do := l.meaning(operator, code)
+	do := l.meaning(ctx, operator, code)
 	if do == nil {
 		phone.Hangup(call.Reason{Code: 404, Why: "no such star code"})
 		return
@@ -75,12 +76,14 @@ func (l *Line) star(ctx context.Context, phone call.Leg, code string) {
 var errNotKnown = errors.New("these digits have no meaning in the configuration")
 
 // meaning is what a star code does; nil: it is none.
-func (l *Line) meaning(operator, code string) func() error {
+func (l *Line) meaning(ctx context.Context, operator, code string) func() error {
 	s := l.settings.Load()
 	digits := code[min(len(code), len(starPause)):]
 	switch {
 	case code == starReady:
 		return func() error { return l.o.Stars.Resume(operator) }
+	case code == starRecord:
+		return func() error { return l.pauseByStar(ctx, operator) }
 	case code == starWrapUp:
 		return func() error { return l.o.Stars.ExtendWrapUp(operator) }
 	case code == starPause:

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/prompts"
 	"hotline/queue"
 	"hotline/recording"
 )
@@ -61,6 +62,28 @@ func (l *Line) with(v *visit, p party) (next onward) {
 	}()
 	l.talks.begin(p, v)
 	defer l.talks.end(p, v)
+	defer func() { // a pause never outlives who asked for it
+		if v.paused == nil {
+			return
+		}
+		reason := "waiting"
+		if next.party != nil {
+			reason = "transfer"
+		}
+		l.endPause(v, false, reason, call.PausedByEnd, "")
+		if v.ctx.Err() == nil {
+			indicate(v.leg, v.recordState())
+		}
+	}()
+	l.indicate(v)
+	if wish := wishOf(p.leg); wish != "" {
+		l.wished(v, p.role, p.name, wish)
+	}
+	keys, listened := starKeys(p)
+	defer listened()
+	code := call.Code{Keys: starRecord}
+	reminder := v.reminder()
+	defer reminder.Stop()
 
 	h := holds{party: p.held}
 	if h.party {
@@ -72,6 +95,22 @@ func (l *Line) with(v *visit, p party) (next onward) {
 			return onward{over: true}
 		case h.caller = <-v.hold:
 			l.hold(v, p, h)
+		case a := <-v.pauses:
+			a.reply <- l.pauseAsked(v, p, h, a)
+			v.remindLater(reminder)
+		case key := <-keys:
+			if _, whole := code.Press(key.Digit, key.At); whole {
+				if err := l.pauseAsked(v, p, h, pauseAsk{wish: starWish(p.name), toggle: true, ctx: v.ctx}); err != nil {
+					v.log.Warn("a star code was refused", zap.String("operator", p.name), zap.Error(err))
+					over(p.leg, l.clips("", prompts.ToneError)...)
+				}
+				v.remindLater(reminder)
+			}
+		case <-v.pauseOver():
+			l.resumeRecording(v, p, h, call.PausedByLimit, "")
+			v.remindLater(reminder)
+		case <-reminder.C:
+			l.remind(v, p, h)
 		case t := <-v.asked:
 			next, stays := l.transfer(v, p, &h, t)
 			if !stays {
@@ -88,6 +127,8 @@ func (l *Line) with(v *visit, p party) (next onward) {
 					return next
 				}
 				l.put(v, p, h)
+			case e.Kind == call.LegPreference:
+				l.wished(v, p.role, p.name, e.Preference)
 			default:
 				h.party = e.Kind == call.LegHeld
 				l.hold(v, p, h)
@@ -149,15 +190,20 @@ func holder(p party, h holds) string {
 // voice writes the caller's voice or stops doing so. It is never written without a notice that
 // was heard whole.
 func (l *Line) voice(v *visit, on bool, reason string) {
-	switch {
-	case v.sound == nil:
-	case v.private != "":
-		v.sound.Voice(false, v.private)
-	case on && v.rec.Notice == nil:
-		v.sound.Voice(false, "no_notice")
-	default:
-		v.sound.Voice(on, reason)
+	if v.sound != nil && v.paused == nil { // a pause has turned it off, and its end asks what is so then
+		v.sound.Voice(v.voiceNow(on, reason))
 	}
+}
+
+// voiceNow is whether the caller's voice may be written, where that is wanted, and else why not.
+func (v *visit) voiceNow(on bool, reason string) (bool, string) {
+	switch {
+	case v.private != "":
+		return false, v.private
+	case on && v.rec.Notice == nil:
+		return false, "no_notice"
+	}
+	return on, reason
 }
 
 func (l *Line) partiesJoin(v *visit, p party, at time.Time) {
@@ -184,35 +230,46 @@ type talks struct {
 	mu     sync.Mutex
 	byName map[string]*visit
 	byLeg  map[string]*visit
-	owns   map[string]*own // by the operator's leg
+	byCall map[call.ID]*visit // also of talks with others
+	owns   map[string]*own    // by the operator's leg
+	paused map[call.ID]call.RecordingPause
 }
 
 func newTalks() talks {
-	return talks{byName: map[string]*visit{}, byLeg: map[string]*visit{}, owns: map[string]*own{}}
+	return talks{
+		byName: map[string]*visit{}, byLeg: map[string]*visit{}, byCall: map[call.ID]*visit{}, owns: map[string]*own{},
+		paused: map[call.ID]call.RecordingPause{},
+	}
 }
 
 func (t *talks) begin(p party, v *visit) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.byCall[v.id] = v
 	if p.role != call.RoleOperator {
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.byName[p.name], t.byLeg[p.leg.Info().ID] = v, v
 }
 
 func (t *talks) end(p party, v *visit) {
-	if p.role != call.RoleOperator {
-		return
-	}
 	t.mu.Lock()
-	delete(t.byLeg, p.leg.Info().ID)
-	if t.byName[p.name] == v {
-		delete(t.byName, p.name)
+	delete(t.byCall, v.id)
+	if p.role == call.RoleOperator {
+		delete(t.byLeg, p.leg.Info().ID)
+		if t.byName[p.name] == v {
+			delete(t.byName, p.name)
+		}
 	}
 	t.mu.Unlock()
 	select { // what came too late is not for whoever the caller talks to next
 	case late := <-v.asked:
 		late.Tell(481)
+	default:
+	}
+	select {
+	case late := <-v.pauses:
+		late.reply <- call.ErrNoTalk
 	default:
 	}
 }

@@ -74,6 +74,9 @@ func (l *Line) transfer(v *visit, p party, h *holds, t *call.Transfer) (next onw
 
 // ringFor reaches a destination for a caller who hears music.
 func (l *Line) ringFor(v *visit, x *passing, h *holds, try func(context.Context) (party, error)) (next onward, stays bool) {
+	if v.paused != nil { // whoever sends the caller on has nothing more to keep out of the recording
+		l.resumeRecording(v, x.from, *h, call.PausedByEnd, "")
+	}
 	v.leg.Audio().Loop(l.music(*v.line))
 	l.voice(v, false, "transfer")
 	l.event(v, "call.transferring", "from", x.from.name, "to", x.to.name(), "kind", x.kind, "to_kind", x.to.kind())
@@ -186,12 +189,16 @@ func (l *Line) ringWhile(v *visit, x *passing, h *holds, try func(context.Contex
 		case h.caller = <-v.hold:
 		case t := <-v.asked:
 			t.Tell(491)
+		case a := <-v.pauses:
+			a.reply <- call.ErrNoTalk
 		case e, ok := <-events:
 			switch {
 			case !ok || e.Kind == call.LegEnded:
 				x.gone = true // many hang up as soon as the transfer is accepted
 			case e.Kind == call.LegTransfer:
 				e.Transfer.Tell(491) // one at a time
+			case e.Kind == call.LegPreference:
+				l.wished(v, x.from.role, x.from.name, e.Preference)
 			default:
 				h.party = e.Kind == call.LegHeld
 			}

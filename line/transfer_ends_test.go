@@ -431,7 +431,7 @@ func TestOwnCallsThatDoNotCome(t *testing.T) {
 		outcome call.Outcome
 		by      call.Party
 	}{
-		{"the disk takes no recording and the policy wants one", func(o *Options) { o.Settings.Policy = RefuseWithout }, nil, 503, call.Refused, call.ByUs},
+		{"the disk takes no recording and the policy wants one", onABrokenDisk(RefuseWithout), nil, 503, call.Refused, call.ByUs},
 		{"the server stops", nil, func(h *hall, _ *calltest.Leg) { h.line.Stop() }, 503, call.Stopped, call.ByUs},
 		{"the operator thinks better of it", nil, func(_ *hall, p *calltest.Leg) { p.End(call.CauseCancelled) }, 0, call.Abandoned, call.ByOperator},
 		{"nobody answers", nil, func(*hall, *calltest.Leg) { time.Sleep(ownRing) }, 480, call.Refused, call.ByPeer},

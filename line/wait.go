@@ -252,6 +252,7 @@ func meanwhile(leg call.Leg, whole bool) (held bool, ended call.Cause) {
 			return held, cmp.Or(e.Cause, call.CauseFailed)
 		case e.Kind == call.LegTransfer:
 			e.Transfer.Tell(491) // there is nobody to be put through yet
+		case e.Kind == call.LegPreference: // what it is then is asked when the talk begins
 		default:
 			held = e.Kind == call.LegHeld
 		}
@@ -401,6 +402,7 @@ func (v *visit) dial(operator string) call.Dial {
 	return call.Dial{
 		Call: v.id, User: operator, From: v.rec.From, Withheld: v.rec.Withheld && !v.leg.Info().ShowHidden,
 		Display: v.rec.Line + " " + display(v.rec.Language), AutoAnswer: v.settings.Queues[v.rec.Queue].AutoAnswer,
+		Record: v.recordState(),
 	}
 }
 

@@ -49,6 +49,8 @@ type presses struct {
 	latest keyEvent
 	recent [8]press
 	next   int
+	code   call.Code // whose keys are kept from a joined peer
+	kept   bool      // and the latest event is one of them
 }
 
 // A press is one that was delivered lately.
@@ -66,9 +68,6 @@ func (l *Leg) takeKey(b []byte, p packet) {
 		l.leaveOut(p)
 		return
 	}
-	if l.peer != nil {
-		l.peer.forwardKey(b, p)
-	}
 	s := &l.presses
 	if s.any && s.ssrc == p.ssrc {
 		after := int16(p.seq - s.seq)
@@ -79,14 +78,37 @@ func (l *Leg) takeKey(b []byte, p packet) {
 		switch {
 		case s.goesOn(k, p.ts, newer):
 			s.stillDown(k.digit, byEvent, l.loop().now)
+			l.passOn(b, p)
 			return
 		case !newer && int32(p.ts-s.begin) < 0:
-			return // a repeated end of an earlier press, overtaken by this one
+			// A repeated end of an earlier press, overtaken by this one.
+			if s.code.Keys == "" { // else it may be one that was kept; the peer has had other ends
+				l.passOn(b, p)
+			}
+			return
 		}
 	}
 	// An earlier time under a later number: the sender has set its clock back.
 	s.any, s.ssrc, s.seq, s.begin, s.latest = true, p.ssrc, p.seq, p.ts, k
+	s.kept, _ = s.code.Press(k.digit, l.e.at(l.loop().now))
+	l.passOn(b, p)
 	l.pressed(k.digit, byEvent)
+}
+
+// passOn sends a telephone-event packet on to the peer, unless its press is kept from it.
+func (l *Leg) passOn(b []byte, p packet) {
+	switch {
+	case l.peer == nil:
+	case l.presses.kept:
+		l.leaveOut(p)
+	default:
+		l.peer.forwardKey(b, p)
+	}
+}
+
+// CatchKeys is of call.KeyCatcher. A press that goes on is passed on, or kept, to its end.
+func (l *Leg) CatchKeys(code string) {
+	l.do(func() { l.presses.code = call.Code{Keys: code} })
 }
 
 // goesOn says that the packet is of the press that is known, and notes it. A newer packet was sent

@@ -61,6 +61,7 @@ type Leg struct {
 	source    learning
 	out       outgoing
 	content   content
+	over      overlay
 	peer      *Leg
 	relay     relayRun
 	in        incoming
@@ -238,6 +239,7 @@ func (l *Leg) end() {
 	l.ended = true
 	l.isEnded.Store(true)
 	l.tap = nil
+	l.over = overlay{}
 	l.rtp.socket.close()
 	l.rtcp.socket.close()
 	l.e.ports.release(l.number, time.Now())

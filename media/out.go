@@ -134,6 +134,9 @@ func (l *Leg) sendOwn() {
 	sent := false
 	if l.maySend() {
 		l.relay.filled = true
+		if l.over.clips != nil {
+			l.mix(frame)
+		}
 		sent = l.send(lp.tx[:], 0, uint8(l.remote.Codec), o.seq, o.ts, false)
 		o.seq++
 		l.heard(frame, o.ts)

@@ -60,6 +60,9 @@ func (l *Leg) forward(b []byte, p packet, from call.Codec, stamp int64) {
 	}
 	payload := b[p.from:p.to]
 	Transcode(payload, from, l.remote.Codec)
+	if l.over.clips != nil {
+		l.mix(payload)
+	}
 	l.send(b[:p.to], p.from-rtpHeader, uint8(l.remote.Codec), seq, ts, p.marker)
 	l.heard(payload, ts)
 	if stamp != 0 {

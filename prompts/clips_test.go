@@ -174,7 +174,8 @@ func TestClipsAreThoseOfTheCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]bool{MusicFile: true, "tone.ok.wav": true, "tone.error.wav": true, "tone.beep.wav": true}
+	want := map[string]bool{MusicFile: true, "tone.ok.wav": true, "tone.error.wav": true, "tone.beep.wav": true,
+		"tone.paused.wav": true, "tone.resumed.wav": true, "tone.recording.wav": true}
 	for _, e := range entries {
 		if _, piece := pieces[e.Key]; len(e.Texts) != len(Shipped()) && !piece {
 			t.Errorf("%s has %d texts", e.Key, len(e.Texts))

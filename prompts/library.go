@@ -33,9 +33,15 @@ const (
 	ToneOK    = "tone.ok"    // what was asked has been done
 	ToneError = "tone.error" // it has not
 	ToneBeep  = "tone.beep"  // speak now: from here on it is recorded
+
+	TonePaused    = "tone.paused"    // the recording of a talk stops for a while
+	ToneResumed   = "tone.resumed"   // and goes on
+	ToneRecording = "tone.recording" // it is being recorded, heard again and again
 )
 
-func tones() []string { return []string{ToneOK, ToneError, ToneBeep} }
+func tones() []string {
+	return []string{ToneOK, ToneError, ToneBeep, TonePaused, ToneResumed, ToneRecording}
+}
 
 // langLine is asked for without its place; places gives the catalogue's key for each.
 const langLine = "open.lang"

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -48,9 +50,13 @@ func gapsOf(t *testing.T, file, reason string) (gaps []string) {
 // TestFullDiskCostsSoundAndNoCall: the disk is full for a while in the middle of a call. What it
 // did not take is a gap with the reason, silence in the file, and the rest is where it belongs.
 func TestFullDiskCostsSoundAndNoCall(t *testing.T) {
-	for _, format := range []string{PCM16, G711} {
+	for _, c := range []struct {
+		format string
+		studio func(*testing.T, string, func(*outside)) *studio
+	}{{PCM16, newStudio}, {G711, newStudio}, {PCM16, newLockedStudio}} {
+		format := c.format
 		disk := new(gates)
-		s := newStudio(t, format, disk.onto)
+		s := c.studio(t, format, disk.onto)
 		k := s.open(call.PCMU)
 		k.Voice(true, "")
 		k.tones(3*time.Second, 300, 500)
@@ -91,7 +97,7 @@ func TestFullDiskCostsSoundAndNoCall(t *testing.T) {
 		if err := s.Healthy(); err != nil {
 			t.Errorf("%s: a disk that takes again is told as %v", format, err)
 		}
-		if faults, err := Verify(s.o.Dir, nil, nil); err != nil || len(faults) > 0 {
+		if faults, err := Verify(s.o.Dir, Proof{}, nil); err != nil || len(faults) > 0 {
 			t.Errorf("%s: verify finds %v, %v", format, faults, err)
 		}
 	}
@@ -101,13 +107,17 @@ func TestFullDiskCostsSoundAndNoCall(t *testing.T) {
 // what memory can bridge, what is lost is a gap and everything else is in its place.
 func TestStalledDiskIsBridged(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		stall time.Duration
-		gaps  int
-	}{{"eight seconds", 8 * time.Second, 0}, {"fourteen seconds", 14 * time.Second, 2}} {
+		name   string
+		stall  time.Duration
+		gaps   int
+		studio func(*testing.T, string, func(*outside)) *studio
+	}{
+		{"eight seconds", 8 * time.Second, 0, newStudio}, {"fourteen seconds", 14 * time.Second, 2, newStudio},
+		{"fourteen seconds, encrypted", 14 * time.Second, 2, newLockedStudio},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			disk := new(gates)
-			s := newStudio(t, PCM16, disk.onto)
+			s := c.studio(t, PCM16, disk.onto)
 			k := s.open(call.PCMA)
 			k.Voice(true, "")
 			k.tones(time.Second, 300, 500)
@@ -173,14 +183,46 @@ func TestNoFolderNoFile(t *testing.T) {
 	}
 }
 
-// TestFailedSyncIsNotRetried: the recording is suspect from then on, says so, and is not asked
-// about again.
+// asked counts how often each file was to be synced; a disk whose syncs fail can be planted.
+type asked struct {
+	mu    sync.Mutex
+	times map[*os.File]int
+	fails func(nth int) bool // of all files; nil: none
+}
+
+func (a *asked) datasync(f *os.File) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.times == nil {
+		a.times = map[*os.File]int{}
+	}
+	nth := 0
+	for _, n := range a.times {
+		nth += n
+	}
+	a.times[f]++
+	if a.fails(nth) {
+		return syscall.EIO
+	}
+	return datasync(f)
+}
+
+// most is how often the file that was asked most was asked, and how many files were.
+func (a *asked) most() (times, files int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, n := range a.times {
+		times = max(times, n)
+	}
+	return times, len(a.times)
+}
+
+// TestFailedSyncIsNotRetried: the recording is suspect from then on, says so, and its file is not asked
+// about again. Neither is any of those that it was to be saved in.
 func TestFailedSyncIsNotRetried(t *testing.T) {
 	t.Parallel()
-	asked := make(chan struct{}, 100)
-	s := newStudio(t, PCM16, func(m *outside) {
-		m.datasync = func(*os.File) error { asked <- struct{}{}; return syscall.EIO }
-	})
+	disk := &asked{fails: func(int) bool { return true }}
+	s := newStudio(t, PCM16, func(m *outside) { m.datasync = disk.datasync })
 	k := s.open(call.PCMA)
 	k.tones(time.Second, 0, 500)
 	soon(t, "the sync fails", func() bool { return errors.Is(k.Err(), syscall.EIO) })
@@ -191,17 +233,77 @@ func TestFailedSyncIsNotRetried(t *testing.T) {
 	s.folders.mu.Unlock()
 	k.tones(time.Second, 0, 500)
 	s.syncAll()
-	if res := k.seal(); res.State != StateSealed {
+	if res := k.seal(); res.State != StateSealed || res.Duration != 2*time.Second {
 		t.Errorf("the result is %+v", res)
 	}
-	if len(asked) != 1 {
-		t.Errorf("the disk was asked %d times", len(asked))
+	if times, files := disk.most(); times != 1 || files < 2 {
+		t.Errorf("%d files were asked, one of them %d times", files, times)
 	}
 	if m := readManifest(t, s.file(k.Recording)); !slices.Equal(m["faults"].([]any), []any{"sync"}) {
 		t.Errorf("the manifest confesses %v", m["faults"])
 	}
 	if !slices.Contains(s.told(), "recording.suspect") {
 		t.Errorf("the events are %v", s.told())
+	}
+}
+
+// TestGoesOnInAnotherFile: after a failed sync the recording is written anew, and nothing of it is lost;
+// the old file is not asked again.
+func TestGoesOnInAnotherFile(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fails func(nth int) bool
+		soon  bool // renewed while the call goes on
+	}{
+		"while the call goes on":   {func(nth int) bool { return nth == 0 }, true},
+		"when the call ends":       {func(nth int) bool { return nth < 2 }, false},
+		"that fails as well, once": {func(nth int) bool { return nth < 2 }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			disk := &asked{fails: c.fails}
+			s := newStudio(t, PCM16, func(m *outside) { m.datasync = disk.datasync })
+			k := s.open(call.PCMA)
+			k.Voice(true, "")
+			k.tones(time.Second, 300, 500)
+			soon(t, "the sync fails", func() bool { return errors.Is(k.Err(), syscall.EIO) })
+			old := k.file.Load()
+			k.tones(time.Second, 300, 600)
+			if c.soon {
+				soon(t, "it goes on in another file", func() bool {
+					s.clock.set(s.clock.now().Add(renewEvery / 50))
+					k.frame(call.Heard, 600) // so that there is something to be synced
+					return k.file.Load() != old && !k.suspect.Load()
+				})
+			}
+			k.at = s.clock.now().Sub(answered).Truncate(20 * time.Millisecond)
+			at := k.at
+			k.tones(2*time.Second, 300, 700)
+			res := k.seal()
+			if res.State != StateSealed || res.Duration != at+2*time.Second {
+				t.Errorf("the result is %+v, the call lasted %v", res, at+2*time.Second)
+			}
+			left, right := channels(t, s.file(k.Recording))
+			if level(between(right, 0, time.Second), 500) < 0.97 || level(between(right, time.Second, 2*time.Second), 600) < 0.97 ||
+				level(between(right, at, res.Duration), 700) < 0.97 || level(between(left, at, res.Duration), 300) < 0.97 {
+				t.Error("something is not in its place")
+			}
+			if m := readManifest(t, s.file(k.Recording)); !slices.Equal(m["faults"].([]any), []any{"sync", "renewed"}) {
+				t.Errorf("the manifest confesses %v", m["faults"])
+			}
+			if told := s.told(); !slices.Contains(told, "recording.suspect") || !slices.Contains(told, "recording.renewed") {
+				t.Errorf("the events are %v", told)
+			}
+			if disk.times[old] != 1 {
+				t.Errorf("the file whose sync failed was asked %d times", disk.times[old])
+			}
+			if temps, err := filepath.Glob(filepath.Join(s.o.Dir, "*/*/*/*"+tempExt)); err != nil || len(temps) > 0 {
+				t.Errorf("what is left over is %v, %v", temps, err)
+			}
+			if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{k.meta.Call, k.Path()}}}, nil); err != nil || len(faults) > 0 {
+				t.Errorf("verify finds %v, %v", faults, err)
+			}
+		})
 	}
 }
 
@@ -235,6 +337,35 @@ func TestABugEndsOneRecording(t *testing.T) {
 	}
 	if err := k.file.Load().Close(); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("the file of a recording with a bug is still open: %v", err)
+	}
+}
+
+// TestSealIsTriedAgain: a disk that takes no manifest at the end of a call gets it later, without
+// another start.
+func TestSealIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t, PCM16, nil)
+	k := s.open(call.PCMA)
+	k.tones(time.Second, 0, 500)
+	soon(t, "the file is there", func() bool { return k.file.Load() != nil })
+	obstacle := strings.TrimSuffix(s.file(k.Recording), soundExt) + manifestExt + tempExt
+	if err := os.Mkdir(obstacle, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if res, err := k.Seal(ctx, answered.Add(time.Second)); !errors.Is(err, context.DeadlineExceeded) || res.State != StateOpen {
+		t.Errorf("a disk that takes no manifest seals it as %+v, %v", res, err)
+	}
+	if err := os.Remove(obstacle); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "it is sealed", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.late) == 1 })
+	if res := s.late[0]; res.State != StateSealed || res.Duration != time.Second {
+		t.Errorf("the late result is %+v", res)
+	}
+	if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{k.meta.Call, k.Path()}}}, nil); err != nil || len(faults) > 0 {
+		t.Errorf("verify finds %v, %v", faults, err)
 	}
 }
 

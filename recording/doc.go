@@ -8,8 +8,9 @@
 //     packet its place on the call's time axis (anchor.go), decodes it into the last two seconds
 //     of the call (window.go) and writes what changed with pwrite(2);
 //   - the syncer makes the kernel put it on the disk once a second;
+//   - sound that leaves the window can change no more: its peaks are counted (peaks.go);
 //   - sealing, at the end of a call, gives the file its true sizes, hashes it and leaves the
-//     manifest beside it. A recording is sealed when CALL.json exists, and not before.
+//     peaks and the manifest beside it. A recording is sealed when CALL.json exists, and not before.
 //
 // The file is a WAV from its first moment: left what the caller says, right everything the
 // caller is sent, one second of file for one second of call. While it grows its header gives the
@@ -18,6 +19,11 @@
 // next start. Either channel can be turned off for a while (Voice, Heard): it is silence then,
 // and a gap with its reason in the manifest. What the manifest would have said survives too:
 // every change is appended to CALL.draft, which goes away with the seal.
+//
+// With Options.Vault the file is CALL.rec instead: the same sound, encrypted in frames that are only ever appended
+// (package vault), under a key that lies sealed in CALL.key and is on the disk before the first sound. What the
+// window writes goes through a vault.Writer, and nothing else here knows the difference; OpenSound and Decrypt
+// give the plain WAV of either. Repair, List and Verify need no keys.
 //
 // Nothing here waits for a disk except the goroutines whose work it is. While the disk stalls,
 // each call may hold ten seconds in memory; what comes after that is lost and marked as a gap.

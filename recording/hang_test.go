@@ -99,7 +99,7 @@ func TestNobodyWaitsForAHangingDisk(t *testing.T) {
 					t.Errorf("the late result is %+v", res)
 				}
 			}
-			if faults, err := Verify(s.o.Dir, []Expected{{k.meta.Call, k.Path()}, {l.meta.Call, l.Path()}}, nil); err != nil || len(faults) > 0 {
+			if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{k.meta.Call, k.Path()}, {l.meta.Call, l.Path()}}}, nil); err != nil || len(faults) > 0 {
 				t.Errorf("verify finds %v, %v", faults, err)
 			}
 		})
@@ -127,7 +127,7 @@ func TestCloseEndsWhileTheDiskHangs(t *testing.T) {
 	if took := time.Since(begin); took > closeWait+4*time.Second {
 		t.Errorf("Close took %v", took)
 	}
-	done, err := Repair(t.Context(), s.o.Dir, func(call.ID) Meta { return Meta{} })
+	done, err := Repair(t.Context(), s.o.Dir, s.o.Chain, func(call.ID) Meta { return Meta{} })
 	if err != nil || len(done) != 1 || done[0].Call != k.meta.Call {
 		t.Errorf("repair gives %+v, %v", done, err)
 	}
@@ -166,7 +166,7 @@ func TestABugInASealEndsOneRecording(t *testing.T) {
 	if got[0].State != StateOpen || got[1].State != StateSealed || testutil.ToFloat64(r.metrics.panics) != 1 {
 		t.Errorf("after a bug in the first seal, the results are %+v", got)
 	}
-	done, err := Repair(t.Context(), r.o.Dir, func(call.ID) Meta { return Meta{} })
+	done, err := Repair(t.Context(), r.o.Dir, nil, func(call.ID) Meta { return Meta{} })
 	if err != nil || len(done) != 1 || done[0].Call != got[0].Call || done[0].Duration != time.Second {
 		t.Errorf("repair gives %+v, %v", done, err)
 	}
@@ -211,19 +211,19 @@ func TestADraftThatCannotBeWrittenIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.serve(g)
-	whole := g.writer.draft
+	whole := g.draft.Load()
 	shut, err := os.Open(os.DevNull) // cannot be written to
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer shut.Close()
-	g.writer.draft = shut
+	g.draft.Store(shut)
 	g.SetLanguage("ru")
 	r.serve(g)
 	if g.Err() == nil || r.Healthy() == nil {
 		t.Errorf("a draft that was refused is told as %v and %v", g.Err(), r.Healthy())
 	}
-	g.writer.draft = whole
+	g.draft.Store(whole)
 	now = now.Add(retryEvery)
 	r.serve(g)
 	b, err := r.root.ReadFile(g.stem + draftExt)

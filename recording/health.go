@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"hotline/call"
 )
 
 const (
@@ -15,9 +17,12 @@ const (
 	// probeEvery is how often the disk is tried when nobody calls.
 	probeEvery = 5 * time.Second
 
-	// leastFree is the room below which no new call should be taken: half an hour of one call,
-	// or a twentieth of a small disk.
+	// leastFree is the room below which no new recording should be begun, besides an hour of those there are: half
+	// an hour of one call. Of a small disk it is a twentieth.
 	leastFree = 64 << 20
+
+	// anHour is an hour of a recording at its largest.
+	anHour = 3600 * call.ClockRate * 4
 
 	probeName = "probe.tmp"
 )
@@ -89,7 +94,10 @@ func (r *Recorder) probe() error {
 		r.metrics.free.Set(float64(free))
 		r.metrics.size.Set(float64(size))
 	}
-	if err == nil && free < min(leastFree, size/20) {
+	r.mu.Lock()
+	running := uint64(len(r.calls))
+	r.mu.Unlock()
+	if err == nil && free < min(leastFree+running*anHour, size/20) {
 		err = fmt.Errorf("the disk of the recordings has only %d MiB left", free>>20)
 	}
 	r.health.set(func() { r.health.space = err })

@@ -41,7 +41,7 @@ func TestSecretsAreNotHeard(t *testing.T) {
 		if gaps, want := gapsOf(t, file, "secret"), []string{"right 1s 3s"}; !slices.Equal(gaps, want) {
 			t.Errorf("%s: the gaps are %v, not %v", format, gaps, want)
 		}
-		if faults, err := Verify(s.o.Dir, []Expected{{k.meta.Call, k.Path()}}, nil); err != nil || len(faults) > 0 {
+		if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{k.meta.Call, k.Path()}}}, nil); err != nil || len(faults) > 0 {
 			t.Errorf("%s: verify finds %v, %v", format, faults, err)
 		}
 	}
@@ -124,7 +124,7 @@ func TestKilledInASecret(t *testing.T) {
 	k.tones(3*time.Second, 300, 600)
 	soon(t, "the silence is in the file", func() bool { items, _ := List(s.o.Dir); return len(items) == 1 && items[0].Duration == k.at-behind })
 	s.Close() // as nobody has sealed the call, this is what a kill leaves
-	done, err := Repair(t.Context(), s.o.Dir, func(call.ID) Meta { return Meta{} })
+	done, err := Repair(t.Context(), s.o.Dir, s.o.Chain, func(call.ID) Meta { return Meta{} })
 	if err != nil || len(done) != 1 || done[0].Duration != k.at-behind {
 		t.Fatalf("repair gives %+v, %v", done, err)
 	}
@@ -137,7 +137,7 @@ func TestKilledInASecret(t *testing.T) {
 	if gaps, want := gapsOf(t, file, "emergency"), []string{"right 1s 3.5s"}; !slices.Equal(gaps, want) {
 		t.Errorf("the gaps are %v, not %v", gaps, want)
 	}
-	if faults, err := Verify(s.o.Dir, []Expected{{k.meta.Call, k.Path()}}, nil); err != nil || len(faults) > 0 {
+	if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{k.meta.Call, k.Path()}}}, nil); err != nil || len(faults) > 0 {
 		t.Errorf("verify finds %v, %v", faults, err)
 	}
 }

@@ -3,6 +3,7 @@ package recording
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	"hotline/call"
 	"hotline/media"
+	"hotline/recording/chain"
 )
 
 // answered is when the calls of these tests are answered: ten to midnight in Baku, so that the
@@ -30,6 +32,10 @@ var baku = time.FixedZone("Asia/Baku", 4*3600)
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		recordUntilKilled(dir)
+		return
+	}
+	if dir := os.Getenv(manyDir); dir != "" {
+		recordManyUntilKilled(dir)
 		return
 	}
 	if dir := os.Getenv(keeperDir); dir != "" {
@@ -61,6 +67,12 @@ type studio struct {
 // newStudio opens a recorder; out may change what it gets of the machine.
 func newStudio(t *testing.T, format string, out func(*outside)) *studio {
 	t.Helper()
+	return newStudioWith(t, format, out, func(*studio, *Options) {})
+}
+
+// newStudioWith opens one with other options.
+func newStudioWith(t *testing.T, format string, out func(*outside), with func(*studio, *Options)) *studio {
+	t.Helper()
 	s := &studio{t: t, data: t.TempDir(), clock: new(clock), reg: prometheus.NewRegistry()}
 	s.clock.set(answered)
 	o := Options{
@@ -74,6 +86,8 @@ func newStudio(t *testing.T, format string, out func(*outside)) *studio {
 	if out != nil {
 		out(&m)
 	}
+	o.Chain = newChain(t, o.Dir, t.TempDir())
+	with(s, &o)
 	r, err := newRecorder(o, m)
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +97,50 @@ func newStudio(t *testing.T, format string, out func(*outside)) *studio {
 	t.Cleanup(r.Close)
 	return s
 }
+
+// newChain opens the chain of the recordings in dir, with the key in keys.
+func newChain(t *testing.T, dir, keys string) *chain.Chain {
+	t.Helper()
+	c, done, err := openChain(dir, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := done(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// openChain is newChain for who closes it.
+func openChain(dir, keys string) (c *chain.Chain, done func() error, err error) {
+	k, err := chain.LoadKey(keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := os.MkdirAll(dir, folderMode); err != nil {
+		return nil, nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c, err = chain.Open(root, k, "node-1"); err != nil {
+		return nil, nil, errors.Join(err, root.Close())
+	}
+	return c, func() error { return errors.Join(c.Close(), root.Close()) }, nil
+}
+
+// childChain is the chain of a process that is to be killed.
+func childChain(dir string) *chain.Chain {
+	c, _, err := openChain(dir, keysBeside(dir))
+	fatal(err)
+	return c
+}
+
+// keysBeside is where such a process has its key.
+func keysBeside(dir string) string { return filepath.Join(filepath.Dir(dir), "keys") }
 
 // told are the names of the events so far.
 func (s *studio) told() (names []string) {
@@ -185,10 +243,7 @@ func between(pcm []int16, from, to time.Duration) []int16 {
 // channels reads a file's two channels, with our own eyes.
 func channels(t *testing.T, file string) (left, right []int16) {
 	t.Helper()
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := plain(t, file)
 	f, _, err := readHead(b)
 	if err != nil {
 		t.Fatal(err)
@@ -248,7 +303,7 @@ func played(t *testing.T, player, file string) []int16 {
 // readManifest reads a manifest the way a stranger would.
 func readManifest(t *testing.T, wav string) map[string]any {
 	t.Helper()
-	b, err := os.ReadFile(wav[:len(wav)-len(soundExt)] + manifestExt)
+	b, err := os.ReadFile(wav[:len(wav)-len(soundExt)] + manifestExt) // .rec is as long
 	if err != nil {
 		t.Fatal(err)
 	}

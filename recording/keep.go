@@ -168,7 +168,9 @@ func (s *Messages) undo(id call.ID, told string) error {
 	return errors.Join(errs...)
 }
 
-// goneExt marks the slip of a message that is being taken back.
+// goneExt marks the slip of a message that is being taken back. Beside a manifest, and where a
+// message was, it is the tombstone that package purge leaves of what was erased: a copy of the link
+// by which the chain has it as erased.
 const goneExt = ".gone"
 
 // Discard takes back a message that its caller does not want to have left: nothing of it stays.

@@ -426,6 +426,13 @@ func TestVerifyMessages(t *testing.T) {
 		}
 	}
 	dir := filepath.Join(w.data, messageFolder)
+	gone := strings.TrimSuffix(filepath.Join(w.data, all[4].Path), soundExt) // erased: only its tombstone is left
+	put(t, gone+goneExt, []byte("{}\n"))
+	for _, ext := range []string{soundExt, manifestExt} {
+		if err := os.Remove(gone + ext); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if faults, err := VerifyMessages(dir, nil); err != nil || len(faults) != 0 {
 		t.Errorf("verify finds %v, %v", faults, err)
 	}

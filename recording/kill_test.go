@@ -2,8 +2,10 @@ package recording
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -19,17 +21,29 @@ import (
 
 	"hotline/call"
 	"hotline/media"
+	"hotline/recording/vault"
 )
 
 // childDir names, in the environment, where the process that is to be killed records.
 const childDir = "HOTLINE_TEST_RECORD_IN"
 
+// childKeys names where its keys are, if it is to encrypt.
+const childKeys = "HOTLINE_TEST_RECORD_KEYS"
+
 // recordUntilKilled records a call whose packets say their own number, and prints the number of
 // each as it is sent.
 func recordUntilKilled(dir string) {
-	r, err := New(Options{
-		Dir: dir, Node: "child", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
-	})
+	o := Options{
+		Dir: dir, Chain: childChain(dir), Node: "child", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+	}
+	var err error
+	if keys := os.Getenv(childKeys); keys != "" {
+		if o.Vault, err = vault.OpenKeyring(keys, nil); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	r, err := New(o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -97,7 +111,7 @@ func TestKilledProcessLosesLessThanASecond(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		life := 300*time.Millisecond + time.Duration(dice.Int64N(int64(2500*time.Millisecond)))
-		wg.Go(func() { killOne(t, i, life) })
+		wg.Go(func() { killOne(t, i, life, i%2 == 1) })
 	}
 	wg.Wait()
 }
@@ -114,10 +128,14 @@ func again(env ...string) (*exec.Cmd, io.Reader, error) {
 	return child, out, child.Start()
 }
 
-func killOne(t *testing.T, i int, life time.Duration) {
+func killOne(t *testing.T, i int, life time.Duration, encrypted bool) {
 	data := t.TempDir()
 	dir := filepath.Join(data, folder)
-	child, out, err := again(childDir + "=" + dir)
+	env := []string{childDir + "=" + dir}
+	if encrypted {
+		env = append(env, childKeys+"="+keysOf(data))
+	}
+	child, out, err := again(env...)
 	if err != nil {
 		t.Error(err)
 		return
@@ -151,12 +169,12 @@ func killOne(t *testing.T, i int, life time.Duration) {
 
 func judgeKilled(t *testing.T, i int, data string, newest uint32) {
 	dir := filepath.Join(data, folder)
-	files, err := filepath.Glob(filepath.Join(dir, "*/*/*/*.wav"))
+	files, err := filepath.Glob(filepath.Join(dir, "*/*/*/*.[wr][ae][vc]"))
 	if err != nil || len(files) != 1 {
 		t.Errorf("kill %d: the files are %v, %v", i, files, err)
 		return
 	}
-	played(t, "sox", files[0])
+	played(t, "sox", playable(t, files[0]))
 	_, right := channels(t, files[0])
 	last := uint32(0)
 	for n := 0; n+160 <= len(right); n++ {
@@ -169,7 +187,11 @@ func judgeKilled(t *testing.T, i int, data string, newest uint32) {
 	if age > time.Second {
 		t.Errorf("kill %d: %v are lost", i, age)
 	}
-	done, err := Repair(t.Context(), dir, func(call.ID) Meta { return Meta{} })
+	// Who repairs has no keys.
+	if err := os.Rename(keysOf(data), data+"/away"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	done, err := Repair(t.Context(), dir, newChain(t, dir, keysBeside(dir)), func(call.ID) Meta { return Meta{} })
 	if err != nil || len(done) != 1 || int(done[0].Samples) != len(right) {
 		t.Errorf("kill %d: repair gives %+v, %v", i, done, err)
 		return
@@ -190,7 +212,13 @@ func judgeKilled(t *testing.T, i int, data string, newest uint32) {
 	if last > secretTo+50 && !secret {
 		t.Errorf("kill %d: the manifest does not say that a secret was left out: %v", i, m["gaps"])
 	}
-	if faults, err := Verify(dir, []Expected{{done[0].Call, done[0].Path}}, nil); err != nil || len(faults) > 0 {
+	if err := os.Rename(data+"/away", keysOf(data)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if _, after := channels(t, files[0]); !slices.Equal(after, right) {
+		t.Errorf("kill %d: the sound is another since it was repaired", i)
+	}
+	if faults, err := Verify(dir, Proof{Expected: []Expected{{done[0].Call, done[0].Path}}}, nil); err != nil || len(faults) > 0 {
 		t.Errorf("kill %d: verify finds %v, %v", i, faults, err)
 	}
 }

@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"slices"
 	"time"
 
 	"hotline/call"
+	"hotline/recording/chain"
 )
 
 // The states of a recording.
@@ -21,6 +23,7 @@ const (
 	StateSealed      = "sealed"      // complete
 	StateInterrupted = "interrupted" // the process died; sealed by Repair
 	StateMissing     = "missing"     // the disk took nothing of it
+	StateErased      = "erased"      // its time was over; the manifest stays
 )
 
 // manifestVersion is the version of the manifest's form.
@@ -36,6 +39,7 @@ type manifest struct {
 	State    string        `json:"state"`
 	Codec    string        `json:"codec"`
 	Rate     int           `json:"rate"`
+	Cipher   *cipherLine   `json:"encrypted,omitempty"`
 	Samples  int64         `json:"samples"` // per channel
 	SHA256   string        `json:"sha256"`  // of the whole file
 	Opened   stamp         `json:"opened"`
@@ -45,14 +49,20 @@ type manifest struct {
 	Gaps     []gapLine     `json:"gaps"`
 	Parties  []partyLine   `json:"parties"`
 	Linked   call.ID       `json:"linked,omitempty"` // of a consult: the call that waited for its end
-	Faults   []string      `json:"faults,omitempty"` // faultSync, faultDisk
-	Digest   string        `json:"digest,omitempty"` // SHA-256 of this manifest without it
+	Faults   []string      `json:"faults,omitempty"` // faultSync, faultDisk, faultRenewed
+	Peaks    string        `json:"peaks,omitempty"`  // SHA-256 of the file of the peaks; none: they are not kept
+	chain.Link
 }
 
 // What a manifest may confess.
 const (
 	faultSync = "sync" // a sync failed: what was written before may not be on the disk
 	faultDisk = "disk" // a write failed: see the gaps
+	faultTorn = "torn" // a power cut took some of an encrypted file before it was repaired: see the gaps
+
+	// faultRenewed follows on a failed sync: what the kernel still had was written into another file,
+	// and that one is on the disk.
+	faultRenewed = "renewed"
 )
 
 // proof is the notice as the manifest has it.
@@ -81,6 +91,7 @@ type gapLine struct {
 	From    stamp  `json:"from"`
 	To      stamp  `json:"to"`
 	Reason  string `json:"reason"`
+	Why     string `json:"why,omitempty"` // of a pause: what was given for it
 }
 
 type partyLine struct {
@@ -117,7 +128,7 @@ func (s *stamp) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// pack is the manifest as it lies on disk, its digest in it.
+// pack is the manifest as it lies on disk where it is no link of a chain, its digest in it.
 func (m manifest) pack() ([]byte, error) {
 	b, err := digested(&m, &m.Digest)
 	if err != nil {
@@ -140,17 +151,25 @@ func digested(v any, digest *string) ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// unpack reads a manifest and takes it only as pack wrote it, to the byte.
+var errChanged = errors.New("the manifest has been changed")
+
+// unpack reads a manifest and takes it only as it was written, to the byte. Who signed it is the chain's matter.
 func unpack(b []byte) (m manifest, err error) {
 	if m, err = parse(b); err != nil {
 		return m, err
+	}
+	if m.Seq > 0 {
+		if chain.Whole(b) != nil {
+			return m, errChanged
+		}
+		return m, nil
 	}
 	same, err := m.pack()
 	if err != nil {
 		return m, err
 	}
 	if !bytes.Equal(same, b) {
-		return m, errors.New("the manifest has been changed")
+		return m, errChanged
 	}
 	return m, nil
 }
@@ -204,9 +223,15 @@ func (m *manifest) end(ended time.Time) {
 	})
 }
 
-// store leaves the manifest beside the sound: written, synced, renamed, the folder synced. Once
-// it has its name it is whole, whatever happens.
-func (m manifest) store(root *os.Root, stem, dir string) error {
+// store leaves the manifest beside the sound, as the next link of the chain where there is one: written, synced,
+// renamed, the folder synced. Once it has its name it is whole, whatever happens.
+func (m manifest) store(root *os.Root, links *chain.Chain, stem string) error {
+	if links != nil {
+		if err := links.Add(stem+manifestExt, &m, &m.Link); err != nil {
+			return fmt.Errorf("manifest: %w", err)
+		}
+		return nil
+	}
 	b, err := m.pack()
 	if err != nil {
 		return err
@@ -218,7 +243,7 @@ func (m manifest) store(root *os.Root, stem, dir string) error {
 	if err := root.Rename(temp, stem+manifestExt); err != nil {
 		return fmt.Errorf("manifest: %w", err)
 	}
-	return syncFolder(root, dir)
+	return syncFolder(root, path.Dir(stem))
 }
 
 // writeSynced writes a file that is on the disk when it returns.

@@ -50,7 +50,7 @@ func TestAConsultNamesItsCall(t *testing.T) {
 	if m.Linked != "caller" {
 		t.Errorf("linked to %q", m.Linked)
 	}
-	if want := []gapLine{{"left", since(4), since(7), "transfer"}}; !slices.Equal(m.Gaps, want) {
+	if want := []gapLine{{"left", since(4), since(7), "transfer", ""}}; !slices.Equal(m.Gaps, want) {
 		t.Errorf("the gaps are %v", m.Gaps)
 	}
 	want := []partyLine{
@@ -87,8 +87,8 @@ func TestGapsThatTouchAreOne(t *testing.T) {
 		g.gap(s.ch, span{s.from, s.to}, s.reason)
 	}
 	want := []gapLine{
-		{"left", since(2), since(5), "disk"}, {"right", since(5), since(6), "disk"},
-		{"left", since(5), since(6), "overflow"}, {"left", since(7), since(8), "disk"}, {"left", since(0), since(1), "disk"},
+		{"left", since(2), since(5), "disk", ""}, {"right", since(5), since(6), "disk", ""},
+		{"left", since(5), since(6), "overflow", ""}, {"left", since(7), since(8), "disk", ""}, {"left", since(0), since(1), "disk", ""},
 	}
 	if !slices.Equal(g.about.Gaps, want) {
 		t.Errorf("the gaps are %v", g.about.Gaps)
@@ -114,8 +114,8 @@ func TestOffForAnotherReason(t *testing.T) {
 		s.turn(s.on, s.reason)
 	}
 	want := []gapLine{
-		{"left", since(0), since(2), beforeNotice}, {"left", since(2), since(6), "waiting"}, {"left", since(9), stamp{}, "hold"},
-		{"right", since(3), since(5), "secret"}, {"right", since(5), since(8), "emergency"},
+		{"left", since(0), since(2), beforeNotice, ""}, {"left", since(2), since(6), "waiting", ""}, {"left", since(9), stamp{}, "hold", ""},
+		{"right", since(3), since(5), "secret", ""}, {"right", since(5), since(8), "emergency", ""},
 	}
 	if got := g.manifest().Gaps; !slices.Equal(got, want) {
 		t.Errorf("the gaps are %v", got)
@@ -135,7 +135,7 @@ func TestWhatIsNoSoundIsAGap(t *testing.T) {
 	}
 	r.serve(g)
 	defer g.closeFiles()
-	want := gapLine{"right", since(1), since(1.02), "codec"}
+	want := gapLine{"right", since(1), since(1.02), "codec", ""}
 	if got := g.about.Gaps; len(got) != 1 || got[0] != want {
 		t.Errorf("the gaps are %v", got)
 	}

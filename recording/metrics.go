@@ -22,6 +22,9 @@ type metrics struct {
 	size     prometheus.Gauge
 }
 
+// Missing is the counter of answered calls that have no recording, for who finds more of them.
+func (r *Recorder) Missing() prometheus.Counter { return r.metrics.missing }
+
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	var errs []error
 	m := &metrics{

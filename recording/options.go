@@ -9,6 +9,8 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/recording/chain"
+	"hotline/recording/vault"
 )
 
 // The formats of recording.format.
@@ -23,8 +25,12 @@ type Options struct {
 	Node    string         // this server's name, for the manifests
 	Zone    *time.Location // of the day a recording is filed under
 	Format  string         // PCM16 or G711
+	Chain   *chain.Chain   // of which manifests become links; nil: they stand alone
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
+
+	// Vault has the keys under which recordings are encrypted; nil: they are plain WAVs.
+	Vault *vault.Keyring
 
 	// Events is told recording.started, recording.sealed, recording.missing and
 	// recording.suspect. It is called by the goroutines that write, so it must not wait.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ const (
 	soundExt    = ".wav"
 	manifestExt = ".json"
 	draftExt    = ".draft"
+	peaksExt    = ".peaks"
 	tempExt     = ".tmp"
 )
 
@@ -60,6 +62,17 @@ type shelf struct {
 	call                   call.ID
 	stem                   string
 	sound, manifest, draft bool
+	gone                   bool // the chain has it as erased
+	box, key               bool // the sound is encrypted; its key is there
+	twice                  bool // there is a plain sound and an encrypted one
+}
+
+// file is where the sound is, or would be.
+func (sh shelf) file() string {
+	if sh.box || sh.key && !sh.sound {
+		return sh.stem + boxExt
+	}
+	return sh.stem + soundExt
 }
 
 // walk finds all calls' files under root, oldest day first and by id within a day, and the
@@ -82,7 +95,7 @@ func walk(root *os.Root) (shelves []shelf, temps []string, err error) {
 		}
 		ext := path.Ext(p)
 		s := strings.TrimSuffix(p, ext)
-		if path.Base(s) != string(id) {
+		if path.Base(s) != string(id) || ext == peaksExt { // peaks are of nothing by themselves
 			return nil
 		}
 		sh := found[s]
@@ -91,12 +104,17 @@ func walk(root *os.Root) (shelves []shelf, temps []string, err error) {
 			found[s] = sh
 		}
 		switch ext {
-		case soundExt:
-			sh.sound = true
+		case soundExt, boxExt:
+			sh.twice = sh.sound
+			sh.sound, sh.box = true, sh.box || ext == boxExt
+		case keyExt:
+			sh.key = true
 		case manifestExt:
 			sh.manifest = true
 		case draftExt:
 			sh.draft = true
+		case goneExt:
+			sh.gone = true
 		}
 		return nil
 	})
@@ -119,6 +137,16 @@ func syncFolders(root *os.Root, dir string) error {
 		}
 		dir = path.Dir(dir)
 	}
+}
+
+// syncAbove makes the name of a folder survive a power cut.
+func syncAbove(dir string) error {
+	root, err := os.OpenRoot(filepath.Dir(filepath.Clean(dir)))
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	defer root.Close() // only read
+	return syncFolder(root, ".")
 }
 
 func syncFolder(root *os.Root, dir string) error {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/recording/vault"
 )
 
 const (
@@ -47,11 +48,14 @@ type Recorder struct {
 	closed bool
 
 	wake    chan struct{}  // something is urgent
+	resync  chan struct{}  // something is to be synced at once
+	ending  chan struct{}  // closed: Close has begun, and what cannot be sealed is left
 	quit    chan struct{}  // closed: the goroutines are to end
 	written chan struct{}  // closed: the writer has ended
 	helpers sync.WaitGroup // the other goroutines
 	sealing sync.WaitGroup // recordings between Seal and their end
 	seals   chan struct{}  // a place for each that may seal at a time
+	frames  vault.Buffer   // the writer's own
 	folders folders
 }
 
@@ -87,6 +91,9 @@ func newRecorder(o Options, out outside) (*Recorder, error) {
 	if err := os.MkdirAll(o.Dir, folderMode); err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
+	if err := syncAbove(o.Dir); err != nil { // or a power cut takes all of it, however long it has stood
+		return nil, fmt.Errorf("recordings: %w", err)
+	}
 	root, err := os.OpenRoot(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
@@ -98,7 +105,7 @@ func newRecorder(o Options, out outside) (*Recorder, error) {
 	r := &Recorder{
 		o: o, root: root, log: o.Log.Named("recording"), metrics: m, tables: makeTables(), pool: newPool(), outside: out,
 		calls: map[call.ID]*Recording{},
-		wake:  make(chan struct{}, 1), quit: make(chan struct{}), written: make(chan struct{}),
+		wake:  make(chan struct{}, 1), resync: make(chan struct{}, 1), ending: make(chan struct{}), quit: make(chan struct{}), written: make(chan struct{}),
 		seals: make(chan struct{}, sealsAtOnce),
 	}
 	if err := r.probe(); err != nil {
@@ -113,6 +120,9 @@ func (r *Recorder) start() {
 	r.helpers.Go(func() { r.pool.keep(r.quit) })
 	r.helpers.Go(r.sync)
 	r.helpers.Go(r.watchDisk)
+	if r.o.Vault != nil {
+		r.helpers.Go(r.watchKeys)
+	}
 }
 
 // Close waits up to five seconds for recordings that are being sealed and ends the goroutines.
@@ -125,6 +135,7 @@ func (r *Recorder) Close() {
 	if was {
 		return
 	}
+	close(r.ending)
 	bound, done := context.WithTimeout(context.Background(), closeWait)
 	defer done()
 	r.waitFor(bound, &r.sealing)
@@ -171,6 +182,9 @@ func (r *Recorder) Open(m Meta) (*Recording, error) {
 		return nil, fmt.Errorf("open recording: %w", err)
 	}
 	g := newRecording(r, m, s)
+	if err := g.encrypt(); err != nil {
+		return nil, fmt.Errorf("open recording %s: %w", m.Call, err)
+	}
 	r.pool.enter()
 	r.mu.Lock()
 	_, twice := r.calls[m.Call]

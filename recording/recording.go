@@ -32,9 +32,16 @@ type Recording struct {
 
 	file    atomic.Pointer[os.File] // set by the writer, nil until the disk gave one
 	dirty   atomic.Bool             // written to since the last sync
+	draft   atomic.Pointer[os.File] // the same of the draft
+	noted   atomic.Bool             // the draft was written to since the last sync
 	suspect atomic.Bool             // a sync has failed
+	renewal renewal                 // what is done about it
+	outlet  outlet                  // the file, as the writer's window has it
 
 	writer writer // the writer's own
+
+	box   *box                         // nil: it is plain
+	cover func([]byte) ([]byte, error) // encrypts what lies beside the sound; nil: that is plain
 
 	ended  time.Time
 	done   chan struct{}
@@ -51,7 +58,7 @@ func newRecording(r *Recorder, m Meta, stem string) *Recording {
 		Gaps: []gapLine{}, Parties: []partyLine{},
 	}
 	g.writes[call.Heard] = true
-	g.silent[call.Said].off(0, beforeNotice)
+	g.silent[call.Said].off(0, beforeNotice, "")
 	g.writer.window = newWindow(f, g.gaveUp, r.wrote)
 	return g
 }
@@ -71,7 +78,7 @@ func (g *Recording) Take(f call.Frame) {
 }
 
 // Path is where the recording is, relative to the data folder.
-func (g *Recording) Path() string { return told(g.stem + soundExt) }
+func (g *Recording) Path() string { return told(g.stem + g.ext()) }
 
 // Err is the first fault the disk showed with this recording; nil if none did.
 func (g *Recording) Err() error {
@@ -105,18 +112,45 @@ func (g *Recording) Voice(on bool, reason string) { g.write(call.Said, on, reaso
 // is off the file goes on with silence, even if nothing comes on the left either.
 func (g *Recording) Heard(on bool, reason string) { g.write(call.Heard, on, reason) }
 
+// paused is the reason of the gaps that Pause makes.
+const paused = "paused"
+
+// Pause writes neither channel from now on, at the same sample, until Voice and Heard turn each on again. The
+// gaps have the reason "paused" and say why.
+func (g *Recording) Pause(why string) {
+	at := g.since(g.r.now())
+	g.note(func() {
+		for _, ch := range []call.Channel{call.Said, call.Heard} {
+			g.turn(ch, at, false, paused, why)
+		}
+	})
+}
+
+// Resume ends a Pause at the same sample on both channels; voice says whether what the caller says is
+// written from now on, or not for this reason.
+func (g *Recording) Resume(voice bool, reason string) {
+	at := g.since(g.r.now())
+	g.note(func() {
+		g.turn(call.Heard, at, true, "", "")
+		g.turn(call.Said, at, voice, reason, "")
+	})
+}
+
 // write turns the writing of a channel on or off. What was taken before is still written, up to this moment of
 // the call; a frame that is taken afterwards is not even held in memory.
 func (g *Recording) write(ch call.Channel, on bool, reason string) {
 	at := g.since(g.r.now())
-	g.note(func() {
-		g.writes[ch] = on
-		if on {
-			g.silent[ch].on(at)
-		} else {
-			g.silent[ch].off(at, reason)
-		}
-	})
+	g.note(func() { g.turn(ch, at, on, reason, "") })
+}
+
+// turn is write at a moment. The lock is held.
+func (g *Recording) turn(ch call.Channel, at time.Duration, on bool, reason, why string) {
+	g.writes[ch] = on
+	if on {
+		g.silent[ch].on(at)
+	} else {
+		g.silent[ch].off(at, reason, why)
+	}
 }
 
 // A Party is somebody who is to be heard on a channel.
@@ -178,7 +212,7 @@ func (g *Recording) manifest() manifest {
 			if s.to == s.from {
 				continue
 			}
-			line := gapLine{Channel: ch.String(), From: g.when(s.from), Reason: s.reason}
+			line := gapLine{Channel: ch.String(), From: g.when(s.from), Reason: s.reason, Why: s.why}
 			if s.to != forever {
 				line.To = g.when(s.to)
 			}
@@ -196,16 +230,17 @@ type silences []silence
 type silence struct {
 	from, to time.Duration // forever: still
 	reason   string
+	why      string // of a pause
 }
 
-func (s *silences) off(at time.Duration, reason string) {
+func (s *silences) off(at time.Duration, reason, why string) {
 	if n := len(*s); n > 0 && (*s)[n-1].to == forever {
-		if (*s)[n-1].reason == reason {
+		if (*s)[n-1].reason == reason && (*s)[n-1].why == why {
 			return
 		}
 		(*s)[n-1].to = max(at, (*s)[n-1].from)
 	}
-	*s = append(*s, silence{at, forever, reason})
+	*s = append(*s, silence{at, forever, reason, why})
 }
 
 func (s *silences) on(at time.Duration) {

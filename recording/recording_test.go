@@ -67,13 +67,13 @@ func TestACallOnDisk(t *testing.T) {
 				}
 			}
 			judgeManifest(t, file, c.name, string(k.meta.Call))
-			if faults, err := Verify(s.o.Dir, []Expected{{k.meta.Call, k.Path()}}, nil); err != nil || len(faults) > 0 {
+			if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{k.meta.Call, k.Path()}}}, nil); err != nil || len(faults) > 0 {
 				t.Errorf("verify finds %v, %v", faults, err)
 			}
 			if got := s.told(); !slices.Equal(got, []string{"recording.started", "recording.sealed"}) {
 				t.Errorf("the events are %v", got)
 			}
-			if left, err := filepath.Glob(file[:len(file)-len(soundExt)] + ".*"); err != nil || len(left) != 2 {
+			if left, err := filepath.Glob(file[:len(file)-len(soundExt)] + ".*"); err != nil || len(left) != 3 {
 				t.Errorf("beside the recording stand %v, %v", left, err)
 			}
 		})
@@ -126,7 +126,7 @@ func judgeManifest(t *testing.T, file, codec, id string) {
 		`{"channel":"left","from":"2026-03-01T20:05:02.123Z","to":"2026-03-01T20:05:04.123Z","reason":"waiting"},` +
 		`{"channel":"left","from":"2026-03-01T20:05:06.123Z","to":"2026-03-01T20:05:07.123Z","reason":"hold"}],` +
 		`"parties":[{"channel":"left","role":"caller","name":"","from":"2026-03-01T20:05:04.123Z","to":"2026-03-01T20:05:09.123Z"},` +
-		`{"channel":"right","role":"operator","name":"aysel","from":"2026-03-01T20:05:04.123Z","to":"2026-03-01T20:05:08.123Z"}],"digest":"`
+		`{"channel":"right","role":"operator","name":"aysel","from":"2026-03-01T20:05:04.123Z","to":"2026-03-01T20:05:08.123Z"}],"peaks":"` + sumOf(fileBeside(t, file)) + `","seq":2,"previous":"`
 	if got := string(b); !strings.HasPrefix(got, want) {
 		t.Errorf("the manifest is\n%s\nand should begin with\n%s", got, want)
 	}
@@ -182,7 +182,7 @@ func TestSealIsAskedTwice(t *testing.T) {
 	soon(t, "who did not wait is told", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.late) == 1 && s.late[0] == res })
 	k.tones(time.Second, 0, 500) // after the end: nobody minds
 	k.Voice(true, "")
-	if faults, err := Verify(s.o.Dir, nil, nil); err != nil || len(faults) > 0 {
+	if faults, err := Verify(s.o.Dir, Proof{}, nil); err != nil || len(faults) > 0 {
 		t.Errorf("verify finds %v, %v", faults, err)
 	}
 }

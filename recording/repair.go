@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"hotline/call"
+	"hotline/recording/chain"
 )
 
 // A Repaired is a recording that a dead process left open and that is sealed now.
@@ -32,7 +33,10 @@ type Repaired struct {
 //
 // Repair is to run before New, may run again after it was interrupted, and goes on after a file
 // that cannot be repaired: the error names each of them.
-func Repair(ctx context.Context, dir string, info func(call.ID) Meta) ([]Repaired, error) {
+//
+// Where manifests are links of a chain, those that an earlier process has named and not counted any more are
+// counted first, then those of the repaired follow.
+func Repair(ctx context.Context, dir string, links *chain.Chain, info func(call.ID) Meta) ([]Repaired, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -44,7 +48,10 @@ func Repair(ctx context.Context, dir string, info func(call.ID) Meta) ([]Repaire
 	if err != nil {
 		return nil, fmt.Errorf("repair recordings: %w", err)
 	}
-	jobs, errs := pick(root, shelves, info)
+	if err := settle(links, shelves); err != nil {
+		return nil, fmt.Errorf("repair recordings: %w", err)
+	}
+	jobs, errs := pick(root, links, shelves, info)
 	for _, t := range temps {
 		errs = append(errs, root.Remove(t))
 	}
@@ -67,17 +74,34 @@ func Repair(ctx context.Context, dir string, info func(call.ID) Meta) ([]Repaire
 	return done, errors.Join(append(errs, ctx.Err())...)
 }
 
+// settle counts the links whose process died before it counted them: their drafts are still there.
+func settle(links *chain.Chain, shelves []shelf) error {
+	if links == nil {
+		return nil
+	}
+	var named []string
+	for _, sh := range shelves {
+		if sh.manifest && sh.draft {
+			named = append(named, sh.stem+manifestExt)
+		}
+	}
+	return links.Settle(named...)
+}
+
 // pick finds what needs repair, and throws away drafts that no longer serve: the manifest is
 // there, or the sound never was.
-func pick(root *os.Root, shelves []shelf, info func(call.ID) Meta) (jobs []*patient, errs []error) {
+func pick(root *os.Root, links *chain.Chain, shelves []shelf, info func(call.ID) Meta) (jobs []*patient, errs []error) {
 	for _, sh := range shelves {
 		switch {
 		case sh.sound && !sh.manifest:
 			jobs = append(jobs, &patient{
-				Repaired: Repaired{Call: sh.call, Path: told(sh.stem + soundExt)},
-				root:     root, shelf: sh, about: draftOf(root, sh, info(sh.call)),
+				Repaired: Repaired{Call: sh.call, Path: told(sh.file())},
+				root:     root, links: links, shelf: sh, about: draftOf(root, sh, info(sh.call)),
 			})
 		case sh.draft:
+			if sh.key && !sh.sound && !sh.manifest {
+				errs = append(errs, removeKey(root, sh.stem))
+			}
 			errs = append(errs, root.Remove(sh.stem+draftExt))
 		}
 	}
@@ -108,6 +132,7 @@ func each(ctx context.Context, jobs []*patient, step func(*patient) error) {
 type patient struct {
 	Repaired
 	root  *os.Root
+	links *chain.Chain
 	shelf shelf
 	about manifest
 	form  format
@@ -115,30 +140,42 @@ type patient struct {
 	err   error
 }
 
-// measure gives the file its true sizes: from here on every player plays it.
+// measure gives the file its true sizes: from here on every player plays it, or Decrypt opens it.
 func (p *patient) measure() (err error) {
-	f, err := p.root.OpenFile(p.shelf.stem+soundExt, os.O_RDWR, fileMode)
+	f, err := p.root.OpenFile(p.shelf.file(), os.O_RDWR, fileMode)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	if p.shelf.box {
+		err = p.measureBox(f)
+	} else {
+		err = p.measureWAV(f)
+	}
+	if err != nil {
+		return err
+	}
+	p.Duration = samplesTime(p.Samples)
+	p.Notice = p.about.Notice.notice()
+	if opened := time.Time(p.about.Opened); !opened.IsZero() {
+		p.Ended = opened.Add(p.Duration)
+	}
+	return nil
+}
+
+func (p *patient) measureWAV(f *os.File) error {
 	form, size, err := look(f, p.about.Codec)
 	if err != nil {
 		return err
 	}
 	p.form = form
 	p.Samples = max(0, size-int64(form.headSize())) / int64(form.frame())
-	p.Duration = samplesTime(p.Samples)
-	p.Notice = p.about.Notice.notice()
-	if opened := time.Time(p.about.Opened); !opened.IsZero() {
-		p.Ended = opened.Add(p.Duration)
-	}
 	return trueSizes(f, form, p.Samples)
 }
 
 // seal puts the file on the disk, hashes it and leaves its manifest.
 func (p *patient) seal() (err error) {
-	f, err := p.root.OpenFile(p.shelf.stem+soundExt, os.O_RDWR, fileMode)
+	f, err := p.root.OpenFile(p.shelf.file(), os.O_RDWR, fileMode)
 	if err != nil {
 		return err
 	}
@@ -152,7 +189,12 @@ func (p *patient) seal() (err error) {
 		return err
 	}
 	m.end(p.Ended)
-	if err := m.store(p.root, p.shelf.stem, path.Dir(p.shelf.stem)); err != nil {
+	if p.shelf.box {
+		m.Peaks = "" // the sound cannot be read without its key
+	} else if cells, err := tallySound(f, p.form, p.Samples); err == nil { // where they are missing they are made when asked for
+		m.Peaks, _ = storePeaks(p.root, p.shelf.stem, cells, nil)
+	}
+	if err := m.store(p.root, p.links, p.shelf.stem); err != nil {
 		return err
 	}
 	p.whole = true
@@ -179,7 +221,7 @@ func look(f *os.File, drafted string) (form format, size int64, err error) {
 	form, _, err = readHead(head[:n])
 	switch {
 	case err == nil:
-	case drafted == codecPCM16 || drafted == codecALaw || drafted == codecULaw:
+	case knownCodec(drafted):
 		form, err = format{codec: drafted}, nil
 	case st.Size() <= int64(format{codec: codecPCM16}.headSize()):
 		form, err = format{codec: codecPCM16}, nil

@@ -84,7 +84,7 @@ func TestRepairTakesEveryCut(t *testing.T) {
 				}
 			}
 		}
-		done, err := Repair(t.Context(), filepath.Join(data, folder), func(id call.ID) Meta {
+		done, err := Repair(t.Context(), filepath.Join(data, folder), nil, func(id call.ID) Meta {
 			return Meta{Call: id, Line: "919", Answered: answered}
 		})
 		if len(done) != len(whole) || (err == nil) != (len(whole) == len(wav)+1) {
@@ -128,7 +128,7 @@ func TestCutFilesPlay(t *testing.T) {
 						t.Errorf("%s cut at byte %d, %s: %s plays %d values, not %d", format, cut, when, player, len(got), len(want))
 					}
 				}
-				done, err := Repair(t.Context(), filepath.Join(data, folder), func(call.ID) Meta { return Meta{} })
+				done, err := Repair(t.Context(), filepath.Join(data, folder), nil, func(call.ID) Meta { return Meta{} })
 				if err != nil || len(done) != max(0, 1-i) {
 					t.Fatalf("repair of what is %s: %v, %v", when, done, err)
 				}
@@ -162,12 +162,12 @@ func TestRepairCleansUp(t *testing.T) {
 	alone := filepath.Join(filepath.Dir(stem), string(call.NewID()))
 	put(t, alone+draftExt, nil) // died before the sound was made
 	put(t, filepath.Join(filepath.Dir(stem), "notes.txt"), nil)
-	done, err := Repair(t.Context(), s.o.Dir, func(call.ID) Meta { return Meta{} })
+	done, err := Repair(t.Context(), s.o.Dir, nil, func(call.ID) Meta { return Meta{} })
 	if err != nil || len(done) != 0 {
 		t.Errorf("repair gives %v, %v", done, err)
 	}
 	files, err := filepath.Glob(filepath.Join(filepath.Dir(stem), "*"))
-	if err != nil || len(files) != 3 {
+	if err != nil || len(files) != 4 { // sound, peaks, manifest, notes
 		t.Errorf("the folder holds %v, %v", files, err)
 	}
 	if after, err := os.ReadFile(stem + manifestExt); err != nil || !bytes.Equal(before, after) {
@@ -184,7 +184,7 @@ func TestRepairRebuildsALostHeader(t *testing.T) {
 	clear(wav[:maxHead])
 	put(t, name+soundExt, wav)
 	put(t, name+draftExt, append(draft, `{"version":1,"ca`...)) // and the draft was being written
-	if _, err := Repair(t.Context(), filepath.Join(data, folder), func(call.ID) Meta { return Meta{} }); err != nil {
+	if _, err := Repair(t.Context(), filepath.Join(data, folder), nil, func(call.ID) Meta { return Meta{} }); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(name + soundExt); err != nil || !bytes.Equal(got[maxHead:], want[maxHead:]) || !bytes.Equal(got[:maxHead], aLawIn(G711).head(8000)) {
@@ -194,7 +194,7 @@ func TestRepairRebuildsALostHeader(t *testing.T) {
 
 // TestRepairWithNothingToDo: before the first start there is no folder.
 func TestRepairWithNothingToDo(t *testing.T) {
-	if done, err := Repair(t.Context(), filepath.Join(t.TempDir(), folder), nil); err != nil || done != nil {
+	if done, err := Repair(t.Context(), filepath.Join(t.TempDir(), folder), nil, nil); err != nil || done != nil {
 		t.Errorf("repair gives %v, %v", done, err)
 	}
 	if items, err := List(filepath.Join(t.TempDir(), folder)); err != nil || len(items) != 0 {
@@ -232,7 +232,7 @@ func TestRepairBelievesNoDraftOfAnotherCall(t *testing.T) {
 	name := filepath.Join(day(t, data), string(id))
 	put(t, name+soundExt, wav)
 	put(t, name+draftExt, draft)
-	done, err := Repair(t.Context(), filepath.Join(data, folder), func(got call.ID) Meta {
+	done, err := Repair(t.Context(), filepath.Join(data, folder), nil, func(got call.ID) Meta {
 		return Meta{Call: got, Line: "920", Answered: answered}
 	})
 	if err != nil || len(done) != 1 {
@@ -256,11 +256,11 @@ func TestRepairStopsWhenAsked(t *testing.T) {
 	put(t, name+draftExt, draft)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	done, err := Repair(ctx, filepath.Join(data, folder), func(call.ID) Meta { return Meta{} })
+	done, err := Repair(ctx, filepath.Join(data, folder), nil, func(call.ID) Meta { return Meta{} })
 	if len(done) != 0 || !errors.Is(err, context.Canceled) {
 		t.Errorf("a repair that was stopped gives %v, %v", done, err)
 	}
-	if done, err := Repair(t.Context(), filepath.Join(data, folder), func(call.ID) Meta { return Meta{} }); len(done) != 1 || err != nil {
+	if done, err := Repair(t.Context(), filepath.Join(data, folder), nil, func(call.ID) Meta { return Meta{} }); len(done) != 1 || err != nil {
 		t.Errorf("the next gives %v, %v", done, err)
 	}
 }

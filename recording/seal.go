@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"time"
 
 	"go.uber.org/zap"
@@ -33,8 +32,9 @@ type Result struct {
 // Seal ends the recording: the file is brought to the end of the call with silence where nothing
 // came, gets its true sizes, is synced and hashed, and its manifest is left beside it. Frames that
 // come after this are left out. Where ctx ends first, Seal returns its error and a Result in
-// StateOpen; sealing goes on, and Options.Sealed is told. Where the disk gave no file at all
-// the State is StateMissing, with the disk's error. A second Seal gets what the first gets.
+// StateOpen; sealing goes on, also against a disk that refuses, and Options.Sealed is told. Where the
+// disk gave no file at all the State is StateMissing, with the disk's error. A second Seal gets what
+// the first gets.
 func (g *Recording) Seal(ctx context.Context, ended time.Time) (Result, error) {
 	if err := g.r.beginSeal(g, ended); err != nil {
 		return g.unsealed(), fmt.Errorf("seal %s: %w", g.meta.Call, err)
@@ -79,11 +79,15 @@ func (r *Recorder) beginSeal(g *Recording, ended time.Time) error {
 // seal is the end of one recording, on a goroutine of its own.
 func (r *Recorder) seal(g *Recording) {
 	defer r.sealing.Done()
-	r.seals <- struct{}{}
-	defer func() { <-r.seals }()
-	res, err := r.guardedFinish(g)
-	if err != nil {
-		r.refused(g, opSeal, err)
+	res, err := r.trySeal(g)
+	// A disk that refuses is asked again: the next start, which would repair it, may be months away.
+	for again := true; again && err != nil && res.State == StateOpen && !errors.Is(err, errBug); {
+		select {
+		case <-time.After(probeEvery):
+			res, err = r.trySeal(g)
+		case <-r.ending:
+			again = false
+		}
 	}
 	g.closeFiles()
 	r.metrics.seal.Observe(max(0, r.now().Sub(g.ended).Seconds()))
@@ -102,6 +106,17 @@ func (r *Recorder) seal(g *Recording) {
 	if later && r.o.Sealed != nil {
 		r.o.Sealed(g.meta.Call, res)
 	}
+}
+
+// trySeal is finish, when it is this recording's turn.
+func (r *Recorder) trySeal(g *Recording) (Result, error) {
+	r.seals <- struct{}{}
+	defer func() { <-r.seals }()
+	res, err := r.guardedFinish(g)
+	if err != nil {
+		r.refused(g, opSeal, err)
+	}
+	return res, err
 }
 
 // guardedFinish is finish, with a bug met in one call's recording kept from all others.
@@ -123,14 +138,16 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 		return res, errors.Join(fmt.Errorf("seal %s: %w", g.meta.Call, g.why()), r.clear(g))
 	}
 	if !w.clean() {
+		w.peaks.doubtful = true
 		g.gaveUp(stretch{w.dirty.from, w.end})
 	}
 	res.Samples, res.Duration = w.written, samplesTime(w.written)
-	err := trueSizes(f, w.format, w.written)
+	err := g.trueEnd(f)
 	if err == nil {
 		if err := r.syncFile(g, f); err != nil {
 			r.distrust(g, err)
 		}
+		f = r.renewSealed(g, f)
 		res.SHA256, err = hash(f)
 	}
 	if err != nil {
@@ -140,10 +157,17 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 	m := g.manifest()
 	g.mu.Unlock()
 	m.State, m.Samples, m.SHA256, m.Sealed = StateSealed, res.Samples, res.SHA256, stamp(r.now())
+	if g.box != nil {
+		m.Cipher = g.box.line()
+	}
+	m.Peaks = r.peaks(g, f)
 	m.end(g.ended)
 	r.folders.sync(r) // in the first second of a day's first call
-	if err := m.store(r.root, g.stem, path.Dir(g.stem)); err != nil {
-		return res, fmt.Errorf("seal %s: %w", g.meta.Call, err)
+	if err := m.store(r.root, r.o.Chain, g.stem); err != nil {
+		if _, none := r.root.Lstat(g.stem + manifestExt); none != nil {
+			return res, fmt.Errorf("seal %s: %w", g.meta.Call, err)
+		}
+		r.refused(g, opSync, err) // it has its name, and is a link that counts: another one would break the chain
 	}
 	res.State = StateSealed
 	if err := r.root.Remove(g.stem + draftExt); err != nil {
@@ -156,13 +180,16 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 // there before.
 func (r *Recorder) clear(g *Recording) error {
 	var errs []error
-	for ext, f := range map[string]*os.File{soundExt: g.file.Load(), draftExt: g.writer.draft} {
+	for ext, f := range map[string]*os.File{g.ext(): g.file.Load(), draftExt: g.draft.Load()} {
 		if f == nil {
 			continue
 		}
 		if err := r.root.Remove(g.stem + ext); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
+	}
+	if g.box != nil && g.box.file.Load() != nil {
+		errs = append(errs, removeKey(r.root, g.stem))
 	}
 	return errors.Join(errs...)
 }

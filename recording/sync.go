@@ -22,6 +22,7 @@ func (r *Recorder) sync() {
 	for {
 		select {
 		case <-tick.C:
+		case <-r.resync:
 		case <-r.quit:
 			return
 		}
@@ -35,7 +36,7 @@ func (r *Recorder) syncAll() {
 	var todo []*Recording
 	r.mu.Lock()
 	for _, g := range r.calls {
-		if g.dirty.Load() && !g.suspect.Load() {
+		if g.dirty.Load() || g.noted.Load() {
 			todo = append(todo, g)
 		}
 	}
@@ -45,9 +46,11 @@ func (r *Recorder) syncAll() {
 	for range min(syncsAtOnce, len(todo)) {
 		workers.Go(func() {
 			for g := range next {
-				g.dirty.Store(false)
-				if err := r.syncFile(g, g.file.Load()); err != nil && !errors.Is(err, fs.ErrClosed) {
+				if err := r.syncOne(g); err != nil && !errors.Is(err, fs.ErrClosed) {
 					r.distrust(g, err)
+				}
+				if g.suspect.Load() {
+					r.renew(g)
 				}
 			}
 		})
@@ -59,11 +62,28 @@ func (r *Recorder) syncAll() {
 	workers.Wait()
 }
 
+// syncOne puts on the disk what is new of a recording: the sound, and what the manifest would say,
+// or a power cut would take the proof of the notice.
+func (r *Recorder) syncOne(g *Recording) error {
+	if g.dirty.Swap(false) {
+		if err := r.syncFile(g, g.file.Load()); err != nil {
+			return err
+		}
+	}
+	if g.noted.Swap(false) {
+		return r.syncFile(g, g.draft.Load())
+	}
+	return nil
+}
+
 // syncFile puts a file's bytes on the disk. The disk's answer is not asked for twice: after a
 // failed sync the kernel may have thrown the pages away and call the next one a success.
 func (r *Recorder) syncFile(g *Recording, f *os.File) error {
 	if f == nil || g.suspect.Load() {
 		return nil
+	}
+	if err := r.syncKey(g); err != nil {
+		return err
 	}
 	return r.datasync(f)
 }

@@ -1,6 +1,8 @@
 package recording
 
 import (
+	"cmp"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,13 +13,14 @@ import (
 
 	"hotline/call"
 	away "hotline/recording/archive"
+	"hotline/recording/chain"
 )
 
 // An Item is one recording on disk.
 type Item struct {
 	Call     call.ID
 	Path     string // relative to the data folder
-	State    string // StateOpen, StateSealed or StateInterrupted
+	State    string // StateOpen, StateSealed, StateInterrupted or StateErased
 	Duration time.Duration
 }
 
@@ -44,16 +47,21 @@ func List(dir string) ([]Item, error) {
 }
 
 func item(root *os.Root, sh shelf) Item {
-	it := Item{Call: sh.call, Path: told(sh.stem + soundExt), State: StateOpen}
+	it := Item{Call: sh.call, Path: told(sh.file()), State: StateOpen}
 	if b, err := root.ReadFile(sh.stem + manifestExt); err == nil {
 		if m, err := parse(b); err == nil {
 			it.State, it.Duration = m.State, samplesTime(m.Samples)
+			if sh.gone && !sh.sound {
+				it.State = StateErased
+			}
 			return it
 		}
 	}
-	if f, err := root.Open(sh.stem + soundExt); err == nil {
+	if f, err := root.Open(sh.file()); err == nil {
 		defer f.Close() // only read
-		if form, size, err := look(f, ""); err == nil {
+		if sh.box {
+			it.Duration = durationOfBox(f)
+		} else if form, size, err := look(f, ""); err == nil {
 			it.Duration = samplesTime(max(0, size-int64(form.headSize())) / int64(form.frame()))
 		}
 	}
@@ -67,64 +75,110 @@ type Expected struct {
 	Path string // relative to the data folder
 }
 
-// A Fault is one thing that is wrong with one recording.
+// A Fault is one thing that is wrong with one recording, or with the chain.
 type Fault struct {
-	Call    call.ID
-	Path    string // relative to the data folder
+	Call    call.ID // empty where it is the chain's
+	Link    int64   // number of the link that is broken, missing or put in; 0: it is not the chain's
+	Path    string  // relative to the data folder
 	Problem string
 }
 
-func (f Fault) String() string { return f.Path + ": " + f.Problem }
+func (f Fault) String() string {
+	if f.Link > 0 {
+		return fmt.Sprintf("link %d, %s: %s", f.Link, cmp.Or(f.Path, "of which nothing is left"), f.Problem)
+	}
+	return f.Path + ": " + f.Problem
+}
 
-// Verify reads every recording below dir and compares it with its manifest: the hash, the number
-// of samples, the header, the names. Of a sound that was removed here because it is away it looks at
-// the manifest alone. It demands what expected names, changes nothing and returns
-// every fault, not only the first. A recording of a call that still runs is no fault as long as
-// expected does not name it. progress may be nil.
-func Verify(dir string, expected []Expected, progress func(done, total int)) ([]Fault, error) {
+// A Proof is what recordings are held against besides themselves.
+type Proof struct {
+	Expected []Expected          // what closed records name
+	Keys     []ed25519.PublicKey // whose links are good; empty: those that lie among the recordings
+	Heads    []chain.Head        // kept in a second place
+	Alone    bool                // the manifests are links of no chain
+	Unwrap   Unwrap              // opens encrypted recordings too; nil: without keys, which shows all but forgery
+}
+
+// Verify walks along the chains below dir, then reads every recording and compares it with its manifest: the hash,
+// the number of samples, the header, the names. Of a sound that was removed here because it is away it looks at the
+// manifest alone. It demands what the proof names, changes nothing and returns
+// every fault, not only the first, those of the chain before the others. A recording of a call that still runs is
+// no fault as long as no closed record names it. progress may be nil.
+func Verify(dir string, proof Proof, progress func(done, total int)) ([]Fault, error) {
 	root, err := os.OpenRoot(dir)
-	if errors.Is(err, fs.ErrNotExist) && len(expected) == 0 {
+	if errors.Is(err, fs.ErrNotExist) && len(proof.Expected)+len(proof.Heads) == 0 {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("verify recordings: %w", err)
 	}
 	defer root.Close()
+	var found chain.Found
+	if !proof.Alone {
+		if found, err = chain.Verify(root, chain.Options{Keys: proof.Keys, Heads: proof.Heads}); err != nil {
+			return nil, fmt.Errorf("verify recordings: %w", err)
+		}
+	}
 	shelves, _, err := walk(root)
 	if err != nil {
 		return nil, fmt.Errorf("verify recordings: %w", err)
 	}
-	ended := make(map[string]call.ID, len(expected))
-	for _, e := range expected {
+	ended := make(map[string]call.ID, len(proof.Expected))
+	for _, e := range proof.Expected {
 		ended[e.Path] = e.Call
 	}
-	var faults []Fault
+	faults, unwrap := chainFaults(found), proof.Unwrap
 	seen := map[call.ID]string{}
 	for i, sh := range shelves {
-		p := told(sh.stem + soundExt)
+		p := told(sh.file())
 		if other, twice := seen[sh.call]; twice {
-			faults = append(faults, Fault{sh.call, p, "the same call stands at " + other + " too"})
+			faults = append(faults, Fault{Call: sh.call, Path: p, Problem: "the same call stands at " + other + " too"})
 		}
 		seen[sh.call] = p
 		_, over := ended[p]
 		delete(ended, p)
-		for _, problem := range examine(root, sh, over) {
-			faults = append(faults, Fault{sh.call, p, problem})
+		if !sh.sound { // then nothing says how it ended
+			delete(ended, told(sh.stem+boxExt))
+		}
+		problems := examine(root, sh, over, found.Erased[sh.stem])
+		if unwrap != nil && sh.box && sh.manifest && len(problems) == 0 {
+			problems = openedBox(root, sh, unwrap)
+		}
+		for _, problem := range problems {
+			faults = append(faults, Fault{Call: sh.call, Path: p, Problem: problem})
 		}
 		if progress != nil {
 			progress(i+1, len(shelves))
 		}
 	}
-	for _, e := range expected {
+	for _, e := range proof.Expected {
 		if _, missing := ended[e.Path]; missing {
-			faults = append(faults, Fault{e.Call, e.Path, "the sound and its manifest are missing; the call's record names them"})
+			faults = append(faults, Fault{Call: e.Call, Path: e.Path, Problem: "the sound and its manifest are missing; the call's record names them"})
 		}
 	}
 	return faults, nil
 }
 
+// chainFaults are those of the chain, as paths are told.
+func chainFaults(found chain.Found) (faults []Fault) {
+	for _, f := range found.Faults {
+		id, _ := idOf(f.Path)
+		if f.Path != "" {
+			f.Path = told(f.Path)
+		}
+		faults = append(faults, Fault{Call: id, Link: f.Seq, Path: f.Path, Problem: f.Problem})
+	}
+	return faults
+}
+
 // examine says what is wrong with one recording.
-func examine(root *os.Root, sh shelf, over bool) (problems []string) {
+func examine(root *os.Root, sh shelf, over, erased bool) (problems []string) {
 	switch {
+	case (!sh.sound || sh.box && !sh.key) && sh.manifest && sh.gone && erased: // without its key a sound is noise
+		return nil // and the chain says so
+	case !sh.sound && sh.manifest && sh.gone:
+		return []string{"the sound is missing; its tombstone says that it was erased, and the chain knows nothing of it"}
+	case !sh.sound && sh.gone:
+		return []string{"the manifest of this erased recording is missing; it stays when the sound goes"}
 	case !sh.sound && sh.manifest && !away.Away(root, sh.stem):
 		return []string{"the sound is missing; its manifest is there"}
 	case sh.sound && !sh.manifest:
@@ -178,6 +232,15 @@ func unsealed(root *os.Root, sh shelf, over bool) []string {
 
 // compare holds the sound against its manifest.
 func compare(root *os.Root, sh shelf, m manifest) (problems []string) {
+	if sh.twice {
+		problems = append(problems, "there is a plain sound and an encrypted one; one of them is too much")
+	}
+	if sh.box {
+		return append(problems, compareBox(root, sh, m)...)
+	}
+	if m.Cipher != nil {
+		return append(problems, "the sound is plain, the manifest says it is encrypted")
+	}
 	f, err := root.Open(sh.stem + soundExt)
 	if err != nil {
 		return []string{"the sound cannot be read: " + err.Error()}
@@ -201,12 +264,20 @@ func compare(root *os.Root, sh shelf, m manifest) (problems []string) {
 	if len(problems) > 0 {
 		return problems // a hash that differs too would say nothing new
 	}
+	return append(problems, compareHash(root, sh, f, m)...)
+}
+
+// compareHash holds the hash of a file, and that of its peaks, against the manifest.
+func compareHash(root *os.Root, sh shelf, f *os.File, m manifest) (problems []string) {
 	sum, err := hash(f)
 	switch {
 	case err != nil:
 		problems = append(problems, "the sound cannot be read: "+err.Error())
 	case !strings.EqualFold(sum, m.SHA256):
 		problems = append(problems, "the sound was changed: its SHA-256 is not the manifest's")
+	}
+	if b, err := root.ReadFile(sh.stem + peaksExt); err == nil && m.Peaks != "" && sumOf(b) != m.Peaks {
+		problems = append(problems, "the peaks were changed: their SHA-256 is not the manifest's")
 	}
 	return problems
 }

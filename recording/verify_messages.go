@@ -37,7 +37,7 @@ func VerifyMessages(dir string, progress func(done, total int)) ([]Fault, error)
 		seen[sh.call] = true
 		p := path.Join(messageFolder, sh.stem+soundExt)
 		if problem := examineMessage(root, sh.call, p); problem != "" {
-			faults = append(faults, Fault{sh.call, p, problem})
+			faults = append(faults, Fault{Call: sh.call, Path: p, Problem: problem})
 		}
 		if progress != nil {
 			progress(i+1, total)
@@ -46,7 +46,7 @@ func VerifyMessages(dir string, progress func(done, total int)) ([]Fault, error)
 	for i, e := range fresh {
 		id, ok := idOf(e.Name())
 		if ok && path.Ext(e.Name()) == manifestExt && !seen[id] {
-			faults = append(faults, Fault{id, path.Join(messageFolder, newFolder, e.Name()), "the sound of this message is missing"})
+			faults = append(faults, Fault{Call: id, Path: path.Join(messageFolder, newFolder, e.Name()), Problem: "the sound of this message is missing"})
 		}
 		if progress != nil {
 			progress(len(shelves)+i+1, total)
@@ -69,6 +69,9 @@ func examineMessage(root *os.Root, id call.ID, told string) string {
 		}
 	}
 	if err != nil {
+		if _, gone := root.Stat(stem + goneExt); gone == nil {
+			return "" // erased: its tombstone has no number, so the slip went too
+		}
 		return "nothing says whose sound this is: " + err.Error()
 	}
 	n, err := unpackSlip(b, string(id))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hotline/call"
+	"hotline/recording/chain"
 )
 
 // archive makes three sealed recordings and gives their stems.
@@ -67,7 +68,7 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m.State = StateOpen
+			m.State, m.Link = StateOpen, chain.Link{}
 			if b, err = m.pack(); err != nil {
 				t.Fatal(err)
 			}
@@ -75,6 +76,7 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 		}), []int{1}, `the state is "open"`},
 		{"the sound removed", func(t *testing.T, s []string) { remove(t, s[1]+soundExt) }, []int{1}, "the sound is missing"},
 		{"the manifest removed", func(t *testing.T, s []string) { remove(t, s[1]+manifestExt) }, []int{1}, "the manifest is missing"},
+		{"a tombstone that the chain does not know", func(t *testing.T, s []string) { put(t, s[1]+goneExt, []byte("{}\n")); remove(t, s[1]+soundExt) }, []int{1}, "the chain knows nothing of it"},
 		{"both removed", func(t *testing.T, s []string) { remove(t, s[1]+soundExt); remove(t, s[1]+manifestExt) }, []int{1}, "both"},
 		{"two pairs exchanged", func(t *testing.T, s []string) { swap(t, s, soundExt); swap(t, s, manifestExt) }, []int{0, 1}, "belongs to call"},
 		{"two sounds exchanged", func(t *testing.T, s []string) { swap(t, s, soundExt) }, []int{0, 1}, "samples"},
@@ -96,7 +98,7 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 			dir, stems, expected := archive(t)
 			c.wrong(t, stems)
 			var last int
-			faults, err := Verify(dir, expected, func(done, total int) { last = total - done })
+			faults, err := Verify(dir, Proof{Alone: true, Expected: expected}, func(done, total int) { last = total - done })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,6 +141,16 @@ func swap(t *testing.T, stems []string, ext string) {
 }
 
 // TestARunningCallIsNoFault, and is listed as open.
+func TestErasedRecordingsAreListedSo(t *testing.T) {
+	dir, stems, _ := archive(t)
+	put(t, stems[1]+goneExt, []byte("{}\n"))
+	remove(t, stems[1]+soundExt)
+	items, err := List(dir)
+	if err != nil || len(items) != 3 || items[1].State != StateErased || items[0].State != StateSealed || items[1].Duration == 0 {
+		t.Errorf("listed %+v, %v", items, err)
+	}
+}
+
 func TestARunningCallIsNoFault(t *testing.T) {
 	s := newStudio(t, PCM16, nil)
 	k := s.open(call.PCMA)
@@ -148,14 +160,14 @@ func TestARunningCallIsNoFault(t *testing.T) {
 		return err == nil && len(items) == 1 && items[0] == Item{k.meta.Call, k.Path(), StateOpen, time.Second}
 	})
 	for range 2 {
-		if faults, err := Verify(s.o.Dir, nil, nil); err != nil || len(faults) > 0 {
+		if faults, err := Verify(s.o.Dir, Proof{}, nil); err != nil || len(faults) > 0 {
 			t.Errorf("verify finds %v, %v", faults, err)
 		}
 		if err := os.Remove(strings.TrimSuffix(s.file(k.Recording), soundExt) + draftExt); err != nil { // its header still tells
 			break
 		}
 	}
-	if faults, err := Verify(s.o.Dir, []Expected{{k.meta.Call, k.Path()}}, nil); err != nil || len(faults) != 1 || !strings.Contains(faults[0].Problem, "has ended") {
+	if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{k.meta.Call, k.Path()}}}, nil); err != nil || len(faults) != 1 || !strings.Contains(faults[0].Problem, "has ended") {
 		t.Errorf("of a call that is over and not sealed verify says %v, %v", faults, err)
 	}
 	k.seal()
@@ -170,11 +182,11 @@ func TestACallThatIsBeingSealedIsNoFault(t *testing.T) {
 	dir, stems, _ := archive(t)
 	remove(t, stems[1]+manifestExt)
 	put(t, stems[1]+draftExt, nil)
-	if faults, err := Verify(dir, nil, nil); err != nil || len(faults) != 0 {
+	if faults, err := Verify(dir, Proof{Alone: true}, nil); err != nil || len(faults) != 0 {
 		t.Errorf("verify finds %v, %v", faults, err)
 	}
 	remove(t, stems[1]+draftExt)
-	if faults, err := Verify(dir, nil, nil); err != nil || len(faults) != 1 {
+	if faults, err := Verify(dir, Proof{Alone: true}, nil); err != nil || len(faults) != 1 {
 		t.Errorf("without the draft verify finds %v, %v", faults, err)
 	}
 }

@@ -33,12 +33,16 @@ type window struct {
 	written int64   // samples in the file
 	failed  bool    // the last write failed: the oldest is given up where room is needed
 
+	peaks tally // of what has left the window
+
 	lost func(stretch)     // told what was given up
 	took func(bytes int64) // told what was written
 }
 
 func newWindow(f format, lost func(stretch), took func(int64)) *window {
-	return &window{format: f, buf: make([]byte, windowSamples*f.frame()), lost: lost, took: took}
+	return &window{
+		format: f, buf: make([]byte, windowSamples*f.frame()), peaks: tally{cells: make([]byte, 0, cellSize*cellsAtFirst)}, lost: lost, took: took,
+	}
 }
 
 // put writes a payload to a channel at sample pos, and reports whether any of it still found its
@@ -92,6 +96,7 @@ func (w *window) grow(to int64) {
 			continue
 		}
 		n := min(to-w.end, room)
+		w.leave(n)
 		w.format.hush(w.buf, int(w.end%windowSamples), int(n))
 		w.mark(w.end, w.end+n)
 		w.end += n
@@ -104,6 +109,7 @@ func (w *window) makeRoom(n int64) {
 		return
 	}
 	n = min(n, w.dirty.to-w.dirty.from)
+	w.peaks.doubtful = true
 	w.lost(stretch{w.dirty.from, w.dirty.from + n})
 	w.dirty.from += n
 }

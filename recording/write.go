@@ -37,10 +37,9 @@ type writer struct {
 	axes   [2]axis
 	closed [2][]stretch // by channel: where it is not written
 	mute   bool         // what the caller is sent is not written now
-	draft  *os.File
-	headed bool      // the file has its header
-	retry  time.Time // not before, after a refusal
-	gone   bool      // handed over to be sealed
+	headed bool         // the file has its header
+	retry  time.Time    // not before, after a refusal
+	gone   bool         // handed over to be sealed
 }
 
 // write is the goroutine that writes all recordings.
@@ -111,8 +110,15 @@ func (g *Recording) closeFiles() {
 	if f := g.file.Load(); f != nil {
 		err = f.Close()
 	}
-	if g.writer.draft != nil {
-		err = errors.Join(err, g.writer.draft.Close())
+	if d := g.draft.Load(); d != nil {
+		err = errors.Join(err, d.Close())
+	}
+	if g.box != nil && g.box.file.Load() != nil {
+		err = errors.Join(err, g.box.file.Load().Close())
+	}
+	if g.renewal.mu.TryLock() { // otherwise a disk hangs over it
+		err = errors.Join(err, g.renewal.leave(g.r, g))
+		g.renewal.mu.Unlock()
 	}
 	if err != nil {
 		g.r.log.Warn("closing a recording", zap.String("call", string(g.meta.Call)), zap.Error(err))
@@ -134,8 +140,11 @@ func (r *Recorder) bug(g *Recording, p any) error {
 	r.metrics.panics.Inc()
 	r.log.Error("a panic while writing a recording; the next start repairs it", zap.String("call", string(g.meta.Call)),
 		zap.Any("panic", p), zap.StackSkip("stack", 2))
-	return fmt.Errorf("a panic while writing: %v", p)
+	return fmt.Errorf("%w: %v", errBug, p)
 }
+
+// errBug is a panic of ours, which another try would only repeat.
+var errBug = errors.New("a panic while writing")
 
 // giveUp ends the writer's care for a recording that it cannot go on with. What the file has is
 // sealed by the next start.
@@ -171,6 +180,9 @@ func (r *Recorder) serve(g *Recording) {
 	if !w.headed && rested {
 		r.create(g, news)
 	}
+	if !closing {
+		r.adopt(g)
+	}
 	if rested && w.window.failed {
 		r.flush(g) // before new sound pushes out what is left of the old
 	}
@@ -194,7 +206,7 @@ func (r *Recorder) serve(g *Recording) {
 	if closing || !r.now().Before(w.retry) {
 		r.flush(g)
 	}
-	if news != nil && w.draft != nil {
+	if news != nil && g.draft.Load() != nil {
 		r.append(g, *news)
 	}
 	if closing {
@@ -297,7 +309,8 @@ func (r *Recorder) create(g *Recording, news *manifest) {
 		return
 	}
 	w.headed = true
-	w.window.file = r.onto(g.file.Load())
+	g.outlet.to = r.onto(g.file.Load())
+	w.window.file = g.onto(&g.outlet)
 	g.dirty.Store(true)
 	r.health.good()
 	r.event(g, "recording.started", map[string]string{"path": g.Path()})
@@ -306,22 +319,27 @@ func (r *Recorder) create(g *Recording, news *manifest) {
 func (r *Recorder) tryCreate(g *Recording, news *manifest) error {
 	w := &g.writer
 	dir := path.Dir(g.stem)
-	if w.draft == nil {
+	if g.draft.Load() == nil {
 		f, err := r.openIn(dir, g.stem+draftExt, os.O_CREATE|os.O_APPEND|os.O_WRONLY)
 		if err != nil {
 			return err
 		}
-		w.draft = f
+		g.draft.Store(f)
+	}
+	if g.box != nil {
+		if err := r.createKey(g); err != nil {
+			return err
+		}
 	}
 	if g.file.Load() == nil {
-		f, err := r.openIn(dir, g.stem+soundExt, os.O_CREATE|os.O_EXCL|os.O_RDWR)
+		f, err := r.openIn(dir, g.stem+g.ext(), os.O_CREATE|os.O_EXCL|os.O_RDWR)
 		if err != nil {
 			return err
 		}
 		g.file.Store(f)
 		r.folders.note(dir)
 	}
-	if _, err := g.file.Load().WriteAt(w.window.format.head(-1), 0); err != nil {
+	if _, err := g.onto(g.file.Load()).WriteAt(w.window.format.head(-1), 0); err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
 	if news == nil { // a second try: the first took the news
@@ -350,7 +368,8 @@ func (r *Recorder) openIn(dir, name string, flag int) (*os.File, error) {
 func (r *Recorder) append(g *Recording, m manifest) {
 	b, err := json.Marshal(m)
 	if err == nil {
-		_, err = g.writer.draft.Write(append(b, '\n'))
+		g.noted.Store(true)
+		_, err = g.draft.Load().Write(append(b, '\n'))
 	}
 	if err != nil {
 		g.writer.retry = r.now().Add(retryEvery)

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 long='TestSippMeetsTheGate|TestANewcomersCall|TestBoardShowsAWorkingDay|Test[A-Za-z]*Walks?TheJourney|TestEveryBranchOfTheJourney|TestTryCallFaults|TestACallerHearsThePlace|TestCallersOfEveryKind|TestHowACallChanges'
 
 # Tests that share the machine with one other, and those that want it for themselves.
-pairs='TestShift.*|TestKill.*|TestEndsInEveryState|TestMalformed.*'
+pairs='TestDiskFaults|TestShift.*|TestKill.*|TestEndsInEveryState|TestMalformed.*'
 alone='TestManyCallsAtOnce|TestFloods|TestTenTimesTheLoad'
 
 results=$PWD/test-results/acceptance

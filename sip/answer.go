@@ -177,6 +177,7 @@ func (l *leg) accept() bool {
 	if !offered {
 		l.tellHold()
 	}
+	l.indicate() // what has changed since the description was sent, before the answer
 	return true
 }
 
@@ -245,6 +246,7 @@ func (l *leg) acknowledged(r *request) {
 // a call that has no sound yet, and changes nothing in one that has.
 func (l *leg) offerAnswered(r *request, first bool) {
 	body, _, ok := sessionOf(r)
+	l.knows(r.draft, body)
 	var remote media.Remote
 	err := errNoCodec
 	if ok && body != nil {

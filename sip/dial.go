@@ -98,6 +98,9 @@ func (s *Server) prepare(d call.Dial) (forks []*fork) {
 		}
 		l.localURI = s.shown(d, f)
 		l.remoteURI = "<sip:" + escapeUser(d.User) + "@" + s.here(f) + ">"
+		// Whether it wants to know is in its answer; who does not passes an attribute over that it does
+		// not know (RFC 8866 §5.13).
+		l.record.wants, l.local.Record = d.Record, d.Record
 		l.target, l.routes, l.sips = b.Contact, b.Path, isSIPS(b.Contact)
 		forks = append(forks, &fork{leg: l, acks: make(map[string][]byte)})
 	}

@@ -151,6 +151,9 @@ func (k *fork) accepted(r *response) {
 	}
 	l.setRemote(remote)
 	l.timer.agreed(r.draft)
+	if l.knows(r.draft, r.draft.body); !l.record.aware {
+		l.local.Record = ""
+	}
 	k.dial.result <- rang{leg: l}
 }
 

@@ -166,6 +166,7 @@ func (l *leg) take(r *request) {
 	l.mustPrack = listed(r.draft, "Require", "100rel")
 	l.canPrack = l.mustPrack || listed(r.draft, "Supported", "100rel")
 	l.updates = listed(r.draft, "Allow", "UPDATE")
+	l.record.aware = listed(r.draft, "Supported", recordAware)
 	l.routes = r.draft.list("Record-Route")
 	l.target = contactOf(r.draft)
 	if l.target == "" {
@@ -212,6 +213,7 @@ func (s *Server) fit(l *leg, offer []byte, networks []netip.Prefix) int {
 		return sdpStatus(err)
 	}
 	l.offer = offer
+	l.record.preference = preferenceOf(offer)
 	return 0
 }
 

@@ -49,6 +49,7 @@ type leg struct {
 	sent   []byte // the last description we sent
 	remote media.Remote
 	onHold bool
+	record recordTold
 
 	// An incoming leg.
 	invite    *serverTx

@@ -24,6 +24,8 @@ func (l *leg) reinvite(r *request, tx *serverTx) {
 		tx.reply(refusal)
 		return
 	}
+	l.knows(r.draft, body)
+	l.tellRecord()
 	if body == nil {
 		l.offerAgain(r, tx)
 		return
@@ -86,6 +88,8 @@ func (l *leg) update(r *request, tx *serverTx) {
 			tx.reply(later()) // its first offer is not answered, or it has not said so (RFC 3311 §5.2)
 			return
 		}
+		l.knows(r.draft, body)
+		l.tellRecord()
 		description, remote, err := answerAgainSDP(l.sent, body, l.local)
 		if err != nil {
 			tx.reply(answer{code: 488})

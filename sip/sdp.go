@@ -17,12 +17,13 @@ const keysPT = 101
 
 // A localSDP is our half of a session description.
 type localSDP struct {
-	Addr    netip.Addr   // where our sound is reached, never a wildcard
-	Port    int          // 1 to 65535, RTP; RTCP is one above
-	Codecs  []call.Codec // what we have, best first
-	Session uint64       // sess-id of the o= line, the same for the life of the dialog
-	Version uint64       // sess-version of the o= line, one more for each different description
-	Hold    bool         // we hold the peer: it hears us, we do not listen
+	Addr    netip.Addr       // where our sound is reached, never a wildcard
+	Port    int              // 1 to 65535, RTP; RTCP is one above
+	Codecs  []call.Codec     // what we have, best first
+	Session uint64           // sess-id of the o= line, the same for the life of the dialog
+	Version uint64           // sess-version of the o= line, one more for each different description
+	Hold    bool             // we hold the peer: it hears us, we do not listen
+	Record  call.RecordState // what we say of the recording; empty: nothing
 }
 
 // An sdpError says why a description was not taken, and the SIP status that tells the peer.

@@ -21,6 +21,7 @@ type sdpBody struct {
 	timing     string // of the t= line, "0 0" if it is missing or odd
 	connection sdpConnection
 	direction  direction
+	preference string // of a=recordpref above the first m-line; empty: none
 	media      []sdpMedia
 }
 
@@ -36,6 +37,7 @@ type sdpMedia struct {
 	rtcpPort   int // of a=rtcp, 0 if none
 	rtcpAddr   netip.Addr
 	maps       map[uint8]rtpMap
+	preference string // of a=recordpref; empty: none
 }
 
 // An sdpConnection is a c= line. Addr is invalid where it names no address that can be used: a
@@ -243,6 +245,10 @@ func (d *sdpBody) readAttribute(value string) {
 			return
 		}
 	}
+	if strings.EqualFold(name, "recordpref") {
+		d.readPreference(strings.ToLower(strings.TrimSpace(rest)))
+		return
+	}
 	if m == nil {
 		return
 	}
@@ -252,6 +258,34 @@ func (d *sdpBody) readAttribute(value string) {
 	case "rtcp":
 		m.readRTCP(rest)
 	}
+}
+
+// readPreference reads what the peer would like of a recording (RFC 7866 §7.1.3). Other words are none.
+func (d *sdpBody) readPreference(value string) {
+	switch value {
+	case "on", "off", "pause", "nopreference":
+	default:
+		return
+	}
+	if m := d.current(); m != nil {
+		m.preference = value
+	} else {
+		d.preference = value
+	}
+}
+
+// preferenceOf is what a description says about the recording of its first sound; empty: nothing.
+func preferenceOf(body []byte) string {
+	d, err := readSDP(body)
+	if err != nil {
+		return ""
+	}
+	for i := range d.media {
+		if m := &d.media[i]; m.kind == "audio" && m.port != 0 && m.preference != "" {
+			return m.preference
+		}
+	}
+	return d.preference
 }
 
 // readMap reads "101 telephone-event/8000" or "96 L16/8000/2".

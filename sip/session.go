@@ -14,6 +14,8 @@ import (
 // RFC 3311). A leg sends one at a time.
 type sessionChange struct {
 	hold    bool // what the offer says
+	record  bool // how the call is recorded has changed; the session stays what it is
+	told    call.RecordState
 	refresh bool // the session stays what it is
 	method  string
 	ask     bool // the offer is left to the peer: it comes in the 2xx, our answer goes in the ACK
@@ -76,11 +78,15 @@ func (l *leg) nextChange() {
 	}
 	c := l.changes[0]
 	l.changing = true
-	if c.refresh {
+	if c.refresh || c.record {
 		c.hold = l.local.Hold
 	}
 	local := l.local
 	local.Hold = c.hold
+	if l.record.aware && !c.refresh {
+		local.Record = l.record.wants
+	}
+	c.told = local.Record
 	o := l.outgoing(c.method)
 	o.extra = append([]string{l.contact()}, l.s.abilities(l.flow.side())...)
 	o.extra = append(o.extra, l.timer.request()...)
@@ -119,6 +125,7 @@ func (l *leg) changeAnswered(c *sessionChange, local localSDP, body []byte, r *r
 	if uri := contactOf(r.draft); uri != "" {
 		l.target = uri
 	}
+	l.knows(r.draft, r.draft.body)
 	code := l.agreedTo(c, local, body, r)
 	l.timer.agreed(r.draft)
 	l.changed(c, code, 0)
@@ -147,7 +154,7 @@ func (l *leg) agreedTo(c *sessionChange, local localSDP, body []byte, r *respons
 	if err != nil {
 		return 488
 	}
-	l.local.Hold = c.hold
+	l.local.Hold, l.local.Record = c.hold, local.Record
 	l.sent = body
 	if l.phase == legAnswered {
 		l.remember()
@@ -185,6 +192,9 @@ func (l *leg) changed(c *sessionChange, code, later int) {
 		l.finish(call.CauseFailed)
 		l.bye()
 		return
+	}
+	if code < 300 || c.told != l.record.wants { // a refusal is not argued with, but the next word is said
+		l.indicate()
 	}
 	l.nextChange()
 }

@@ -27,7 +27,7 @@ type Filter struct {
 
 // columns are those of scanCall, in its order.
 const columns = `id, line, trunk, from_number, withheld, language, queue, operator, outcome, phase,
-	ended_by, code, arrived, answered, ended, waited, talked, recording, notice, kind, linked`
+	ended_by, code, arrived, answered, ended, waited, talked, recording, notice, kind, linked, unrecorded`
 
 // Calls returns records of calls, the newest arrival first, open ones too. It sees all that
 // was written before it was called.
@@ -144,7 +144,8 @@ func (s *Store) closeCall(ctx context.Context, tx *sql.Tx, r call.Record) error 
 		ended_by = excluded.ended_by, code = excluded.code, arrived = excluded.arrived,
 		answered = excluded.answered, ended = excluded.ended, waited = excluded.waited,
 		talked = excluded.talked, notice = excluded.notice,
-		recording = CASE excluded.recording WHEN '' THEN calls.recording ELSE excluded.recording END
+		unrecorded = CASE excluded.unrecorded WHEN '' THEN calls.unrecorded ELSE excluded.unrecorded END,
+		recording = CASE WHEN calls.recording_state = 'missing' THEN '' WHEN excluded.recording = '' THEN calls.recording ELSE excluded.recording END
 		WHERE calls.ended IS NULL`)
 	if err == nil && n == 0 {
 		s.metrics.closedTwice.Inc()
@@ -164,11 +165,11 @@ func upsertCall(ctx context.Context, tx *sql.Tx, r call.Record, onConflict strin
 		notice = string(b)
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO calls (`+columns+`, recording_state)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'') ON CONFLICT (id) `+onConflict,
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'') ON CONFLICT (id) `+onConflict,
 		string(r.ID), r.Line, r.Trunk, r.From.Raw(), r.Withheld, string(r.Language), r.Queue, r.Operator,
 		string(r.Outcome), string(r.Phase), string(r.EndedBy), r.Code,
 		micro(r.Arrived), micro(r.Answered), micro(r.Ended), r.Waited.Microseconds(), r.Talked.Microseconds(),
-		r.Recording, notice, string(cmp.Or(r.Kind, call.KindCall)), string(r.Linked))
+		r.Recording, notice, string(cmp.Or(r.Kind, call.KindCall)), string(r.Linked), string(r.Unrecorded))
 	if err != nil {
 		return 0, err
 	}
@@ -197,14 +198,14 @@ func scanCall(rows *sql.Rows) (r call.Record, err error) {
 		notice                    sql.NullString
 		id, lang, outcome         string
 		phase, endedBy, recording string
-		kind, linked              string
+		kind, linked, unrecorded  string
 	)
 	err = rows.Scan(&id, &r.Line, &r.Trunk, &from, &r.Withheld, &lang, &r.Queue, &r.Operator, &outcome, &phase,
-		&endedBy, &r.Code, &arrived, &answered, &ended, &waited, &talked, &recording, &notice, &kind, &linked)
+		&endedBy, &r.Code, &arrived, &answered, &ended, &waited, &talked, &recording, &notice, &kind, &linked, &unrecorded)
 	if err != nil {
 		return r, err
 	}
-	r.Linked = call.ID(linked)
+	r.Linked, r.Unrecorded = call.ID(linked), call.Unrecorded(unrecorded)
 	if kind != string(call.KindCall) { // which is the empty Kind's other name
 		r.Kind = call.Kind(kind)
 	}

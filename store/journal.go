@@ -32,6 +32,8 @@ type sealedEntry struct {
 	Call  call.ID `json:"call"`
 	Path  string  `json:"path"`
 	State string  `json:"state"`
+
+	Why call.Unrecorded `json:"why,omitempty"`
 }
 
 // recordEntry is the body of kindArrived and kindClosed: a record with the caller's number whole,
@@ -108,6 +110,16 @@ func (s *Store) RecordingSealed(id call.ID, path, state string) {
 	}
 }
 
+// stateMissing is what became of a recording that there is not.
+const stateMissing = "missing"
+
+// RecordingMissing says that an answered call has no recording, and why. It may come before or after Closed.
+func (s *Store) RecordingMissing(id call.ID, why call.Unrecorded) {
+	if err := s.put(kindSealed, sealedEntry{Call: id, State: stateMissing, Why: why}); err != nil {
+		s.log.Error("that a recording is missing was not written", zap.String("call", string(id)), zap.Error(err))
+	}
+}
+
 // PutDialog remembers a dialog, or its new state, so that it can be ended after a crash.
 func (s *Store) PutDialog(d call.Dialog) error {
 	if d.Leg == "" {
@@ -130,8 +142,8 @@ func (s *Store) apply(ctx context.Context, tx *sql.Tx, e entry) error {
 		return applyAs(e, func(ev call.Event) error { return insertEvent(ctx, tx, e.seq, ev) })
 	case kindSealed:
 		return applyAs(e, func(v sealedEntry) error {
-			_, err := tx.ExecContext(ctx, `UPDATE calls SET recording = ?, recording_state = ? WHERE id = ?`,
-				v.Path, v.State, string(v.Call))
+			_, err := tx.ExecContext(ctx, `UPDATE calls SET recording = ?, recording_state = ?, unrecorded = ? WHERE id = ?`,
+				v.Path, v.State, string(v.Why), string(v.Call))
 			return err
 		})
 	case kindDialog:

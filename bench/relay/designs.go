@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"hotline/call"
 	"hotline/media"
 	"hotline/recording"
+	"hotline/recording/vault"
 )
 
 // The designs, each run as a child of this program but for the floor, which is floor.c.
@@ -27,9 +29,10 @@ const (
 	designGoroutines = "goroutines" // Go, a goroutine and a net.UDPConn a leg
 	designOurs       = "ours"       // the shipped engine
 	designRecorded   = "recorded"   // the shipped engine, every call recorded
+	designEncrypted  = "encrypted"  // the same, every recording encrypted
 )
 
-var designs = []string{designFloor, designGoroutines, designOurs, designRecorded}
+var designs = []string{designFloor, designGoroutines, designOurs, designRecorded, designEncrypted}
 
 // serve is a child: it reads the telephones' ports from standard input, one a line, makes a leg
 // for each (2i and 2i+1 are a call), prints its ports and "ready", tells its CPU time in µs for
@@ -50,7 +53,7 @@ func serve(design, dir string) error {
 	if design == designGoroutines {
 		ports, stop, err = goroutines(phones)
 	} else {
-		ports, stop, err = engine(phones, design == designRecorded, dir)
+		ports, stop, err = engine(phones, design, dir)
 	}
 	if err != nil {
 		return err
@@ -71,7 +74,7 @@ func serve(design, dir string) error {
 }
 
 // engine joins legs of the shipped engine, and refuses any other.
-func engine(phones []netip.AddrPort, record bool, dir string) (ports []int, stop func(), err error) {
+func engine(phones []netip.AddrPort, design, dir string) (ports []int, stop func(), err error) {
 	reg := prometheus.NewRegistry()
 	e, err := media.New(media.Options{
 		Listen: netip.MustParseAddr("127.0.0.1"), Ports: media.PortRange{First: 20000, Last: 29999}, Threads: 1,
@@ -84,10 +87,15 @@ func engine(phones []netip.AddrPort, record bool, dir string) (ports []int, stop
 		return nil, nil, errors.New("this system's engine is " + e.Name() + "; the figures are of the shipped one, epoll")
 	}
 	var recorder *recording.Recorder
+	record := design == designRecorded || design == designEncrypted
 	if record {
-		recorder, err = recording.New(recording.Options{
-			Dir: dir, Node: "bench", Zone: time.UTC, Format: recording.PCM16, Log: zap.NewNop(), Metrics: reg,
-		})
+		o := recording.Options{Dir: dir, Node: "bench", Zone: time.UTC, Format: recording.PCM16, Log: zap.NewNop(), Metrics: reg}
+		if design == designEncrypted {
+			if o.Vault, err = keyring(filepath.Join(dir, "keys")); err != nil {
+				return nil, nil, err
+			}
+		}
+		recorder, err = recording.New(o)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -121,6 +129,18 @@ func engine(phones []netip.AddrPort, record bool, dir string) (ports []int, stop
 		}
 	}
 	return ports, func() { e.Close(); complain(reg) }, nil
+}
+
+// keyring has one recipient for recovery, as a server would.
+func keyring(dir string) (*vault.Keyring, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	recipient, err := vault.NewIdentity(filepath.Join(dir, "recovery"))
+	if err != nil {
+		return nil, err
+	}
+	return vault.OpenKeyring(filepath.Join(dir, "epochs"), []string{recipient})
 }
 
 // complain tells of what an engine or a recorder that is overloaded or broken counts: then the

@@ -177,6 +177,20 @@ func print(figures map[string]*figure) {
 				median(f.p50)/1000, median(f.p99)/1000, f.lost, median(f.late)/1000, note)
 		}
 	}
+	fmt.Printf("\nCPU a call, both ways, in thousandths of a core; what its recording adds to that\n\n")
+	fmt.Printf("%6s %12s %12s %12s %14s %18s %26s\n", "calls", "unrecorded", "plain", "encrypted", "plain/unrec.", "encrypted/plain", "recording alone, enc./plain")
+	for _, calls := range levels {
+		of := func(design string) []float64 { return figures[design+strconv.Itoa(calls)].cpu }
+		none, plain, encrypted := of(designOurs), of(designRecorded), of(designEncrypted)
+		var first, second, alone []float64
+		for i := range none {
+			first, second = append(first, plain[i]/none[i]), append(second, encrypted[i]/plain[i])
+			alone = append(alone, (encrypted[i]-none[i])/(plain[i]-none[i]))
+		}
+		const packets = 2 * 50 // a second and call
+		fmt.Printf("%6d %12.2f %12.2f %12.2f %14.2f %18.2f %26.2f\n", calls, median(none)*packets/1000, median(plain)*packets/1000,
+			median(encrypted)*packets/1000, median(first), median(second), median(alone))
+	}
 }
 
 func median(all []float64) float64 {

@@ -27,6 +27,8 @@ type Audio struct {
 	once      sync.Once
 	goneOne   sync.Once
 	sent      []Sent
+	over      []Sent
+	code      string
 	peer      *Audio
 	tap       call.Sink
 	listening bool
@@ -120,6 +122,28 @@ func (a *Audio) note(c *call.Clip, loop bool) int {
 	a.sent = append(a.sent, s)
 	return len(a.sent) - 1
 }
+
+// Over implements call.Overlay.
+func (a *Audio) Over(clips ...*call.Clip) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range clips {
+		a.over = append(a.over, Sent{Key: c.Key, Language: c.Language, At: time.Now()})
+	}
+}
+
+// Overlaid is everything that was laid over what the leg was sent, in order.
+func (a *Audio) Overlaid() []Sent {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]Sent(nil), a.over...)
+}
+
+// CatchKeys implements call.KeyCatcher.
+func (a *Audio) CatchKeys(code string) { a.mu.Lock(); a.code = code; a.mu.Unlock() }
+
+// Catching is the code whose keys are kept from a peer; empty: none.
+func (a *Audio) Catching() string { a.mu.Lock(); defer a.mu.Unlock(); return a.code }
 
 // Keys implements call.Audio.
 func (a *Audio) Keys() <-chan call.Key { return a.keys }

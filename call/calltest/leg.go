@@ -22,6 +22,8 @@ type Leg struct {
 	answered time.Time
 	hungUp   *call.Reason
 	ended    bool
+	states   []call.RecordState
+	wish     string
 }
 
 // NewLeg makes a leg that nobody has answered yet.
@@ -60,6 +62,35 @@ func (l *Leg) Answer(context.Context) error {
 	l.answered = time.Now()
 	l.audio.connect()
 	return nil
+}
+
+// Indicate implements call.Indicator.
+func (l *Leg) Indicate(s call.RecordState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.states); n == 0 || l.states[n-1] != s {
+		l.states = append(l.states, s)
+	}
+}
+
+// Indicated is how the call was recorded, as the peer was told.
+func (l *Leg) Indicated() []call.RecordState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]call.RecordState(nil), l.states...)
+}
+
+// Preference implements call.Indicator.
+func (l *Leg) Preference() string { l.mu.Lock(); defer l.mu.Unlock(); return l.wish }
+
+// Wish makes the peer say what it would like of the recording.
+func (l *Leg) Wish(wish string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wish = wish
+	if !l.ended {
+		l.events <- call.LegEvent{Kind: call.LegPreference, Preference: wish}
+	}
 }
 
 // Hangup implements call.Leg.

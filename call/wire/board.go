@@ -5,6 +5,8 @@ type Board struct {
 	At        *string      `json:"at"`
 	Queues    []BoardQueue `json:"queues"`
 	Operators []Operator   `json:"operators"`
+
+	Pauses []RecordingPause `json:"recording_pauses"` // all that go on
 }
 
 // A BoardQueue is one queue of it.

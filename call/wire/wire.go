@@ -48,6 +48,10 @@ type Call struct {
 	Notice    *Notice `json:"notice"`
 	Kind      string  `json:"kind"`   // call, consult, own
 	Linked    *string `json:"linked"` // of a consult: the call that waited for its end
+
+	// Why an answered call has no recording: policy, disk, notice, process, unexplained.
+	Unrecorded *string         `json:"unrecorded"`
+	Paused     *RecordingPause `json:"recording_paused"` // null: it is not
 }
 
 // A CallFilter is what GET calls may ask for.
@@ -91,7 +95,7 @@ func CallOf(r call.Record) Call {
 		ID: string(r.ID), Line: r.Line, Language: text(r.Language), Queue: text(r.Queue), Operator: text(r.Operator),
 		Outcome: text(r.Outcome), Phase: text(r.Phase), EndedBy: text(r.EndedBy), Recording: text(r.Recording),
 		Arrived: Time(r.Arrived), Answered: Time(r.Answered), Ended: Time(r.Ended), Notice: noticeOf(r.Notice),
-		Kind: string(cmp.Or(r.Kind, call.KindCall)), Linked: text(r.Linked),
+		Kind: string(cmp.Or(r.Kind, call.KindCall)), Linked: text(r.Linked), Unrecorded: text(r.Unrecorded),
 	}
 	if r.Code != 0 {
 		c.Code = &r.Code
@@ -146,7 +150,8 @@ type Event struct {
 
 // Queues answers GET queues.
 type Queues struct {
-	Queues []Queue `json:"queues"`
+	Queues []Queue          `json:"queues"`
+	Pauses []RecordingPause `json:"recording_pauses"` // all that go on, of all queues
 }
 
 // A Queue is who waits now, in the order they will be served.
@@ -351,11 +356,27 @@ type Verification struct {
 	Faults  []Fault `json:"faults"`
 }
 
+// A Completeness answers GET recordings/completeness: that each answered call has a recording, or why not.
+type Completeness struct {
+	Since    *string        `json:"since"` // arrivals from then on; null: all
+	Answered int            `json:"answered"`
+	Recorded int            `json:"recorded"`
+	Without  map[string]int `json:"without"` // by reason: policy, disk, notice, process
+	Missing  []string       `json:"missing"` // ids of calls without a recording and without a reason
+}
+
 // A Fault is one thing wrong with one recording.
 type Fault struct {
 	Call    string `json:"call"`
 	Path    string `json:"path"`
 	Problem string `json:"problem"`
+	Link    int64  `json:"link,omitempty"` // number of the link of the chain that is broken
+}
+
+// Evidence answers GET recordings/evidence.
+type Evidence struct {
+	Key  string `json:"key"`  // the node's public key, in PEM
+	Head string `json:"head"` // a line of JSON, signed: where the chain ends now
 }
 
 // A Problem is the body of every error (RFC 9457).

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"hotline/control"
@@ -14,6 +13,9 @@ type callCmd struct {
 	Trace callTraceCmd `cmd:"" help:"Tell one call's story, message by message."`
 
 	Prioritise callPrioritiseCmd `cmd:"" help:"Put a caller who waits forward."`
+
+	Pause  callPauseCmd  `cmd:"" help:"Pause the recording of a talk."`
+	Resume callResumeCmd `cmd:"" help:"Go on with the recording of a talk."`
 }
 
 type callListCmd struct {
@@ -42,10 +44,10 @@ func (c *callListCmd) Run(t *terminal) error {
 		if c.json() {
 			return printJSON(t.out, answer)
 		}
-		rows := [][]string{{"CALL", "ARRIVED", "LINE", "LANGUAGE", "OPERATOR", "OUTCOME", "WAITED", "TALKED", "KIND"}}
+		rows := [][]string{{"CALL", "ARRIVED", "LINE", "LANGUAGE", "OPERATOR", "OUTCOME", "WAITED", "TALKED", "RECORDING", "KIND"}}
 		for _, r := range answer.Calls {
 			rows = append(rows, []string{
-				r.ID, str(r.Arrived), r.Line, str(r.Language), str(r.Operator), str(r.Outcome), ms(r.WaitedMS), ms(r.TalkedMS), r.Kind,
+				r.ID, str(r.Arrived), r.Line, str(r.Language), str(r.Operator), str(r.Outcome), ms(r.WaitedMS), ms(r.TalkedMS), recordingOf(r.Recording, r.Paused), r.Kind,
 			})
 		}
 		if !c.All { // all of one kind
@@ -85,108 +87,13 @@ func ms(v *int64) string {
 	return (time.Duration(*v) * time.Millisecond).Round(100 * time.Millisecond).String()
 }
 
-type recordingCmd struct {
-	List   recordingListCmd   `cmd:"" help:"List recordings."`
-	Verify recordingVerifyCmd `cmd:"" help:"Prove that no recording was altered, cut or removed."`
-}
-
-type recordingListCmd struct {
-	fileFlag
-	outFlag
-}
-
-func (recordingListCmd) Help() string { return "Example: hotline recording list -o json" }
-
-func (c *recordingListCmd) Run(t *terminal) error {
-	return withClient(c.Config, func(client *control.Client) error {
-		answer, err := client.Recordings(context.Background())
-		if err != nil {
-			return err
-		}
-		if c.json() {
-			return printJSON(t.out, answer)
-		}
-		rows := [][]string{{"CALL", "STATE", "LENGTH", "LIES", "PATH"}}
-		for _, r := range answer.Recordings {
-			rows = append(rows, []string{r.Call, r.State, ms(&r.DurationMS), lies(r.Local, r.Away), r.Path})
-		}
-		return printTable(t.out, rows)
-	})
-}
-
-// lies says where a sound lies.
-func lies(here bool, away []string) string {
-	if here {
-		away = append([]string{"here"}, away...)
+// recordingOf says of a call whether there is a recording, and whether it is paused.
+func recordingOf(path *string, paused *control.RecordingPause) string {
+	switch {
+	case paused != nil:
+		return "paused"
+	case path != nil:
+		return "yes"
 	}
-	if len(away) == 0 {
-		return "-"
-	}
-	return strings.Join(away, ",")
-}
-
-type recordingVerifyCmd struct {
-	fileFlag
-	outFlag
-	Away bool `help:"Read back what lies away from this machine instead, and compare it with the manifests here."`
-}
-
-func (recordingVerifyCmd) Help() string {
-	return "With --away every byte that lies in recording.away is read back, which takes as long as its network does.\n\nExample: hotline recording verify --away"
-}
-
-func (c *recordingVerifyCmd) Run(t *terminal) error {
-	if c.Away {
-		return c.away(t)
-	}
-	return withClient(c.Config, func(client *control.Client) error {
-		answer, err := client.Verify(context.Background())
-		if err != nil {
-			return err
-		}
-		switch {
-		case c.json():
-			err = printJSON(t.out, answer)
-		case len(answer.Faults) == 0:
-			fmt.Fprintf(t.out, "%d recordings: good\n", answer.Checked)
-		default:
-			for _, f := range answer.Faults {
-				fmt.Fprintf(t.out, "%s: %s\n", f.Path, f.Problem)
-			}
-		}
-		if err == nil && len(answer.Faults) > 0 {
-			return notSo{}
-		}
-		return err
-	})
-}
-
-// away is verify --away.
-func (c *recordingVerifyCmd) away(t *terminal) error {
-	return withClient(c.Config, func(client *control.Client) error {
-		answer, err := client.VerifyAway(context.Background())
-		if err != nil {
-			return err
-		}
-		if c.json() {
-			err = printJSON(t.out, answer)
-		} else {
-			for _, f := range answer.Faults {
-				fmt.Fprintf(t.out, "%s: %s: %s\n", f.Place, f.Path, f.Problem)
-			}
-			for _, o := range answer.Owed {
-				fmt.Fprintf(t.out, "%s was erased on %s and is still to be erased at %s\n", o.Call, o.Asked, strings.Join(o.Places, ", "))
-			}
-			if answer.Waiting > 0 {
-				fmt.Fprintf(t.out, "%d copies are still to be made\n", answer.Waiting)
-			}
-			if len(answer.Faults) == 0 {
-				fmt.Fprintf(t.out, "%d copies: good\n", answer.Checked)
-			}
-		}
-		if err == nil && len(answer.Faults) > 0 {
-			return notSo{}
-		}
-		return err
-	})
+	return "-"
 }

@@ -45,13 +45,16 @@ type cli struct {
 	Call      callCmd      `cmd:"" help:"See calls."`
 	Callback  callbackCmd  `cmd:"" help:"Whom to call back."`
 	Case      caseCmd      `cmd:"" help:"What citizens have left: complaints, proposals, applications, messages."`
+	Copy      copyCmd      `cmd:"" help:"Copies of recordings for the citizens who called."`
 	Incident  incidentCmd  `cmd:"" help:"Tell every caller of an incident."`
 	Prompts   promptsCmd   `cmd:"" help:"What callers hear: list, check, import, render."`
 	Block     blockCmd     `cmd:"" help:"Numbers that are kept out."`
 	Challenge challengeCmd `cmd:"" help:"A key that every caller presses first."`
 	Survey    surveyCmd    `cmd:"" help:"What callers think."`
 	Directory directoryCmd `cmd:"" help:"See whom calls can be put through to."`
-	Recording recordingCmd `cmd:"" help:"List and verify recordings."`
+	Recording recordingCmd `cmd:"" help:"List, see and verify recordings."`
+	Backup    backupCmd    `cmd:"" help:"Copy everything while the server runs, and prove the copy."`
+	Restore   restoreCmd   `cmd:"" help:"Put a backup into an empty data folder."`
 	Reload    reloadCmd    `cmd:"" help:"Read the configuration file again."`
 	Drain     drainCmd     `cmd:"" help:"Refuse new calls, let running ones finish, then stop."`
 	Version   versionCmd   `cmd:"" help:"Show what was built."`
@@ -140,7 +143,7 @@ func fail(errs io.Writer, err error) int {
 	case errors.Is(err, control.ErrNoServer):
 		fmt.Fprintln(errs, "hotline:", err)
 		return exitUnreachable
-	case errors.As(err, new(usageError)), app.IsLocked(err), app.IsBadFile(err):
+	case errors.As(err, new(usageError)), app.IsLocked(err), app.IsUnfinished(err), app.IsBadFile(err):
 		fmt.Fprintln(errs, "hotline:", err)
 		return exitUsage
 	}

@@ -147,7 +147,46 @@ func TestExitCodes(t *testing.T) {
 		{"recording list -o json --config " + good, 0, `"recordings": []`, ""},
 		{"recording verify --config " + good, 0, "0 recordings: good", ""},
 		{"recording verify --away --config " + good, 0, "0 copies: good", ""},
+		{"recording show 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b --config " + good, exitNotSo, "", "not known"},
+		{"copy list --config " + good, 0, "REQUEST", ""},
+		{"copy list -o json --all --config " + good, 0, `"copies": []`, ""},
+		{"copy find --number 0125550100 --date 2026-11-25 --config " + good, 0, "RIGHT", ""},
+		{"copy find --number 0125550100 --date 25.11.2026 --config " + good, exitNotSo, "", "YYYY-MM-DD"},
+		{"copy find --number 0125550100 --config " + good, exitUsage, "", "--date"},
+		{"copy request 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b --identity-checked-by nigar --why asked --config " + good, exitNotSo, "", "not known"},
+		{"copy request 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b --why asked --config " + good, exitUsage, "", "identity-checked-by"},
+		{"copy make R-2026-000001 " + good + " --config " + good, exitUsage, "", "is there already"},
+		{"copy make R-2026-000001 " + good + ".zip --config " + good, exitNotSo, "", "no request"},
+		{"copy make R-2026-000001 x.zip --silence music --config " + good, exitUsage, "", "silence"},
+		{"copy deliver R-2026-000001 --how so --config " + good, exitNotSo, "", "not known"},
+		{"copy refuse R-2026-000001 --why so --config " + good, exitNotSo, "", "not known"},
+		{"copy show R-1 --config " + good, exitNotSo, "", "R-YYYY-NNNNNN"},
 		{"user disable nobody --config " + good, exitNotSo, "", "nobody"},
+
+		{"recording hold list -o json --config " + good, 0, `"holds": []`, ""},
+		{"recording hold list --config " + good, 0, "LIFTED BY", ""},
+		{"recording hold 0 --config " + good, exitUsage, "", "--why"},
+		{"recording hold add 0 --why three-words-here --config " + good, exitNotSo, "", "not found"},
+		{"recording hold 0 --why three-words-here --until never --config " + good, exitUsage, "", "never"},
+		{"recording hold lift 1 --why three-words-here --config " + good, exitUsage, "", "--with"},
+		{"recording hold lift 1 --why three-words-here --with sara --config " + good, exitNotSo, "", "no hold 1"},
+		{"recording purge --config " + good, exitUsage, "", "--dry-run"},
+		{"recording purge 0 --dry-run --config " + good, exitUsage, "", "say one"},
+		{"recording purge 0 --config " + good, exitUsage, "", "--why and --with"},
+		{"recording purge --dry-run --config " + good, 0, "due: 0, held back: 0", ""},
+		{"recording purge --dry-run -o json --config " + good, 0, `"stopped": null`, ""},
+		{"recording purge --clock-is-right --by nobody --config " + good, exitNotSo, "", "name a user of the hotline"},
+		{"recording purge 0 --why three-words-here --with sara --config " + good, exitNotSo, "", "not found"},
+		{"recording play 0 --config " + good, exitUsage, "", "--why"},
+		{"recording play 0 --why three-words-here --config " + good, exitNotSo, "", "not found"},
+		{"recording export 0 " + filepath.Join(t.TempDir(), "x.wav") + " --why three-words-here --config " + good, exitNotSo, "", "not found"},
+		{"recording export 0 " + good + " --why three-words-here --config " + good, exitUsage, "", "exists"},
+		{"recording access --who rena --config " + good, 0, "REFUSED", ""},
+		{"recording access list -o json --config " + good, 0, `"who": "nobody"`, ""},
+		{"recording access verify --config " + good, 0, "entries: good", ""},
+		{"recording access verify -o json --config " + good, 0, `"fault": null`, ""},
+		{"recording disk --config " + good, 0, "not within ten years", ""},
+		{"recording disk -o json --config " + good, 0, `"full_at": null`, ""},
 	} {
 		t.Run(strings.Join(strings.Fields(c.args)[:min(3, len(strings.Fields(c.args)))], " "), func(t *testing.T) {
 			code, out, errs := hotline("", strings.Fields(c.args)...)
@@ -168,6 +207,18 @@ func TestExitCodes(t *testing.T) {
 
 // Every command tells how it is used, with an example that works as it stands, and every one
 // that touches data or the server says where its file is.
+// words are those of a command line, with what stands in double quotes as one.
+func words(line string) (list []string) {
+	for i, part := range strings.Split(line, `"`) {
+		if i%2 == 1 {
+			list = append(list, part)
+		} else {
+			list = append(list, strings.Fields(part)...)
+		}
+	}
+	return list
+}
+
 func TestEveryCommandHelpsItself(t *testing.T) {
 	t.Setenv("HOTLINE_CONFIG", "")
 	t.Chdir(t.TempDir())
@@ -178,7 +229,7 @@ func TestEveryCommandHelpsItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fileless := []string{"try", "version", "config default"}
+	fileless := []string{"try", "version", "config default", "backup verify", "recording keygen"}
 	leaves := parser.Model.Leaves(false)
 	if len(leaves) < 20 {
 		t.Fatalf("only %d commands", len(leaves))
@@ -206,7 +257,7 @@ func TestEveryCommandHelpsItself(t *testing.T) {
 				t.Fatalf("no example in %q", help.Help())
 			}
 			for _, e := range examples {
-				if _, err := parser.Parse(strings.Fields(e[1])); err != nil {
+				if _, err := parser.Parse(words(e[1])); err != nil {
 					t.Errorf("the example %q: %v", e[0], err)
 				}
 			}
@@ -335,6 +386,10 @@ func TestBesideAServer(t *testing.T) {
 		{"callback add --from-call 0", exitNotSo, ``},
 		{"callback cancel 0", exitNotSo, ``},
 		{"recording verify -o json", 0, `"checked": 0`},
+		{"recording purge --dry-run", 0, `due: 0, held back: 0\n`},
+		{"recording hold list", 0, `LIFTED BY`},
+		{"recording access verify", 0, `0 entries: good`},
+		{"recording disk", 0, `full +not within ten years\n`},
 		{"user list", 0, `aysel`},
 		{"reload", 0, `reloaded`},
 		{"serve", exitUsage, ``}, // the folder is taken

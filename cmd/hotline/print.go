@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"hotline/app"
 	"hotline/control"
@@ -26,6 +29,17 @@ func printTable(w io.Writer, rows [][]string) error {
 		fmt.Fprintln(tw, strings.Join(r, "\t"))
 	}
 	return tw.Flush()
+}
+
+// progress tells how far a long command has come: once a second, on standard error.
+func (t *terminal) progress(what string) func(done, total int) {
+	last := time.Now()
+	return func(done, total int) {
+		if now := time.Now(); now.Sub(last) >= time.Second {
+			last = now
+			fmt.Fprintf(t.err, "%d of %d %s\n", done, total, what)
+		}
+	}
 }
 
 // running is the client of the running server; it fails with control.ErrNoServer without one.
@@ -79,4 +93,29 @@ func (f fileFlag) press(t *terminal, done string, do func(*control.Client) error
 	}
 	fmt.Fprintln(t.out, done)
 	return nil
+}
+
+// isTerminal reports whether a person watches.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && filepath.Base(f.Name()) != "null"
+}
+
+// size is a number of bytes as people read it.
+func size(n int64) string {
+	v, unit := float64(n), "B"
+	for _, next := range []string{"kB", "MB", "GB", "TB"} {
+		if v < 1000 {
+			break
+		}
+		v, unit = v/1000, next
+	}
+	if unit == "B" {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", v, unit)
 }

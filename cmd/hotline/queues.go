@@ -41,7 +41,7 @@ func (c *queueShowCmd) Run(t *terminal) error {
 					counts(s.Ready, s.Offered, s.Talking, s.Holding, s.WrapUp, s.Paused, s.Unreachable, s.Offline)...))
 			}
 		}
-		for i, table := range [][][]string{rows, callers, staff} {
+		for i, table := range [][][]string{rows, callers, staff, pauseRows(answer.Pauses)} {
 			if i > 0 && len(table) == 1 {
 				continue
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -54,6 +55,22 @@ func openScreen(t *terminal) (*screen, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// widthOf is how many columns an output has, and whether it is a terminal, which may have colours.
+func widthOf(w io.Writer) (columns int, terminal bool) {
+	out, ok := w.(*os.File)
+	if !ok {
+		return plainWidth, false
+	}
+	size, err := unix.IoctlGetWinsize(int(out.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return plainWidth, false
+	}
+	if size.Col == 0 {
+		return plainWidth, true
+	}
+	return int(size.Col), true
 }
 
 // close gives the terminal back as it was.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"io"
 
 	"hotline/control"
 )
@@ -15,3 +16,6 @@ func openScreen(*terminal) (*screen, error)     { return nil, nil }
 func (*screen) close()                          {}
 func (*screen) keys(context.Context, func())    {}
 func (*screen) draw(control.Board, error) error { return nil }
+
+// widthOf is known on Linux only.
+func widthOf(io.Writer) (columns int, terminal bool) { return plainWidth, false }

@@ -121,12 +121,16 @@ func boardLines(b control.Board, fault error, width, height int) []string {
 	lines := []string{boardTitle(b, at, fault, width), ""}
 	queues := queueLines(b.Queues, width)
 	operators := operatorLines(b.Operators, at, width)
+	paused := pausedLines(b.Pauses, at)
 	if height > 0 {
-		room := max(2, height-len(lines)-1)
+		if most := max(1, height/4); len(paused) > most {
+			paused = append(paused[:most-1:most-1], fmt.Sprintf("NOT RECORDED  %d more talks", len(paused)-most+1))
+		}
+		room := max(2, height-len(lines)-1-len(paused))
 		queues = fit(queues, max(2, min(len(queues), room-min(len(operators), room/2))))
 		operators = fit(operators, max(2, room-len(queues)))
 	}
-	lines = append(append(append(lines, queues...), ""), operators...)
+	lines = append(append(append(append(lines, paused...), queues...), ""), operators...)
 	if height > 0 && len(lines) > height {
 		lines = lines[:height]
 	}
@@ -177,6 +181,18 @@ func queueLines(queues []control.BoardQueue, width int) []string {
 		d := q.Today
 		lines = append(lines, line(q.Name, fmt.Sprint(q.Waiting), longest, fmt.Sprint(q.Callbacks), fmt.Sprint(d.Answered), fmt.Sprint(d.Abandoned),
 			share(d.Level), share(d.LevelAnswered), share(d.LevelAll)))
+	}
+	return lines
+}
+
+// pausedLines are the recordings that are paused: in whose talk, by whom, why, and for how long already.
+func pausedLines(pauses []control.RecordingPause, at time.Time) (lines []string) {
+	for _, p := range pauses {
+		since := at
+		if p.Since != nil {
+			since, _ = time.Parse(time.RFC3339, *p.Since)
+		}
+		lines = append(lines, fmt.Sprintf("NOT RECORDED  %s  %s, by %s: %s", elapsed(at.Sub(since)), str(p.Operator), p.Who, p.Reason))
 	}
 	return lines
 }

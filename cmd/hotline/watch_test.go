@@ -29,6 +29,10 @@ func someBoard(queues, operators int) control.Board {
 			o.Reason = &lunch
 		}
 		b.Operators = append(b.Operators, o)
+		if i%3 == 2 {
+			since := o.Since.Format(time.RFC3339)
+			b.Pauses = append(b.Pauses, control.RecordingPause{Call: "c", Operator: &o.Name, By: "command", Who: "nigar", Reason: "a card number", Since: &since})
+		}
 	}
 	return b
 }
@@ -43,6 +47,7 @@ func TestTheBoardTells(t *testing.T) {
 		"90 %", // 81 of 90
 		"82 %", // 84 of 102
 		"lunch", "5:00",
+		"NOT RECORDED  2:00  operator2, by nigar: a card number\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)

@@ -50,6 +50,10 @@ func render(ctx context.Context, out string) error {
 		"tone.ok.wav":     wav(toneOK()),
 		"tone.error.wav":  wav(toneError()),
 		"tone.beep.wav":   wav(toneBeep()),
+
+		"tone.paused.wav":    wav(tonePaused()),
+		"tone.resumed.wav":   wav(toneResumed()),
+		"tone.recording.wav": wav(toneRecording()),
 	}
 	for _, lang := range prompts.Shipped() {
 		if err := renderLanguage(ctx, lang, entries, table, files); err != nil {

@@ -108,6 +108,14 @@ func toneError() sound.Sound { return notes(392, 294) }
 // toneBeep asks for a message: after it the caller is recorded.
 func toneBeep() sound.Sound { return tones(0.25, 1000) }
 
+// tonePaused falls and toneResumed rises: the recording of a talk stops for a while, and goes on. Neither has
+// a frequency of a key's.
+func tonePaused() sound.Sound  { return notes(880, 587) }
+func toneResumed() sound.Sound { return notes(587, 880) }
+
+// toneRecording reminds of a recording, again and again: 1,400 Hz for half a second (47 CFR 64.501).
+func toneRecording() sound.Sound { return tones(0.5, 1400) }
+
 // notes plays tones of 140 ms one after another.
 func notes(hz ...float64) sound.Sound { return tones(0.14, hz...) }
 

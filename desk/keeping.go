@@ -1,0 +1,200 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"hotline/call"
+	"hotline/call/wire"
+)
+
+// Holds keeps recordings from being erased, and lets them go.
+type Holds interface {
+	Holds(ctx context.Context, f wire.HoldFilter) ([]wire.Hold, error)
+	Hold(ctx context.Context, h wire.NewHold) (wire.Hold, error)
+	Lift(ctx context.Context, id int64, d wire.Decision) (wire.Hold, error)
+}
+
+// Purger erases recordings, and knows what comes due.
+type Purger interface {
+	Plan(ctx context.Context) (wire.Purge, error)
+	Purge(ctx context.Context, id call.ID, d wire.Decision) (wire.Certificate, error)
+	ClockIsRight(ctx context.Context, d wire.Decision) error
+	Disk(ctx context.Context) (wire.Disk, error)
+}
+
+// Listening opens recordings to whoever may hear them, and shows who asked.
+type Listening interface {
+	// Sound gives the sound once it is written down who wants it, and the name of its file.
+	Sound(ctx context.Context, id call.ID, ask wire.Listen) (sound io.ReadSeekCloser, name string, err error)
+	Accesses(ctx context.Context, f wire.AccessFilter) ([]wire.Access, error)
+	VerifyAccesses(ctx context.Context) (wire.AccessVerification, error)
+}
+
+// Errors of whoever stands before recordings; each becomes a status.
+var (
+	ErrForbidden   = errors.New("refused")     // 403
+	ErrUnavailable = errors.New("unavailable") // 503: it may be asked again
+)
+
+type fromKey struct{}
+
+// WithFrom puts into a context where a request comes from.
+func WithFrom(ctx context.Context, from string) context.Context {
+	return context.WithValue(ctx, fromKey{}, from)
+}
+
+// Unknown is where a request comes from of which nobody has said it.
+const Unknown = "unknown"
+
+// From is where a request comes from.
+func From(ctx context.Context) string {
+	if from, ok := ctx.Value(fromKey{}).(string); ok {
+		return from
+	}
+	return Unknown
+}
+
+// ComesFrom serves requests that all come from one place.
+func ComesFrom(from string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r.WithContext(WithFrom(r.Context(), from)))
+	})
+}
+
+// keeping adds the routes of who keeps, erases and hears recordings.
+func (d *Desk) keeping() {
+	for pattern, h := range map[string]func(*http.Request) (any, error){
+		"GET /api/v1/holds":                  d.holds,
+		"POST /api/v1/holds":                 d.hold,
+		"POST /api/v1/holds/{id}/lift":       d.lift,
+		"GET /api/v1/purge":                  d.plan,
+		"POST /api/v1/purge/clock":           d.clockIsRight,
+		"POST /api/v1/recordings/{id}/purge": d.purge,
+		"GET /api/v1/accesses":               d.accesses,
+		"GET /api/v1/accesses/verify":        func(r *http.Request) (any, error) { return d.o.Listening.VerifyAccesses(r.Context()) },
+		"GET /api/v1/disk":                   func(r *http.Request) (any, error) { return d.o.Purger.Disk(r.Context()) },
+	} {
+		d.api.HandleFunc(pattern, d.answer(h))
+	}
+	d.api.HandleFunc("GET /api/v1/recordings/{id}/sound", d.sound)
+}
+
+func (d *Desk) holds(r *http.Request) (any, error) {
+	f := wire.HoldFilter{Call: r.URL.Query().Get("call"), Number: r.URL.Query().Get("number")}
+	if err := flags(r, map[string]*bool{"all": &f.All}); err != nil {
+		return nil, err
+	}
+	list, err := d.o.Holds.Holds(r.Context(), f)
+	return wire.Holds{Holds: list}, err
+}
+
+func (d *Desk) hold(r *http.Request) (any, error) {
+	var in wire.NewHold
+	if err := body(r, &in); err != nil {
+		return nil, err
+	}
+	if (in.Call == "") == (in.Number == "") {
+		return nil, fmt.Errorf("%w: a hold is of one call or of one number, name one of both", ErrInvalid)
+	}
+	if in.Until != nil && !in.Until.After(time.Now()) {
+		return nil, fmt.Errorf("%w: the hold would be over already, name a later end or none", ErrInvalid)
+	}
+	return d.o.Holds.Hold(r.Context(), in)
+}
+
+func (d *Desk) lift(r *http.Request) (any, error) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %q is no number of a hold, hotline recording hold list shows them", ErrInvalid, r.PathValue("id"))
+	}
+	in, err := decision(r)
+	if err != nil {
+		return nil, err
+	}
+	return d.o.Holds.Lift(r.Context(), id, in)
+}
+
+// decision reads who decides what.
+func decision(r *http.Request) (in wire.Decision, err error) {
+	err = body(r, &in)
+	in.By, in.With, in.Why = strings.TrimSpace(in.By), strings.TrimSpace(in.With), strings.TrimSpace(in.Why)
+	return in, err
+}
+
+func (d *Desk) plan(r *http.Request) (any, error) { return d.o.Purger.Plan(r.Context()) }
+
+func (d *Desk) clockIsRight(r *http.Request) (any, error) {
+	in, err := decision(r)
+	if err != nil {
+		return nil, err
+	}
+	return done, d.o.Purger.ClockIsRight(r.Context(), in)
+}
+
+func (d *Desk) purge(r *http.Request) (any, error) {
+	in, err := decision(r)
+	if err != nil {
+		return nil, err
+	}
+	id, err := d.call(r)
+	if err != nil {
+		return nil, err
+	}
+	return d.o.Purger.Purge(r.Context(), id, in)
+}
+
+func (d *Desk) accesses(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	f := wire.AccessFilter{Call: q.Get("call"), Who: q.Get("who"), Most: 1000}
+	if text := q.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxCalls {
+			return nil, fmt.Errorf("%w: limit is a number from 1 to %d", ErrInvalid, maxCalls)
+		}
+		f.Most = n
+	}
+	if f.Call != "" {
+		id, err := d.o.Calls.Find(r.Context(), f.Call)
+		if err != nil {
+			return nil, fmt.Errorf("call %s: %w", f.Call, err)
+		}
+		f.Call = string(id)
+	}
+	list, err := d.o.Listening.Accesses(r.Context(), f)
+	return wire.Accesses{Accesses: list}, err
+}
+
+// sound lets somebody hear a recording, or a part of it (RFC 9110 §14). Each request is written down by itself.
+func (d *Desk) sound(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	ask := wire.Listen{Do: q.Get("do"), By: strings.TrimSpace(q.Get("by")), Why: strings.TrimSpace(q.Get("why"))}
+	if ask.Do == "" {
+		ask.Do = "play"
+	}
+	id, err := d.call(r)
+	if err == nil && ask.Do != "play" && ask.Do != "export" {
+		err = fmt.Errorf("%w: do is play or export", ErrInvalid)
+	}
+	if err != nil {
+		d.problem(w, r, err)
+		return
+	}
+	sound, name, err := d.o.Listening.Sound(r.Context(), id, ask)
+	if err != nil {
+		d.problem(w, r, err)
+		return
+	}
+	defer sound.Close() // only read
+	w.Header().Set("Content-Type", "audio/wav")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	http.ServeContent(w, r, "", time.Time{}, sound)
+}

@@ -1,0 +1,169 @@
+package picture
+
+import (
+	"fmt"
+	"time"
+
+	"hotline/recording"
+)
+
+// A Picture is what is drawn.
+type Picture struct {
+	Call     string
+	Line     string
+	Language string
+	State    string         // of the recording: open, sealed or interrupted
+	Opened   time.Time      // zero of the axis; zero: not known
+	Zone     *time.Location // of the times of day; nil: UTC
+	Length   time.Duration
+	Sides    [2]string // who is to be heard above and below; empty: the caller, and what the caller hears
+	Peaks    recording.Peaks
+	Spans    []Span // by their beginning
+	Marks    []Mark // by their time
+}
+
+// A Kind is what a Span is.
+type Kind string
+
+// The kinds of spans, each the word that stands for it in pictures and in JSON.
+const (
+	Notice Kind = "notice" // the caller is told of the recording
+	Wait   Kind = "wait"   // in a queue, also while an operator is rung
+	Hold   Kind = "hold"   // one of the two holds the other
+	Pause  Kind = "pause"  // the recording was paused by somebody, with a reason
+	Talk   Kind = "talk"   // joined to somebody
+	Gap    Kind = "gap"    // a channel was not written
+)
+
+// Kinds are all of them, in the order of a legend.
+var Kinds = []Kind{Notice, Wait, Talk, Hold, Pause, Gap}
+
+// What a kind is, in words.
+var words = map[Kind]string{
+	Notice: "the caller is told of the recording", Wait: "waits in a queue", Talk: "talks to somebody",
+	Hold: "on hold", Pause: "the recording is paused", Gap: "a channel is not written",
+}
+
+// About says what a kind is.
+func (k Kind) About() string { return words[k] }
+
+// A Span is a stretch of the recording.
+type Span struct {
+	Kind     Kind
+	Channel  string // "left", "right"; empty: both
+	From, To time.Duration
+	Text     string // whose queue, which operator, what reason; may be empty
+	Code     string // for who has words of their own: a gap's reason, who holds, the role of who talks
+}
+
+// A Mark is a moment.
+type Mark struct {
+	At   time.Duration
+	Text string
+	Code string // transferring, transferred, handed_over, lost or emergency
+}
+
+// title names a span for those who point at it.
+func (s Span) title() string {
+	text := fmt.Sprintf("%s to %s: %s", clock(s.From), clock(s.To), s.Kind)
+	if s.Channel != "" {
+		text += " (" + s.Channel + ")"
+	}
+	if s.Text != "" {
+		text += ", " + s.Text
+	}
+	return text
+}
+
+// label is what is written into a span where there is room.
+func (s Span) label() string {
+	switch {
+	case s.Text == "" || s.Kind == Gap || s.Kind == Notice:
+		return string(s.Kind)
+	case s.Kind == Talk:
+		return s.Text
+	}
+	return string(s.Kind) + ": " + s.Text
+}
+
+// sides are the names of the two channels.
+func (p Picture) sides() (above, below string) {
+	above, below = p.Sides[0], p.Sides[1]
+	if above == "" {
+		above = "caller"
+	}
+	if below == "" {
+		below = "what the caller hears"
+	}
+	return above, below
+}
+
+// clock is a time on the axis: 0:05, 1:02:03.
+func clock(d time.Duration) string {
+	s := int(d.Round(time.Second) / time.Second)
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+// Clock is a time on an axis, to the second.
+func Clock(d time.Duration) string { return clock(d) }
+
+// Fine is one with its tenths.
+func Fine(d time.Duration) string { return fine(d) }
+
+func fine(d time.Duration) string {
+	tenths := int(d.Round(100*time.Millisecond) / (100 * time.Millisecond))
+	return fmt.Sprintf("%s.%d", clock(time.Duration(tenths/10)*time.Second), tenths%10)
+}
+
+// steps are how far apart the ticks of an axis may be.
+var steps = []time.Duration{
+	time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
+	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour,
+}
+
+// Ticks are the moments at which an axis of a length has its times, at most so many; the first is 0.
+func Ticks(length time.Duration, most int) (at []time.Duration) {
+	step := steps[len(steps)-1]
+	for _, s := range steps {
+		if length/s < time.Duration(max(1, most)) {
+			step = s
+			break
+		}
+	}
+	for t := time.Duration(0); t <= length; t += step {
+		at = append(at, t)
+	}
+	return at
+}
+
+// when is when the recording began, as people say it.
+func (p Picture) when() string {
+	if p.Opened.IsZero() {
+		return "at a time that is not known"
+	}
+	zone := p.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	return p.Opened.In(zone).Format("2006-01-02 15:04:05 -07:00")
+}
+
+// head is a line about the recording.
+func (p Picture) head() string {
+	text := "line " + or(p.Line, "unknown")
+	if p.Language != "" {
+		text += ", " + p.Language
+	}
+	return text + ", " + fine(p.Length) + " from " + p.when() + ", " + p.State
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

@@ -1,0 +1,120 @@
+package purge
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hotline/call"
+)
+
+// certificateFolder holds the certificates, and of a run that is not over its plan.
+const (
+	certificateFolder = "certificates"
+	planFile          = certificateFolder + "/run.json"
+)
+
+// A run is one round of erasing. It lies on the disk from before its first erasure until its certificate is there.
+type run struct {
+	ID    string    `json:"id"`
+	Begun time.Time `json:"begun"`
+	Now   []Erasure `json:"now,omitempty"`   // being erased
+	Stuck []Erasure `json:"stuck,omitempty"` // could not be taken away yet
+	Done  []Erasure `json:"done,omitempty"`
+	Held  []Kept    `json:"held,omitempty"` // held back
+}
+
+// Kept is something that would have gone but for a hold or a case.
+type Kept struct {
+	ID    call.ID `json:"id"`
+	Kind  string  `json:"kind"`
+	Call  call.ID `json:"call"`
+	Class string  `json:"class"`
+	Why   string  `json:"why"`
+}
+
+func (r *Reaper) newRun(stuck []Erasure) *run {
+	id, err := uuid.NewV7()
+	if err != nil { // no randomness: then one that is only unlikely to be there already
+		id = uuid.NewSHA1(uuid.NameSpaceOID, []byte(r.o.Now().String()))
+	}
+	return &run{ID: id.String(), Begun: r.o.Now().UTC().Truncate(time.Millisecond), Stuck: stuck}
+}
+
+// begin gives a new run, or that of a process that died over it.
+func (r *Reaper) begin() (*run, error) {
+	b, err := r.root.ReadFile(planFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r.newRun(nil), nil
+	} else if err != nil {
+		return nil, fmt.Errorf("the run that was begun: %w", err)
+	}
+	was := new(run)
+	if err := json.Unmarshal(b, was); err != nil {
+		// It is written whole or not at all, so somebody has been at it. What it was at shows beside the recordings.
+		r.log.Error("the plan of a run cannot be read; a new one is begun, and the certificate of that one is missing", errField(err))
+		return r.newRun(nil), nil
+	}
+	if _, err := r.root.Stat(was.file() + ".json"); err == nil { // its certificate is there: only the plan stayed
+		next := r.newRun(was.Stuck)
+		next.Now = was.Now
+		return next, nil
+	}
+	was.Held = nil // it is looked for anew
+	return was, nil
+}
+
+// save writes the plan down.
+func (r *Reaper) save(run *run) error {
+	b, err := json.Marshal(run)
+	if err == nil {
+		err = replace(r.root, planFile, append(b, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("the plan of a run: %w", err)
+	}
+	return nil
+}
+
+// finish writes the certificate of a run that has erased something, and forgets the run but for what is stuck.
+func (r *Reaper) finish(run *run) error {
+	if len(run.Done) > 0 {
+		if err := r.certify(run); err != nil {
+			return err
+		}
+		r.o.step("certified")
+	}
+	if len(run.Now)+len(run.Stuck) > 0 {
+		if len(run.Done) == 0 {
+			return r.save(run)
+		}
+		next := r.newRun(run.Stuck)
+		next.Now = run.Now
+		return r.save(next)
+	}
+	if err := r.root.Remove(planFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the plan of a run: %w", err)
+	}
+	return syncFolder(r.root, certificateFolder)
+}
+
+// file is the path of a run's certificate without its ending.
+func (u *run) file() string {
+	return path.Join(certificateFolder, u.Begun.UTC().Format("2006-01-02T150405Z")+"-"+u.ID)
+}
+
+// dayOf is the day of a path such as recordings/2026/03/02/ID.wav.
+func dayOf(p, folder string) (time.Time, error) {
+	rel, ok := strings.CutPrefix(p, folder+"/")
+	day, err := time.Parse("2006/01/02", path.Dir(rel))
+	if !ok || err != nil {
+		return day, fmt.Errorf("%q is not the path of a recording; it should be like %s/2026/03/02/ID.wav", p, folder)
+	}
+	return day, nil
+}

@@ -1,0 +1,305 @@
+package vault
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+)
+
+// KeyExt is the ending of the file with a recording's sealed key, SoundExt that of its sound.
+const (
+	KeyExt   = ".key"
+	SoundExt = ".rec"
+	tempExt  = ".tmp"
+)
+
+// rotating is the file in the keyring's folder that says that a rotation is not through.
+const rotating = "rotation"
+
+// keyMode is that of CALL.key: what it holds is sealed, and a backup may take it along.
+const keyMode = 0o640
+
+// Progress is how far a rotation has come.
+type Progress struct {
+	Done, Total int
+	Sealed      int // of them anew; the others were sealed for the epoch already
+}
+
+// Rotate makes a new epoch and seals the keys of all recordings below root anew: for it, and for the
+// recovery recipients of now. One that was interrupted is gone on with, without another epoch.
+// Nobody need stop meanwhile: what is recorded goes on, and processes that keep a keyring seal for
+// the new epoch from their next Refresh on. The old epochs stay: see Retire. Progress may be nil.
+//
+// A key that cannot be sealed anew keeps its old seal and is named in the error; the others are done. Keys that
+// no epoch opens any more, as on a new machine, are opened with the recovery identities that are given.
+func (k *Keyring) Rotate(ctx context.Context, root *os.Root, progress func(Progress), recovery ...age.Identity) (Progress, error) {
+	if err := k.Refresh(); err != nil {
+		return Progress{}, err
+	}
+	if _, err := k.root.Stat(rotating); errors.Is(err, fs.ErrNotExist) {
+		epoch, err := k.NewEpoch()
+		if err == nil {
+			err = writeNew(k.root, rotating, []byte(epoch+"\n"))
+		}
+		if err != nil {
+			return Progress{}, fmt.Errorf("rotate: %w", err)
+		}
+	} else if err != nil {
+		return Progress{}, fmt.Errorf("rotate: %w", err)
+	}
+	p, err := k.pass(ctx, root, progress, recovery...)
+	if err != nil {
+		return p, fmt.Errorf("rotate: %w", err)
+	}
+	if err := k.root.Remove(rotating); err != nil {
+		return p, fmt.Errorf("rotate: %w", err)
+	}
+	return p, nil
+}
+
+// Reseal is Rotate without a new epoch: it seals what is not sealed for the newest one and the recipients of now.
+func (k *Keyring) Reseal(ctx context.Context, root *os.Root, progress func(Progress), recovery ...age.Identity) (Progress, error) {
+	p, err := k.pass(ctx, root, progress, recovery...)
+	if err != nil {
+		return p, fmt.Errorf("seal keys anew: %w", err)
+	}
+	return p, nil
+}
+
+// Settle is how long after a new epoch Retire waits, so that every process that keeps a keyring
+// has seen it.
+const Settle = 3 * RefreshEvery
+
+// Retire removes all epochs but the current one, after it has made sure that no key below root needs
+// them. From then on what was sealed for them, as an old backup or a freed block of the disk may
+// be, can be opened with a recovery identity only: this is what makes Erase final. It fails with
+// what is to be done first where a rotation is not through or the epoch is younger than Settle.
+func (k *Keyring) Retire(ctx context.Context, root *os.Root, progress func(Progress)) (removed []string, err error) {
+	if err := k.Refresh(); err != nil {
+		return nil, err
+	}
+	current := k.Current()
+	if _, err := k.root.Stat(rotating); !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("retire: a rotation is not through; run it to its end first")
+	}
+	st, err := k.root.Stat(current + epochExt)
+	if err != nil {
+		return nil, fmt.Errorf("retire: %w", err)
+	}
+	if age := time.Since(st.ModTime()); age < Settle {
+		return nil, fmt.Errorf("retire: epoch %s is %v old; wait until it is %v, so that no process seals for the one before",
+			current, age.Truncate(time.Second), Settle)
+	}
+	if _, err := k.pass(ctx, root, progress); err != nil {
+		return nil, fmt.Errorf("retire: %w", err)
+	}
+	epochs, err := k.Epochs()
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range epochs {
+		if e == current {
+			break // and what is newer stays
+		}
+		if err := Erase(k.root, e+epochExt); err != nil {
+			return removed, fmt.Errorf("retire: %w", err)
+		}
+		removed = append(removed, e)
+	}
+	return removed, nil
+}
+
+// pass seals what is not sealed for the current epoch and the recipients of now.
+func (k *Keyring) pass(ctx context.Context, root *os.Root, progress func(Progress), recovery ...age.Identity) (p Progress, err error) {
+	names, err := keysBelow(root)
+	if err != nil {
+		return p, err
+	}
+	ids, err := k.identities()
+	if err != nil {
+		return p, err
+	}
+	ids = append(ids, recovery...)
+	p.Total = len(names)
+	var errs []error
+	changed := map[string]bool{}
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			errs = append(errs, err)
+			break
+		}
+		done, err := k.rewrap(root, name, ids)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // erased meanwhile
+			errs = append(errs, err)
+		}
+		if done {
+			p.Sealed++
+			changed[path.Dir(name)] = true
+		}
+		p.Done++
+		if progress != nil {
+			progress(p)
+		}
+	}
+	for dir := range changed {
+		errs = append(errs, syncFolder(root, dir))
+	}
+	return p, errors.Join(errs...)
+}
+
+// keysBelow are the names of all keys of recordings below root, in order.
+func keysBelow(root *os.Root) (names []string, err error) {
+	err = fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && strings.HasSuffix(p, KeyExt) {
+			names = append(names, p)
+		}
+		if errors.Is(err, fs.ErrNotExist) && p != "." {
+			return nil // purged meanwhile
+		}
+		return err
+	})
+	return names, err
+}
+
+// Rewrap seals the key in a file anew, for the current epoch and the recipients of now, and reports
+// whether that was to do. The file is replaced as a whole: whoever dies meanwhile leaves the old or
+// the new one. Where an Erase comes in between, the key stays erased.
+func (k *Keyring) Rewrap(root *os.Root, name string) (bool, error) {
+	ids, err := k.identities()
+	if err != nil {
+		return false, err
+	}
+	done, err := k.rewrap(root, name, ids)
+	if done {
+		err = errors.Join(err, syncFolder(root, path.Dir(name)))
+	}
+	return done, err
+}
+
+func (k *Keyring) rewrap(root *os.Root, name string, ids []age.Identity) (done bool, err error) {
+	f, err := openLocked(root, name)
+	if err != nil {
+		return false, fmt.Errorf("seal %s anew: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }() // gives the lock back
+	old, err := io.ReadAll(io.LimitReader(f, maxSealed+1))
+	if err != nil {
+		return false, fmt.Errorf("seal %s anew: %w", name, err)
+	}
+	s, err := Unwrap(old, ids...)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("seal %s anew: %w", name, err)
+	case s.Call != idOf(name):
+		return false, fmt.Errorf("seal %s anew: it is the key of call %s", name, s.Call)
+	case s.Epoch == k.Current() && slices.Equal(s.Recovery, k.recovery):
+		return false, nil
+	}
+	b, _, err := k.Wrap(s.Call, s.Key)
+	if err == nil {
+		err = replace(root, name, b)
+	}
+	if err != nil {
+		return false, fmt.Errorf("seal %s anew: %w", name, err)
+	}
+	return true, nil
+}
+
+// replace gives a file new content in one step.
+func replace(root *os.Root, name string, b []byte) error {
+	f, err := root.OpenFile(name+tempExt, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, keyMode)
+	if err != nil {
+		return err
+	}
+	err = ownAs(f, root, name)
+	if err == nil {
+		_, err = f.Write(b)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = root.Rename(name+tempExt, name)
+	}
+	if err != nil {
+		return errors.Join(err, root.Remove(name+tempExt))
+	}
+	return nil
+}
+
+// Erase destroys a key: it is overwritten, put on the disk, taken out of its folder, and that put on
+// the disk. A key that is gone already is no error, so that an erasure that was interrupted can be
+// done again. What the disk or a backup kept of older versions opens only with the epochs and
+// recovery identities of then; Retire is for that.
+func Erase(root *os.Root, name string) error { return EraseBy(root, name, func() {}) }
+
+// EraseBy is Erase that says when the key is overwritten and not taken away yet.
+func EraseBy(root *os.Root, name string, overwritten func()) error {
+	err := erase(root, name, overwritten)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err == nil {
+		err = syncFolder(root, path.Dir(name))
+	}
+	if err != nil {
+		return fmt.Errorf("erase %s: %w", name, err)
+	}
+	return nil
+}
+
+func erase(root *os.Root, name string, overwritten func()) (err error) {
+	f, err := openLocked(root, name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }() // gives the lock back
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	noise := make([]byte, st.Size())
+	rand.Read(noise) // never fails
+	if _, err := f.WriteAt(noise, 0); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	overwritten()
+	return root.Remove(name)
+}
+
+// openLocked opens a file that nobody else changes until it is closed, and that still has its name:
+// Rewrap and Erase, in whatever process, come one after the other.
+func openLocked(root *os.Root, name string) (*os.File, error) {
+	for {
+		f, err := root.OpenFile(name, os.O_RDWR, 0)
+		if err != nil {
+			return nil, err
+		}
+		if err := lock(f); err != nil {
+			return nil, errors.Join(fmt.Errorf("lock: %w", err), f.Close())
+		}
+		mine, err := f.Stat()
+		if err == nil {
+			var named fs.FileInfo
+			if named, err = root.Lstat(name); err == nil && os.SameFile(mine, named) {
+				return f, nil
+			}
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+	}
+}

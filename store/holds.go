@@ -1,0 +1,178 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"hotline/call"
+)
+
+// A Hold keeps the recordings of calls from being erased.
+type Hold struct {
+	ID    int64
+	Calls []call.ID
+	Why   string
+	By    string
+	At    time.Time
+	Until time.Time // zero: until it is lifted
+
+	Lifted     time.Time // zero: it has not been
+	LiftedWhy  string
+	LiftedBy   string
+	LiftedWith string // the second person
+}
+
+// A HoldFilter chooses holds.
+type HoldFilter struct {
+	At   time.Time // only those that bind then; zero: all there ever were
+	Call call.ID   // only those of a call; empty: of all
+	ID   int64     // only that one; 0: any
+}
+
+// Holds lists holds, the oldest first.
+func (s *Store) Holds(ctx context.Context, f HoldFilter) ([]Hold, error) {
+	list, err := query(ctx, s.reader, scanHold, `SELECT id, why, by, at, until, lifted, lifted_why, lifted_by, lifted_with,
+			(SELECT json_group_array(call) FROM hold_calls WHERE hold = id)
+		FROM holds WHERE (?1 IS NULL OR lifted IS NULL AND (until IS NULL OR until > ?1))
+			AND (?2 = '' OR EXISTS (SELECT 1 FROM hold_calls WHERE hold = id AND call = ?2)) AND (?3 = 0 OR id = ?3) ORDER BY id`,
+		micro(f.At), string(f.Call), f.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list holds: %w", err)
+	}
+	return list, nil
+}
+
+func scanHold(rows *sql.Rows) (h Hold, err error) {
+	var at int64
+	var until, lifted sql.NullInt64
+	var calls []byte
+	if err := rows.Scan(&h.ID, &h.Why, &h.By, &at, &until, &lifted, &h.LiftedWhy, &h.LiftedBy, &h.LiftedWith, &calls); err != nil {
+		return h, err
+	}
+	h.At, h.Until, h.Lifted = time.UnixMicro(at).UTC(), fromMicro(until), fromMicro(lifted)
+	return h, json.Unmarshal(calls, &h.Calls)
+}
+
+// AddHold places a hold on calls, and tells the journal of each. When it returns, the hold outlives the process.
+func (s *Store) AddHold(ctx context.Context, h Hold) (Hold, error) {
+	if len(h.Calls) == 0 || h.Why == "" || h.By == "" || h.At.IsZero() {
+		return h, errors.New("place a hold: it names calls, who has ordered it, when and why")
+	}
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `INSERT INTO holds (why, by, at, until) VALUES (?, ?, ?, ?)`, h.Why, h.By, micro(h.At), micro(h.Until))
+		if err != nil {
+			return err
+		}
+		if h.ID, err = res.LastInsertId(); err != nil {
+			return err
+		}
+		for _, id := range h.Calls {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO hold_calls (hold, call) VALUES (?, ?) ON CONFLICT DO NOTHING`, h.ID, string(id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return h, fmt.Errorf("place a hold: %w", err)
+	}
+	data := map[string]string{"hold": strconv.FormatInt(h.ID, 10), "by": h.By, "why": h.Why}
+	if !h.Until.IsZero() {
+		data["until"] = h.Until.UTC().Format(time.RFC3339)
+	}
+	for _, id := range h.Calls {
+		s.Event(call.Event{At: h.At, Call: id, Name: "recording.held", Data: data})
+	}
+	return h, nil
+}
+
+// LiftHold ends a hold; ErrUnknown: there is none of this number that has not been lifted.
+func (s *Store) LiftHold(ctx context.Context, id int64, by, with, why string, at time.Time) (h Hold, err error) {
+	if by == "" || with == "" || by == with || why == "" {
+		return h, errors.New("lift a hold: two persons do it, and say why")
+	}
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `UPDATE holds SET lifted = ?, lifted_why = ?, lifted_by = ?, lifted_with = ? WHERE id = ? AND lifted IS NULL`,
+			micro(at), why, by, with, id)
+		return oneRow(res, err, ErrUnknown)
+	})
+	if err != nil {
+		return h, fmt.Errorf("lift hold %d: %w", id, err)
+	}
+	list, err := s.Holds(ctx, HoldFilter{ID: id})
+	if err != nil || len(list) != 1 {
+		return h, errors.Join(err, fmt.Errorf("hold %d was lifted and cannot be read", id))
+	}
+	for _, c := range list[0].Calls {
+		s.Event(call.Event{At: at, Call: c, Name: "recording.released", Data: map[string]string{
+			"hold": strconv.FormatInt(id, 10), "by": by, "with": with, "why": why,
+		}})
+	}
+	return list[0], nil
+}
+
+// CallsFrom are the calls of a number, and those in which we called it back, the oldest first. Carriers write one
+// number in several ways: same says which are meant.
+func (s *Store) CallsFrom(ctx context.Context, same func(call.Number) bool) ([]call.Record, error) {
+	if err := s.fresh(ctx); err != nil {
+		return nil, fmt.Errorf("calls of a number: %w", err)
+	}
+	all, err := query(ctx, s.reader, func(rows *sql.Rows) (n string, err error) { return n, rows.Scan(&n) },
+		`SELECT DISTINCT from_number FROM calls WHERE from_number <> ''`)
+	if err != nil {
+		return nil, fmt.Errorf("calls of a number: %w", err)
+	}
+	list, err := json.Marshal(slices.DeleteFunc(all, func(n string) bool { return !same(call.Number(n)) }))
+	if err != nil {
+		return nil, fmt.Errorf("calls of a number: %w", err)
+	}
+	got, err := s.calls(ctx, `SELECT `+columns+` FROM calls WHERE from_number IN (SELECT value FROM json_each(?)) ORDER BY arrived, id`, string(list))
+	if err != nil {
+		return nil, fmt.Errorf("calls of a number: %w", err)
+	}
+	return got, nil
+}
+
+// Records gives the records of calls by id; of those that are not known there is none.
+func (s *Store) Records(ctx context.Context, ids []call.ID) (map[call.ID]call.Record, error) {
+	if err := s.fresh(ctx); err != nil {
+		return nil, fmt.Errorf("records of calls: %w", err)
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, fmt.Errorf("records of calls: %w", err)
+	}
+	rows, err := s.calls(ctx, `SELECT `+columns+` FROM calls WHERE id IN (SELECT value FROM json_each(?))`, string(list))
+	if err != nil {
+		return nil, fmt.Errorf("records of calls: %w", err)
+	}
+	out := make(map[call.ID]call.Record, len(rows))
+	for _, r := range rows {
+		out[r.ID] = r
+	}
+	return out, nil
+}
+
+// CasesOf gives the cases of calls, by call, without their histories.
+func (s *Store) CasesOf(ctx context.Context, ids []call.ID) (map[call.ID][]call.Case, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, fmt.Errorf("cases of calls: %w", err)
+	}
+	rows, err := query(ctx, s.reader, scanCase,
+		`SELECT `+caseColumns+` FROM cases WHERE call IN (SELECT value FROM json_each(?)) ORDER BY year, seq`, string(list))
+	if err != nil {
+		return nil, fmt.Errorf("cases of calls: %w", err)
+	}
+	out := map[call.ID][]call.Case{}
+	for _, c := range rows {
+		out[c.Call] = append(out[c.Call], c)
+	}
+	return out, nil
+}
