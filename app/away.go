@@ -16,6 +16,7 @@ import (
 	"hotline/call"
 	"hotline/call/wire"
 	"hotline/configs"
+	"hotline/recording"
 	elsewhere "hotline/recording/archive"
 	"hotline/recording/purge"
 )
@@ -182,4 +183,27 @@ func checkAway(f *configs.File) (faults configs.Faults) {
 		faults = append(faults, f.Fault(key, dir+" is not a folder", want))
 	}
 	return faults
+}
+
+// openAway opens a sound that does not lie here where it does. missing is the error of opening it here.
+func openAway(ctx context.Context, p sealedSounds, told string, missing error) (sound *recording.Sound, err error) {
+	dir := recordingsIn(p.data)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close() // only read
+	if stem, ok := elsewhere.Stem(told); !ok || !elsewhere.Away(root, stem) {
+		return nil, missing
+	}
+	a, done, err := p.away()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, done()) }() // what is open stays so
+	f, err := a.Open(ctx, told)
+	if err != nil {
+		return nil, err
+	}
+	return recording.OpenAway(dir, told, f, p.unwrap)
 }

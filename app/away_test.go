@@ -109,6 +109,14 @@ func TestRecordingsGoAway(t *testing.T) {
 		}
 	}
 	check("the server", dirs)
+	played, _, err := a.keeper.sounds.Sound(ctx, record.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(played); err != nil || !bytes.Equal(got, whole) {
+		t.Errorf("it is played as %d bytes: %v", len(got), err)
+	}
+	played.Close()
 	a.Close()
 	a = startApp(t, Options{File: file})
 	check("the next server", a.sounds())

@@ -68,7 +68,7 @@ type keepOptions struct {
 // before the reaper runs.
 func newKeeper(o keepOptions) (k *keeper, err error) {
 	data := o.file().Data
-	k = &keeper{store: o.store, file: o.file, data: data, log: o.log.Named("retention"), sounds: sealedSounds{o.store, data, o.unwrap}, unwrap: o.unwrap, now: o.now}
+	k = &keeper{store: o.store, file: o.file, data: data, log: o.log.Named("retention"), sounds: sealedSounds{o.store, data, o.unwrap, o.away}, unwrap: o.unwrap, now: o.now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, k.Close())
@@ -296,6 +296,7 @@ type sealedSounds struct {
 	store  *store.Store
 	data   string
 	unwrap recording.Unwrap
+	away   archived // nil: all lie here
 }
 
 // Sound implements opener.
@@ -308,6 +309,9 @@ func (p sealedSounds) Sound(ctx context.Context, id call.ID) (io.ReadSeekCloser,
 		return nil, "", fmt.Errorf("call %s has no recording, or it goes on: %w", id, os.ErrNotExist)
 	}
 	sound, err := recording.OpenPath(recordingsIn(p.data), r.Recording, p.unwrap)
+	if errors.Is(err, os.ErrNotExist) && p.away != nil {
+		sound, err = openAway(ctx, p, r.Recording, err)
+	}
 	if err != nil {
 		return nil, "", err
 	}
