@@ -36,7 +36,7 @@ var rooms = map[string]room{
 	"prompts":   {may: []string{"call", "media"}, why: "clips are coded once, by media's tables"},
 	"ivr":       {may: []string{"call", "prompts"}, why: "plays and listens"},
 	"floor":     {may: []string{"call", "queue"}, why: "runs the queue"},
-	"recording": {may: []string{"call", "media"}, why: "decodes what the tap brings, by media's tables", thirds: []string{"filippo.io/age"}},
+	"recording": {may: []string{"call", "media"}, why: "decodes what the tap brings, by media's tables", thirds: []string{"filippo.io/age", "github.com/minio/minio-go"}},
 	"line":      {may: []string{"call", "ivr", "queue", "recording", "prompts"}, why: "tells a call's story without knowing the wires"},
 	"cases":     {may: []string{"call"}, why: "terms and letters know no telephones and no rows", thirds: []string{"github.com/wneessen/go-mail"}},
 	"status":    {may: []string{"call"}, why: "asks a system that knows no telephones"},

@@ -27,6 +27,7 @@ import (
 	"hotline/media"
 	"hotline/prompts"
 	"hotline/recording"
+	elsewhere "hotline/recording/archive"
 	"hotline/recording/vault"
 	"hotline/sip"
 	"hotline/sip/trace"
@@ -76,7 +77,8 @@ type App struct {
 	heads      *headKeeper
 	reconciler *reconciler
 	recorder   *recording.Recorder
-	keys       *vault.Keyring // of encrypted recordings; nil: there are none
+	away       *elsewhere.Archive // where recordings lie besides this machine
+	keys       *vault.Keyring     // of encrypted recordings; nil: there are none
 	floor      *floor.Floor
 	floorNow   func() time.Time // nil: the machine's; for tests that hang the floor
 	line       *line.Line
@@ -149,7 +151,7 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 func (a *App) start(ctx context.Context) error {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.listen, a.takeCallbacks, a.keepHeads, a.proveComplete, a.openKeeping, a.openDesk, a.openControl, a.announce,
+		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.openAway, a.listen, a.takeCallbacks, a.keepHeads, a.proveComplete, a.openKeeping, a.openDesk, a.openControl, a.announce,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -200,7 +202,7 @@ func (a *App) openSound(context.Context) (err error) {
 	}
 	a.recorder, err = recording.New(recording.Options{
 		Dir: a.recordings(), Chain: a.evidence.Chain, Vault: ring, Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
-		Log: a.log, Metrics: a.metrics, Events: a.store.Event,
+		Log: a.log, Metrics: a.metrics, Events: a.recordingEvent,
 		Sealed: a.sealedLate,
 	})
 	if err != nil {

@@ -39,8 +39,8 @@ func backedUp(t *testing.T) (f *configs.File, whole, open call.ID) {
 	return f, whole, open
 }
 
-// elsewhere is the same configuration with another, missing, data folder.
-func elsewhere(t *testing.T, f *configs.File) *configs.File {
+// inAnotherFolder is the same configuration with another, missing, data folder.
+func inAnotherFolder(t *testing.T, f *configs.File) *configs.File {
 	t.Helper()
 	other := *f
 	other.Data = filepath.Join(t.TempDir(), "data")
@@ -57,17 +57,17 @@ func TestABackupWithoutKeys(t *testing.T) {
 	if err != nil || len(r.Faults) > 0 {
 		t.Fatalf("%v, %+v", err, r)
 	}
-	if _, _, err := Restore(ctx, elsewhere(t, f), BackupPlan{Dir: dir}); err == nil || !strings.Contains(err.Error(), "--keys") {
+	if _, _, err := Restore(ctx, inAnotherFolder(t, f), BackupPlan{Dir: dir}); err == nil || !strings.Contains(err.Error(), "--keys") {
 		t.Errorf("without a word on its keys: %v", err)
 	}
-	if _, _, err := Restore(ctx, elsewhere(t, f), BackupPlan{Dir: dir, RecoveryKey: "key.txt"}); err == nil || !strings.Contains(err.Error(), "names nobody") {
+	if _, _, err := Restore(ctx, inAnotherFolder(t, f), BackupPlan{Dir: dir, RecoveryKey: "key.txt"}); err == nil || !strings.Contains(err.Error(), "names nobody") {
 		t.Errorf("with a recovery key that nothing needs: %v", err)
 	}
 	for name, plan := range map[string]BackupPlan{
 		"kept elsewhere": {Dir: dir, KeysFrom: keysIn(f.Data)},
 		"lost":           {Dir: dir, NewKeys: true},
 	} {
-		back := elsewhere(t, f)
+		back := inAnotherFolder(t, f)
 		done, secrets, err := Restore(ctx, back, plan)
 		if err != nil || len(done.Faults) > 0 && name != "lost" {
 			t.Errorf("keys %s: %v, %+v", name, err, done)
@@ -116,7 +116,7 @@ func TestAnOpenRecordWithASealedRecording(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Close()
-	dir, back := filepath.Join(t.TempDir(), "backup"), elsewhere(t, f)
+	dir, back := filepath.Join(t.TempDir(), "backup"), inAnotherFolder(t, f)
 	if _, err := Backup(ctx, f, BackupPlan{Dir: dir}); err != nil {
 		t.Fatal(err)
 	}

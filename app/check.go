@@ -23,7 +23,7 @@ import (
 
 // Check looks at what a configuration file names: certificates, the data folder, the deployer's clips.
 func Check(f *configs.File) (faults configs.Faults) {
-	return slices.Concat(checkTLS(f), checkStatus(f), checkData(f))
+	return slices.Concat(checkTLS(f), checkStatus(f), checkAway(f), checkData(f))
 }
 
 // checkStatus looks at how the status system is asked.
@@ -59,6 +59,7 @@ func checkTLS(f *configs.File) (faults configs.Faults) {
 			faults = append(faults, f.Fault(key, file+" holds no certificate", "name a PEM file of "+of))
 		}
 	}
+	authority("recording.away.s3.ca", f.Recording.Away.S3.CA, "the storage's authority")
 	for i, c := range f.SIP.Trunks.Carriers {
 		key := fmt.Sprintf("sip.trunks.carriers[%d].tls", i)
 		pair(key, c.TLS.Certificate, c.TLS.Key)

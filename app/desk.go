@@ -149,7 +149,7 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 		return opened, err
 	})
 	open := unwrapLater(f)
-	k, err := newKeeper(keepOptions{store: s, file: func() *configs.File { return f }, metrics: unseen(), now: time.Now, log: log, evidence: links, unwrap: open})
+	k, err := newKeeper(keepOptions{store: s, file: func() *configs.File { return f }, metrics: unseen(), now: time.Now, log: log, evidence: links, unwrap: open, away: awayOf(f, log)})
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Close(), lock.Unlock())
 	}
@@ -157,7 +157,7 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 		Holds: k, Purger: k, Listening: k,
 		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
 		Copies:     newCopies(k, time.Now, log),
-		Recordings: sounds{s, f.Data, links, nil, open}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
+		Recordings: sounds{s, f.Data, links, nil, open, awayOf(f, log)}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
 	})
 	return control.InProcess(desk.ComesFrom(console(os.Getuid()), d.API())), func() {
 		k.Close()
@@ -295,10 +295,11 @@ type sounds struct {
 	evidence func() (*evidence, error)
 	prove    func(ctx context.Context, since time.Time) (wire.Completeness, error) // nil: no server runs
 	unwrap   recording.Unwrap                                                      // opens the keys of encrypted recordings; nil: there are none
+	away     archived
 }
 
 func (a *App) sounds() sounds {
-	return sounds{a.store, a.file.Data, func() (*evidence, error) { return a.evidence, nil }, a.reconciler.prove, unwrap(a.keys)}
+	return sounds{a.store, a.file.Data, func() (*evidence, error) { return a.evidence, nil }, a.reconciler.prove, unwrap(a.keys), a.keptAway}
 }
 
 func (s sounds) List(context.Context) ([]wire.Recording, error) {
@@ -310,7 +311,7 @@ func (s sounds) List(context.Context) ([]wire.Recording, error) {
 	for i, it := range items {
 		out[i] = wire.Recording{Call: string(it.Call), Path: it.Path, State: it.State, DurationMS: it.Duration.Milliseconds()}
 	}
-	return out, nil
+	return out, s.locate(out)
 }
 
 // everyCall is more records than a folder has.

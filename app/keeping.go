@@ -53,6 +53,7 @@ type opener interface {
 
 // keepOptions are what a keeper is made of.
 type keepOptions struct {
+	away    archived // where copies are erased too; nil: there are none
 	store   *store.Store
 	file    func() *configs.File
 	metrics prometheus.Registerer
@@ -67,7 +68,7 @@ type keepOptions struct {
 // before the reaper runs.
 func newKeeper(o keepOptions) (k *keeper, err error) {
 	data := o.file().Data
-	k = &keeper{store: o.store, file: o.file, data: data, log: o.log.Named("retention"), sounds: sealedSounds{o.store, data, o.unwrap}, unwrap: o.unwrap, now: o.now}
+	k = &keeper{store: o.store, file: o.file, data: data, log: o.log.Named("retention"), sounds: sealedSounds{o.store, data, o.unwrap, o.away}, unwrap: o.unwrap, now: o.now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, k.Close())
@@ -88,7 +89,7 @@ func newKeeper(o keepOptions) (k *keeper, err error) {
 	k.gate = access.New(access.Options{Log: accesses, Now: o.now, Counted: counted})
 	k.reaper, err = purge.New(purge.Options{
 		Data: data, Rules: func() retention.Rules { return retentionRules(o.file()) }, Rows: retained{o.store}, Gate: k.gate, Chain: erasedLinks{o.evidence},
-		Key: k.key, Node: node(), Told: k.told, Now: o.now, Log: o.log, Metrics: o.metrics,
+		Key: k.key, Node: node(), Told: k.told, Away: eraseAway(o.away, o.log), Now: o.now, Log: o.log, Metrics: o.metrics,
 	})
 	if err != nil {
 		return k, err
@@ -128,7 +129,7 @@ func (a *App) openKeeping(context.Context) (err error) {
 	if a.keepNow == nil {
 		a.keepNow = time.Now
 	}
-	a.keeper, err = newKeeper(keepOptions{store: a.store, unwrap: unwrap(a.keys), file: a.loaded.Load, metrics: a.metrics, now: a.keepNow, log: a.log, evidence: func() (*evidence, error) { return a.evidence, nil }})
+	a.keeper, err = newKeeper(keepOptions{store: a.store, unwrap: unwrap(a.keys), file: a.loaded.Load, metrics: a.metrics, now: a.keepNow, log: a.log, away: a.keptAway, evidence: func() (*evidence, error) { return a.evidence, nil }})
 	if err != nil {
 		return err
 	}
@@ -295,6 +296,7 @@ type sealedSounds struct {
 	store  *store.Store
 	data   string
 	unwrap recording.Unwrap
+	away   archived // nil: all lie here
 }
 
 // Sound implements opener.
@@ -307,6 +309,9 @@ func (p sealedSounds) Sound(ctx context.Context, id call.ID) (io.ReadSeekCloser,
 		return nil, "", fmt.Errorf("call %s has no recording, or it goes on: %w", id, os.ErrNotExist)
 	}
 	sound, err := recording.OpenPath(recordingsIn(p.data), r.Recording, p.unwrap)
+	if errors.Is(err, os.ErrNotExist) && p.away != nil {
+		sound, err = openAway(ctx, p, r.Recording, err)
+	}
 	if err != nil {
 		return nil, "", err
 	}

@@ -72,6 +72,7 @@ func restartKeys(began, next *configs.File) (keys []string) {
 		"status":                began.Status != next.Status,
 		"trace":                 began.Trace != next.Trace,
 		"recording.format":      began.Recording.Format != next.Recording.Format,
+		"recording.away":        began.Recording.Away != next.Recording.Away,
 		"recording.encrypt":     !slices.Equal(began.Recording.Encrypt, next.Recording.Encrypt),
 		"recording.keys":        began.Recording.Keys != next.Recording.Keys,
 		"sip.trunks.listen": fmt.Sprint(began.SIP.Trunks.Listen) != fmt.Sprint(next.SIP.Trunks.Listen) ||

@@ -55,6 +55,7 @@ func (f *File) check(d *decoder) {
 	c.directory()
 	c.emergency()
 	c.outgoing()
+	c.away()
 	c.retention()
 	c.rest()
 }

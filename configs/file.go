@@ -235,6 +235,7 @@ type Recording struct {
 	Policy Policy `yaml:"policy"`
 	Format Format `yaml:"format"`
 	Keep   Months `yaml:"keep"`
+	Away   Away   `yaml:"away"`
 	Heads  Heads  `yaml:"heads"`
 
 	Encrypt []string `yaml:"encrypt"` // age recipients of the recovery; empty: recordings are plain
@@ -313,7 +314,7 @@ func Default() *File {
 		Voices:        map[call.Language]Voice{},
 		Announcements: []Announcement{},
 		Stop:          Stop{Grace: Duration(10 * time.Minute)},
-		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Encrypt: []string{}, Keys: "keys/recording", Keep: 12, KeepCases: 12, Classes: []Class{}, Pause: Pause{Longest: Duration(2 * time.Minute)}},
+		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Encrypt: []string{}, Keys: "keys/recording", Keep: 12, Away: defaultAway(), KeepCases: 12, Classes: []Class{}, Pause: Pause{Longest: Duration(2 * time.Minute)}},
 	}
 }
 

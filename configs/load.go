@@ -92,7 +92,7 @@ func Parse(name string, data []byte) (*File, error) {
 func (f *File) paths() []*string {
 	trunks, phones := &f.SIP.Trunks, &f.SIP.Phones
 	list := []*string{&f.Data, &trunks.TLS.Certificate, &trunks.TLS.Key, &phones.TLS.Certificate, &phones.TLS.Key,
-		&f.Status.CA, &f.Status.Certificate, &f.Status.Key}
+		&f.Status.CA, &f.Status.Certificate, &f.Status.Key, &f.Recording.Away.Dir, &f.Recording.Away.S3.CA}
 	for i := range trunks.Carriers {
 		tls := &trunks.Carriers[i].TLS
 		list = append(list, &tls.CA, &tls.Certificate, &tls.Key)

@@ -310,6 +310,11 @@ func (c *Client) Verify(ctx context.Context) (wire.Verification, error) {
 	return get[wire.Verification](ctx, c, "recordings/verify")
 }
 
+// VerifyAway reads back all copies that lie away from the machine.
+func (c *Client) VerifyAway(ctx context.Context) (wire.AwayVerification, error) {
+	return get[wire.AwayVerification](ctx, c, "recordings/away/verify")
+}
+
 // Evidence is the node's public key and where the recordings' chain ends.
 func (c *Client) Evidence(ctx context.Context) (wire.Evidence, error) {
 	return get[wire.Evidence](ctx, c, "recordings/evidence")

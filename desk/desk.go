@@ -68,6 +68,7 @@ type Recordings interface {
 	List(ctx context.Context) ([]wire.Recording, error)
 	Show(ctx context.Context, id call.ID) (wire.Shown, error) // ErrNotFound
 	Verify(ctx context.Context) (wire.Verification, error)
+	VerifyAway(ctx context.Context) (wire.AwayVerification, error)
 	Evidence(ctx context.Context) (wire.Evidence, error)
 	Completeness(ctx context.Context, since time.Time) (wire.Completeness, error)
 }
@@ -140,6 +141,7 @@ func New(o Options) *Desk {
 		"POST /api/v1/users/{name}/auto-answer":     d.setAutoAnswer,
 		"GET /api/v1/recordings":                    d.recordings,
 		"GET /api/v1/recordings/verify":             d.verify,
+		"GET /api/v1/recordings/away/verify":        d.verifyAway,
 		"GET /api/v1/recordings/evidence":           d.evidence,
 		"GET /api/v1/recordings/completeness":       d.completeness,
 		"GET /api/v1/recordings/{id}/picture":       d.picture,

@@ -178,7 +178,7 @@ func (h usersOf) Change(_ context.Context, name string, to wire.UserChange) erro
 type recordingsOf struct{ *house }
 
 func (h recordingsOf) List(context.Context) ([]wire.Recording, error) {
-	return []wire.Recording{{Call: "talked", Path: "recordings/2026/11/25/talked.wav", State: "sealed", DurationMS: 59000}}, nil
+	return []wire.Recording{{Call: "talked", Path: "recordings/2026/11/25/talked.wav", State: "sealed", DurationMS: 59000, Away: []string{"dir", "s3"}, Local: true}}, nil
 }
 
 func (h recordingsOf) Completeness(context.Context, time.Time) (wire.Completeness, error) {
@@ -201,6 +201,12 @@ func (h recordingsOf) Show(_ context.Context, id call.ID) (wire.Shown, error) {
 
 func (h recordingsOf) Verify(context.Context) (wire.Verification, error) {
 	return wire.Verification{Checked: 1, Faults: []wire.Fault{}}, nil
+}
+
+func (h recordingsOf) VerifyAway(context.Context) (wire.AwayVerification, error) {
+	return wire.AwayVerification{Checked: 2, Waiting: 1, Owed: []wire.AwayOwed{}, Faults: []wire.AwayFault{{
+		Call: "talked", Path: "recordings/2026/11/25/talked.wav", Place: "s3", Problem: "it is missing",
+	}}}, nil
 }
 
 type serverOf struct{ *house }
@@ -245,7 +251,7 @@ func TestTheJSONOfTheAPI(t *testing.T) {
 	d := newDesk(&house{})
 	for name, path := range map[string]string{
 		"calls": "calls", "trace": "calls/talked/trace", "queues": "queues", "operators": "operators", "trunks": "trunks", "users": "users",
-		"recordings": "recordings", "shown": "recordings/talked/picture", "verify": "recordings/verify", "evidence": "recordings/evidence", "completeness": "recordings/completeness", "version": "version", "drain": "drain",
+		"recordings": "recordings", "shown": "recordings/talked/picture", "verify": "recordings/verify", "verify-away": "recordings/away/verify", "evidence": "recordings/evidence", "completeness": "recordings/completeness", "version": "version", "drain": "drain",
 		"board": "board", "callbacks": "callbacks", "abandoned": "callbacks/abandoned",
 	} {
 		res, got := ask(t, d.API(), "GET", "/api/v1/"+path, "")
@@ -470,7 +476,7 @@ func TestThePublicListenerShowsHealthOnly(t *testing.T) {
 func TestWithoutAServer(t *testing.T) {
 	h := &house{}
 	d := New(Options{Calls: h, Users: usersOf{h}, Recordings: recordingsOf{h}, Log: zap.NewNop()})
-	for _, path := range []string{"calls", "users", "recordings", "recordings/verify"} {
+	for _, path := range []string{"calls", "users", "recordings", "recordings/verify", "recordings/away/verify"} {
 		if res, body := ask(t, d.API(), "GET", "/api/v1/"+path, ""); res.StatusCode != 200 {
 			t.Errorf("%s: %s %s", path, res.Status, body)
 		}

@@ -244,6 +244,10 @@ func (d *Desk) picture(r *http.Request) (any, error) {
 
 func (d *Desk) verify(r *http.Request) (any, error) { return d.o.Recordings.Verify(r.Context()) }
 
+func (d *Desk) verifyAway(r *http.Request) (any, error) {
+	return d.o.Recordings.VerifyAway(r.Context())
+}
+
 func (d *Desk) reload(*http.Request) (any, error) {
 	if err := d.o.Server.Reload(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)

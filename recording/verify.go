@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"hotline/call"
+	away "hotline/recording/archive"
 	"hotline/recording/chain"
 )
 
@@ -99,7 +100,8 @@ type Proof struct {
 }
 
 // Verify walks along the chains below dir, then reads every recording and compares it with its manifest: the hash,
-// the number of samples, the header, the names. It demands what the proof names, changes nothing and returns
+// the number of samples, the header, the names. Of a sound that was removed here because it is away it looks at the
+// manifest alone. It demands what the proof names, changes nothing and returns
 // every fault, not only the first, those of the chain before the others. A recording of a call that still runs is
 // no fault as long as no closed record names it. progress may be nil.
 func Verify(dir string, proof Proof, progress func(done, total int)) ([]Fault, error) {
@@ -177,11 +179,11 @@ func examine(root *os.Root, sh shelf, over, erased bool) (problems []string) {
 		return []string{"the sound is missing; its tombstone says that it was erased, and the chain knows nothing of it"}
 	case !sh.sound && sh.gone:
 		return []string{"the manifest of this erased recording is missing; it stays when the sound goes"}
-	case !sh.sound && sh.manifest:
+	case !sh.sound && sh.manifest && !away.Away(root, sh.stem):
 		return []string{"the sound is missing; its manifest is there"}
 	case sh.sound && !sh.manifest:
 		return unsealed(root, sh, over)
-	case !sh.sound:
+	case !sh.sound && !sh.manifest:
 		return nil // a draft alone: a call that is just being answered
 	}
 	b, err := root.ReadFile(sh.stem + manifestExt)
@@ -197,6 +199,9 @@ func examine(root *os.Root, sh shelf, over, erased bool) (problems []string) {
 	}
 	if m.State != StateSealed && m.State != StateInterrupted {
 		problems = append(problems, fmt.Sprintf("the manifest says the state is %q", m.State))
+	}
+	if !sh.sound {
+		return problems // the archive verifies what lies there
 	}
 	return append(problems, compare(root, sh, m)...)
 }

@@ -320,6 +320,34 @@ type Recording struct {
 	Path       string `json:"path"`
 	State      string `json:"state"` // open, sealed or interrupted
 	DurationMS int64  `json:"duration_ms"`
+
+	// Away are the places where a verified copy lies, dir and s3; Local says whether the sound lies
+	// here.
+	Away  []string `json:"away"`
+	Local bool     `json:"local"`
+}
+
+// An AwayVerification answers GET recordings/away/verify.
+type AwayVerification struct {
+	Checked int         `json:"checked"` // copies that were read back
+	Waiting int         `json:"waiting"` // copies that are still to be made
+	Owed    []AwayOwed  `json:"owed"`    // erased, but not everywhere yet
+	Faults  []AwayFault `json:"faults"`
+}
+
+// An AwayOwed is a recording that places still have to erase.
+type AwayOwed struct {
+	Call   string   `json:"call"`
+	Asked  string   `json:"asked"`
+	Places []string `json:"places"`
+}
+
+// An AwayFault is one thing wrong with one copy; Call is empty where it is the whole place.
+type AwayFault struct {
+	Call    string `json:"call"`
+	Path    string `json:"path"`
+	Place   string `json:"place"`
+	Problem string `json:"problem"`
 }
 
 // A Verification answers GET recordings/verify.

@@ -146,6 +146,7 @@ func TestExitCodes(t *testing.T) {
 		{"call trace 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b --config " + good, exitNotSo, "", "not found"},
 		{"recording list -o json --config " + good, 0, `"recordings": []`, ""},
 		{"recording verify --config " + good, 0, "0 recordings: good", ""},
+		{"recording verify --away --config " + good, 0, "0 copies: good", ""},
 		{"recording show 019aa1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b --config " + good, exitNotSo, "", "not known"},
 		{"copy list --config " + good, 0, "REQUEST", ""},
 		{"copy list -o json --all --config " + good, 0, `"copies": []`, ""},

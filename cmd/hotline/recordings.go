@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"hotline/app"
@@ -47,28 +48,43 @@ func (c *recordingListCmd) Run(t *terminal) error {
 		if c.json() {
 			return printJSON(t.out, answer)
 		}
-		rows := [][]string{{"CALL", "STATE", "LENGTH", "PATH"}}
+		rows := [][]string{{"CALL", "STATE", "LENGTH", "LIES", "PATH"}}
 		for _, r := range answer.Recordings {
-			rows = append(rows, []string{r.Call, r.State, ms(&r.DurationMS), r.Path})
+			rows = append(rows, []string{r.Call, r.State, ms(&r.DurationMS), lies(r.Local, r.Away), r.Path})
 		}
 		return printTable(t.out, rows)
 	})
 }
 
+// lies says where a sound lies.
+func lies(here bool, away []string) string {
+	if here {
+		away = append([]string{"here"}, away...)
+	}
+	return cmp.Or(strings.Join(away, ","), "-")
+}
+
 type recordingVerifyCmd struct {
 	fileFlag
 	outFlag
+	Away   bool     `help:"Read back what lies away from this machine instead, and compare it with the manifests here."`
 	Folder string   `placeholder:"DIR" help:"Verify a copy of the folder of recordings instead, with nothing but the public key."`
 	Key    string   `placeholder:"FILE" help:"With --folder: the public key, as 'recording key' printed it."`
 	Head   []string `placeholder:"FILE" help:"With --folder: a head that was kept elsewhere; may be given several times."`
 }
 
 func (recordingVerifyCmd) Help() string {
-	return "Examples: hotline recording verify\n          hotline recording verify --folder /mnt/copy/recordings --key node.pem --head 2026-12-05.json"
+	return "Examples: hotline recording verify\n          hotline recording verify --folder /mnt/copy/recordings --key node.pem --head 2026-12-05.json\n" +
+		"          hotline recording verify --away\n\nWith --away every byte that lies in recording.away is read back, which takes as long as its network does."
 }
 
 func (c *recordingVerifyCmd) Run(t *terminal) error {
-	if c.Folder != "" {
+	switch {
+	case c.Away && c.Folder != "":
+		return usageError{errors.New("--away and --folder: say one")}
+	case c.Away:
+		return c.away(t)
+	case c.Folder != "":
 		return c.folder(t)
 	}
 	if c.Key != "" || len(c.Head) > 0 {
@@ -179,6 +195,36 @@ func (c *recordingHeadCmd) Run(t *terminal) error {
 		e, err := client.Evidence(context.Background())
 		if err == nil {
 			fmt.Fprint(t.out, e.Head)
+		}
+		return err
+	})
+}
+
+// away is verify --away.
+func (c *recordingVerifyCmd) away(t *terminal) error {
+	return withClient(c.Config, func(client *control.Client) error {
+		answer, err := client.VerifyAway(context.Background())
+		if err != nil {
+			return err
+		}
+		if c.json() {
+			err = printJSON(t.out, answer)
+		} else {
+			for _, f := range answer.Faults {
+				fmt.Fprintf(t.out, "%s: %s: %s\n", f.Place, f.Path, f.Problem)
+			}
+			for _, o := range answer.Owed {
+				fmt.Fprintf(t.out, "%s was erased on %s and is still to be erased at %s\n", o.Call, o.Asked, strings.Join(o.Places, ", "))
+			}
+			if answer.Waiting > 0 {
+				fmt.Fprintf(t.out, "%d copies are still to be made\n", answer.Waiting)
+			}
+			if len(answer.Faults) == 0 {
+				fmt.Fprintf(t.out, "%d copies: good\n", answer.Checked)
+			}
+		}
+		if err == nil && len(answer.Faults) > 0 {
+			return notSo{}
 		}
 		return err
 	})
