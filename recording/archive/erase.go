@@ -73,7 +73,9 @@ func (a *Archive) Erase(ctx context.Context, told string) error {
 	defer a.mu.Unlock()
 	m := a.erasing[stem]
 	if m == nil || len(m.Owed) == 0 {
-		a.event(stem, "recording.away_erased", nil)
+		if len(a.o.Places) > 0 {
+			a.event(stem, "recording.away_erased", nil)
+		}
 		return errors.Join(errs...)
 	}
 	a.queueErasures(stem, m, a.clock.Now().Add(firstRest))
