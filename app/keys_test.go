@@ -1,6 +1,8 @@
 package app
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,7 +12,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"hotline/call"
 	"hotline/configs"
+	"hotline/control"
 	"hotline/recording"
 	"hotline/recording/vault"
 	"hotline/store"
@@ -118,6 +122,7 @@ func TestEncryptedHotline(t *testing.T) {
 	if plain, err := filepath.Glob(filepath.Join(recordingsIn(dir), "*/*/*/*.wav")); err != nil || len(plain) > 0 {
 		t.Errorf("plain sound: %v, %v", plain, err)
 	}
+	damagedIsTold(t, h)
 	before := a.keys.Current()
 	r, err := RotateKeys(t.Context(), file, RotateOrder{})
 	if err != nil || r.Keys != 2 || r.Sealed != 2 || r.Epoch == before {
@@ -158,6 +163,43 @@ func TestEncryptedHotline(t *testing.T) {
 		t.Errorf("recovered: %+v, %v", r, err)
 	}
 	good("recovered")
+}
+
+// damagedIsTold turns a bit of a recording, has it played, and turns it back: the sound is as long as before,
+// and whoever hears it is told.
+func damagedIsTold(t *testing.T, h *encryptedHotline) {
+	t.Helper()
+	whole := heardBy(t, h.dir, h.paths[:1], h.keys.Unwrap)[0]
+	name := filepath.Join(h.dir, h.paths[0])
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	turn := func() {
+		t.Helper()
+		b[len(b)/2] ^= 1
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	turn()
+	defer turn()
+	if err := h.store.AddUser(t.Context(), store.User{Name: "rena", Role: "chief", Languages: []call.Language{"az"}}, "a long password of hers"); err != nil {
+		t.Fatal(err)
+	}
+	client, err := control.Dial(h.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var heard bytes.Buffer
+	id := strings.TrimSuffix(filepath.Base(h.paths[0]), ".rec")
+	var damaged *control.DamagedError
+	if err := client.Sound(t.Context(), id, control.Listen{By: "rena", Why: because}, &heard); !errors.As(err, &damaged) {
+		t.Errorf("nobody is told: %v", err)
+	}
+	if heard.Len() != len(whole) {
+		t.Errorf("%d bytes were heard of %d", heard.Len(), len(whole))
+	}
 }
 
 // TestRotateWithoutKeys: what is to be done first is said.

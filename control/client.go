@@ -161,8 +161,13 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 		*out, err = io.ReadAll(response.Body)
 		return err
 	case io.Writer: // a stream
-		_, err = io.Copy(out, response.Body)
-		return err
+		if _, err = io.Copy(out, response.Body); err != nil {
+			return err
+		}
+		if lost := response.Header.Get(wire.LostHeader); lost != "" {
+			return &DamagedError{lost}
+		}
+		return nil
 	}
 	return json.NewDecoder(response.Body).Decode(out)
 }

@@ -92,6 +92,14 @@ func (c *Client) Sound(ctx context.Context, id string, ask Listen, w io.Writer) 
 	return err
 }
 
+// A DamagedError says that all of a sound was written, and that some of it is silence because the recording was
+// damaged on its disk.
+type DamagedError struct{ Lost string }
+
+func (e *DamagedError) Error() string {
+	return "the recording is damaged: " + e.Lost + " of it is lost and silent; hotline recording verify says more"
+}
+
 // A counter counts what it writes.
 type counter struct {
 	w io.Writer

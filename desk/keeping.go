@@ -192,6 +192,9 @@ func (d *Desk) sound(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer sound.Close() // only read
+	if s, ok := sound.(interface{ LostTime() time.Duration }); ok && s.LostTime() > 0 {
+		w.Header().Set(wire.LostHeader, s.LostTime().String())
+	}
 	w.Header().Set("Content-Type", "audio/wav")
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	w.Header().Set("Cache-Control", "no-store")

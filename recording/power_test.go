@@ -185,6 +185,10 @@ func judgeCut(t *testing.T, name, data, keys string, calls []*poweredCall, at ti
 	for _, c := range calls {
 		answers[c.meta.Call] = c.meta
 	}
+	young := func(id call.ID) bool {
+		i := slices.IndexFunc(calls, func(c *poweredCall) bool { return c.meta.Call == id })
+		return i >= 0 && at.Sub(calls[i].sent[0]) <= powerLoss
+	}
 	var expected []Expected
 	before := map[string][]byte{}
 	for _, c := range calls {
@@ -227,6 +231,10 @@ func judgeCut(t *testing.T, name, data, keys string, calls []*poweredCall, at ti
 	}
 	faults, err := Verify(dir, proof, nil)
 	for _, f := range faults {
+		if young(f.Call) && strings.Contains(f.Problem, "cannot be opened") {
+			beyond[f.Call] = true // its key was never synced; of the sound, which was not either, something is there
+			continue
+		}
 		if !beyond[f.Call] {
 			t.Errorf("%s: verify finds %v", name, f)
 		}

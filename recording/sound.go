@@ -51,6 +51,15 @@ func (s *Sound) Mend() {
 	}
 }
 
+// LostTime is how much of the sound a damage took.
+func (s *Sound) LostTime() time.Duration {
+	var n int64
+	for _, l := range s.Lost {
+		n += l.To - l.From
+	}
+	return samplesTime(n)
+}
+
 // OpenSound opens the sound of a call below dir. One that still grows is what it is at this moment. Unwrap may be
 // nil where all recordings are plain. The error is ErrNone where there is no recording, and fs.ErrNotExist where an
 // encrypted one has no key any more: then it was erased.

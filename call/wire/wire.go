@@ -379,6 +379,9 @@ type Evidence struct {
 	Head string `json:"head"` // a line of JSON, signed: where the chain ends now
 }
 
+// LostHeader says of a sound how much of it a damage took: it is silence there.
+const LostHeader = "Hotline-Lost"
+
 // A Problem is the body of every error (RFC 9457).
 type Problem struct {
 	Type   string `json:"type"`
