@@ -20,6 +20,9 @@
 // and a gap with its reason in the manifest. What the manifest would have said survives too:
 // every change is appended to CALL.draft, which goes away with the seal.
 //
+// The manifest of a sealed recording is a link of the node's chain (package chain): signed, and naming the link
+// before it, so that Verify finds what was altered, put in or taken away.
+//
 // With Options.Vault the file is CALL.rec instead: the same sound, encrypted in frames that are only ever appended
 // (package vault), under a key that lies sealed in CALL.key and is on the disk before the first sound. What the
 // window writes goes through a vault.Writer, and nothing else here knows the difference; OpenSound and Decrypt
