@@ -4,10 +4,12 @@
 set -euo pipefail
 
 command -v npm >/dev/null || "$(dirname "$0")/tools.sh" nodejs npm
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo)
 for package in "$@"; do
   name=${package%@*} version=${package##*@}
   installed=$(npm ls -g --depth=0 --parseable --long 2>/dev/null | sed -n "s|.*:$name@||p")
   [ "${installed%%:*}" = "$version" ] && continue
   echo "installing: $package"
-  npm install -g --silent --no-audit --no-fund "$package" >/dev/null
+  "${as_root[@]}" npm install -g --silent --no-audit --no-fund "$package" >/dev/null
 done

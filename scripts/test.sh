@@ -21,7 +21,7 @@ suite() {
 
 suite tools scripts/tools.sh gcc libc6-dev python3 strace fuse3 sndfile-programs firefox-esr iproute2 sip-tester linphone-cli baresip-core baresip-ffmpeg sox libsox-fmt-all multimon-ng ffmpeg \
   espeak-ng tshark prometheus sqlite3 procps openssl age kamailio sipvicious systemd podman crun \
-  unzip npm chromium
+  unzip chromium
 suite s3rver scripts/npm.sh s3rver@3.7.1
 if [ "${states[0]}" = ok ] && [ "${states[1]}" = ok ]; then
   suite modules go mod download
