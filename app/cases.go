@@ -75,24 +75,7 @@ func (a *App) openCases(ctx context.Context) error {
 		},
 	})
 	a.register = r
-	running, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		var both sync.WaitGroup
-		both.Go(func() { r.courier.Run(running) })
-		both.Go(func() { r.sweep(running) })
-		both.Wait()
-	}()
-	a.steps.push("courier", 5*time.Second, func(ctx context.Context) error {
-		stop()
-		select {
-		case <-done:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
+	a.steps.runner("courier", 5*time.Second, r.courier.Run, r.sweep)
 	return nil
 }
 

@@ -59,18 +59,7 @@ func (a *App) proveComplete(context.Context) error {
 	}
 	a.metrics.MustRegister(r.found, r.proved)
 	a.reconciler = r
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); r.run(ctx) }()
-	a.steps.push("completeness", 5*time.Second, func(ctx context.Context) error {
-		stop()
-		select {
-		case <-done:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
+	a.steps.runner("completeness", 5*time.Second, r.run)
 	return nil
 }
 

@@ -96,18 +96,7 @@ func (a *App) keepHeads(context.Context) error {
 	}
 	a.metrics.MustRegister(k.late)
 	a.heads = k
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); k.run(ctx) }()
-	a.steps.push("heads", 5*time.Second, func(ctx context.Context) error {
-		stop()
-		select {
-		case <-done:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
+	a.steps.runner("heads", 5*time.Second, k.run)
 	return nil
 }
 

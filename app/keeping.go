@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -134,24 +133,7 @@ func (a *App) openKeeping(context.Context) (err error) {
 		return err
 	}
 	a.steps.closer("keeper", a.keeper.Close)
-	running, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		var both sync.WaitGroup
-		both.Go(func() { a.keeper.reaper.Run(running) })
-		both.Go(func() { a.keeper.watchDisk(running) })
-		both.Wait()
-	}()
-	a.steps.push("reaper", 10*time.Second, func(ctx context.Context) error {
-		stop()
-		select {
-		case <-done:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
+	a.steps.runner("reaper", 10*time.Second, a.keeper.reaper.Run, a.keeper.watchDisk)
 	return nil
 }
 

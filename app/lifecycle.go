@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -31,6 +32,26 @@ func (s *steps) push(name string, bound time.Duration, stop func(ctx context.Con
 // closer remembers a Close that knows no context.
 func (s *steps) closer(name string, stop func() error) {
 	s.push(name, 5*time.Second, func(context.Context) error { return stop() })
+}
+
+// runner starts something that runs until it is told to stop, and remembers to tell it.
+func (s *steps) runner(name string, bound time.Duration, run ...func(ctx context.Context)) {
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, f := range run {
+		running.Go(func() { f(ctx) })
+	}
+	s.push(name, bound, func(ctx context.Context) error {
+		stop()
+		done := make(chan struct{})
+		go func() { running.Wait(); close(done) }()
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
 }
 
 // unwind ends everything, each within its bound, and joins the errors. A step that overruns is

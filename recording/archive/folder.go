@@ -2,7 +2,6 @@ package archive
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -14,6 +13,8 @@ import (
 	"path"
 	"strings"
 	"sync"
+
+	"hotline/recording/durable"
 )
 
 // Folders and files are for the server's user and group, as those of the recordings.
@@ -123,7 +124,7 @@ func (p *Folder) Put(ctx context.Context, name string, s Source) (err error) {
 		return err
 	}
 	dropCache(f)
-	return syncFolders(root, dir)
+	return durable.SyncFolders(root, dir)
 }
 
 // agree gives how much of a file is the beginning of the source.
@@ -266,7 +267,7 @@ func (p *Folder) Delete(ctx context.Context, prefix string) error {
 	if err != nil || !found {
 		return err
 	}
-	return syncFolder(root, dir)
+	return durable.SyncFolder(root, dir)
 }
 
 // writeWhole writes a small file under a temporary name, syncs it, gives it its name and syncs the
@@ -287,26 +288,5 @@ func writeWhole(root *os.Root, name string, b []byte) error {
 	if err := root.Rename(temp, name); err != nil {
 		return err
 	}
-	return syncFolder(root, path.Dir(name))
-}
-
-// syncFolders makes the entries of a folder survive a power cut, and those of the folders above it.
-func syncFolders(root *os.Root, dir string) error {
-	for ; ; dir = path.Dir(dir) {
-		if err := syncFolder(root, dir); err != nil || dir == "." {
-			return err
-		}
-	}
-}
-
-func syncFolder(root *os.Root, dir string) error {
-	f, err := root.Open(cmp.Or(dir, "."))
-	if err != nil {
-		return err
-	}
-	defer f.Close() // only read
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("sync folder %s: %w", dir, err)
-	}
-	return nil
+	return durable.SyncFolder(root, path.Dir(name))
 }

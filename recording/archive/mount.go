@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+
+	"hotline/recording/durable"
 )
 
 // A mount is what is remembered of a folder that is a place: recordings/away/HASH.mount.
@@ -56,7 +58,7 @@ func makeMarks(root *os.Root) error {
 	} else if err != nil {
 		return err
 	}
-	return syncFolder(root, ".")
+	return durable.SyncFolder(root, ".")
 }
 
 // OpenS3 makes a place of S3-compatible storage, as NewS3.

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"hotline/recording/durable"
 )
 
 // folder is where links lie that are no recordings: folder/KEYID/.
@@ -145,11 +147,11 @@ func (c *Chain) makeFolder() error {
 		return nil
 	}
 	for _, dir := range []string{".", folder} {
-		if err := syncFolder(c.root, dir); err != nil {
+		if err := durable.SyncFolder(c.root, dir); err != nil {
 			return err
 		}
 	}
-	return replace(c.root, name, c.key.PublicPEM(), fileMode)
+	return durable.Replace(c.root, name, c.key.PublicPEM(), fileMode)
 }
 
 // begin finds the links of a chain whose index is lost, or begins a chain.
@@ -227,16 +229,16 @@ func (c *Chain) add(name string, v any, l *Link) error {
 		return err
 	}
 	c.step("prepare")
-	if err := prepare(c.root, name, line, fileMode); err != nil {
+	if err := durable.Write(c.root, name+durable.TempExt, line, fileMode); err != nil {
 		return fmt.Errorf("link: %w", err)
 	}
 	c.step("rename")
-	if err := c.root.Rename(name+tempExt, name); err != nil {
+	if err := c.root.Rename(name+durable.TempExt, name); err != nil {
 		return fmt.Errorf("link: %w", err)
 	}
 	c.last = *l
 	c.step("sync folder")
-	err = syncFolder(c.root, path.Dir(name))
+	err = durable.SyncFolder(c.root, path.Dir(name))
 	c.step("index")
 	return errors.Join(err, c.enter(name))
 }
@@ -306,7 +308,7 @@ func (c *Chain) settle(names []string) error {
 			continue
 		}
 		c.last = f.link
-		if err := errors.Join(syncFolder(c.root, path.Dir(f.path)), c.enter(f.path)); err != nil {
+		if err := errors.Join(durable.SyncFolder(c.root, path.Dir(f.path)), c.enter(f.path)); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"hotline/recording/durable"
 )
 
 // keyFile is the private key's name in the folder of keys.
@@ -81,7 +83,7 @@ func makeKey(dir, path string) (*Key, error) {
 		return nil, fmt.Errorf("make the key of the recordings' chain: %w", err)
 	}
 	defer root.Close() // nothing is written through it any more
-	if err := replace(root, keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: b}), 0o600); err != nil {
+	if err := durable.Replace(root, keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: b}), 0o600); err != nil {
 		return nil, fmt.Errorf("make the key of the recordings' chain: %w", err)
 	}
 	return newKey(private), nil

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"hotline/recording/durable"
 )
 
 // maxLine is the longest line of a log.
@@ -50,7 +52,7 @@ func syncDir(dir string) error {
 		return err
 	}
 	defer root.Close() // only synced
-	return syncFolder(root, ".")
+	return durable.SyncFolder(root, ".")
 }
 
 // resume finds the last link.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hotline/recording/chain"
+	"hotline/recording/durable"
 )
 
 // A Certificate says what one run has erased, by what rules, and what was held back and why. It is signed as the
@@ -62,11 +63,11 @@ func (r *Reaper) certify(run *run) error {
 	if err != nil {
 		return fmt.Errorf("the certificate: %w", err)
 	}
-	if err := replace(r.root, run.file()+".txt", []byte(c.Text())); err != nil {
+	if err := durable.Replace(r.root, run.file()+".txt", []byte(c.Text()), fileMode); err != nil {
 		return fmt.Errorf("the certificate: %w", err)
 	}
 	r.o.step("told")
-	if err := replace(r.root, run.file()+".json", line); err != nil {
+	if err := durable.Replace(r.root, run.file()+".json", line, fileMode); err != nil {
 		return fmt.Errorf("the certificate: %w", err)
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"hotline/recording/durable"
 )
 
 // The bounds of what a clock may do.
@@ -123,7 +125,7 @@ func (c *Clock) keep() error {
 	if err != nil {
 		return fmt.Errorf("the time that was last seen: %w", err)
 	}
-	if err := replace(c.root, clockFile, append(b, '\n')); err != nil {
+	if err := durable.Replace(c.root, clockFile, append(b, '\n'), fileMode); err != nil {
 		return fmt.Errorf("the time that was last seen: %w", err)
 	}
 	return nil

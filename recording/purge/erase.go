@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 
+	"hotline/recording/durable"
 	"hotline/recording/vault"
 )
 
@@ -17,13 +18,13 @@ const fileMode = 0o640
 // entomb leaves the link beside the manifest: from here on the recording counts as erased.
 func entomb(root *os.Root, s shelf, link []byte) error {
 	name := s.stem() + goneExt
-	if err := writeSynced(root, name+tempExt, link); err != nil {
+	if err := durable.Write(root, name+durable.TempExt, link, fileMode); err != nil {
 		return err
 	}
 	if err := root.Rename(name+tempExt, name); err != nil {
 		return err
 	}
-	return syncFolder(root, s.dir)
+	return durable.SyncFolder(root, s.dir)
 }
 
 // erase takes away what is left of a recording: the key first, for without it an encrypted sound is noise on
@@ -52,39 +53,5 @@ func (s shelf) erase(root *os.Root, step func(string)) error {
 	if s.kind == KindMessage && len(errs) == 0 { // last: it says of which call it is
 		take(string(s.id) + manifestExt)
 	}
-	return errors.Join(append(errs, syncFolder(root, s.dir))...)
-}
-
-// replace writes a file whole or not at all.
-func replace(root *os.Root, name string, b []byte) error {
-	if err := writeSynced(root, name+tempExt, b); err != nil {
-		return err
-	}
-	if err := root.Rename(name+tempExt, name); err != nil {
-		return err
-	}
-	return syncFolder(root, path.Dir(name))
-}
-
-func writeSynced(root *os.Root, name string, b []byte) error {
-	f, err := root.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
-	if err != nil {
-		return err
-	}
-	if _, err = f.Write(b); err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-func syncFolder(root *os.Root, dir string) error {
-	f, err := root.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync folder: %w", err)
-	}
-	defer f.Close() // only read
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("sync folder %s: %w", dir, err)
-	}
-	return nil
+	return errors.Join(append(errs, durable.SyncFolder(root, s.dir))...)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"hotline/call"
+	"hotline/recording/durable"
 )
 
 // certificateFolder holds the certificates, and of a run that is not over its plan.
@@ -74,7 +75,7 @@ func (r *Reaper) begin() (*run, error) {
 func (r *Reaper) save(run *run) error {
 	b, err := json.Marshal(run)
 	if err == nil {
-		err = replace(r.root, planFile, append(b, '\n'))
+		err = durable.Replace(r.root, planFile, append(b, '\n'), fileMode)
 	}
 	if err != nil {
 		return fmt.Errorf("the plan of a run: %w", err)
@@ -101,7 +102,7 @@ func (r *Reaper) finish(run *run) error {
 	if err := r.root.Remove(planFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the plan of a run: %w", err)
 	}
-	return syncFolder(r.root, certificateFolder)
+	return durable.SyncFolder(r.root, certificateFolder)
 }
 
 // file is the path of a run's certificate without its ending.

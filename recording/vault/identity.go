@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"filippo.io/age"
+
+	"hotline/recording/durable"
 )
 
 // fileMode and folderMode are for what only the server may read.
@@ -46,7 +48,7 @@ func NewIdentity(file string) (recipient string, err error) {
 		err = writeNew(root, filepath.Base(file), identityText(id, time.Now()))
 	}
 	if err == nil {
-		err = syncFolder(root, ".")
+		err = durable.SyncFolder(root, ".")
 	}
 	if err != nil {
 		return "", fmt.Errorf("new identity: %w", err)
@@ -84,19 +86,6 @@ func writeNew(root *os.Root, name string, b []byte) error {
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, root.Remove(name))
-	}
-	return nil
-}
-
-// syncFolder puts a folder's entries on the disk.
-func syncFolder(root *os.Root, dir string) error {
-	f, err := root.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync folder: %w", err)
-	}
-	defer f.Close() // only read
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("sync folder %s: %w", dir, err)
 	}
 	return nil
 }

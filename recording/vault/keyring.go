@@ -21,6 +21,7 @@ import (
 	"filippo.io/age"
 
 	"hotline/call"
+	"hotline/recording/durable"
 )
 
 // epochExt is the ending of an epoch's file.
@@ -185,7 +186,7 @@ func (k *Keyring) NewEpoch() (string, error) {
 	if err := k.root.Rename(temp, name+epochExt); err != nil {
 		return "", fmt.Errorf("new epoch: %w", err)
 	}
-	if err := syncFolder(k.root, "."); err != nil {
+	if err := durable.SyncFolder(k.root, "."); err != nil {
 		return "", fmt.Errorf("new epoch: %w", err)
 	}
 	return name, k.Refresh()

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"filippo.io/age"
+
+	"hotline/recording/durable"
 )
 
 // KeyExt is the ending of the file with a recording's sealed key, SoundExt that of its sound.
@@ -152,7 +154,7 @@ func (k *Keyring) pass(ctx context.Context, root *os.Root, progress func(Progres
 		}
 	}
 	for dir := range changed {
-		errs = append(errs, syncFolder(root, dir))
+		errs = append(errs, durable.SyncFolder(root, dir))
 	}
 	return p, errors.Join(errs...)
 }
@@ -181,7 +183,7 @@ func (k *Keyring) Rewrap(root *os.Root, name string) (bool, error) {
 	}
 	done, err := k.rewrap(root, name, ids)
 	if done {
-		err = errors.Join(err, syncFolder(root, path.Dir(name)))
+		err = errors.Join(err, durable.SyncFolder(root, path.Dir(name)))
 	}
 	return done, err
 }
@@ -250,7 +252,7 @@ func EraseBy(root *os.Root, name string, overwritten func()) error {
 		err = nil
 	}
 	if err == nil {
-		err = syncFolder(root, path.Dir(name))
+		err = durable.SyncFolder(root, path.Dir(name))
 	}
 	if err != nil {
 		return fmt.Errorf("erase %s: %w", name, err)
