@@ -135,7 +135,7 @@ func TestCommandsBesideAServerAndWithout(t *testing.T) {
 		}
 		s.jsonOf(q...)
 	}
-	s.hasFields("recording list", s.jsonOf("recording", "list")["recordings"].([]any)[0], "call path state duration_ms")
+	s.hasFields("recording list", s.jsonOf("recording", "list")["recordings"].([]any)[0], "call path state duration_ms away local")
 	s.hasFields("recording show", s.jsonOf("recording", "show", id), "call line language state opened length_ms above below spans marks peaks")
 	story := s.jsonOf("call", "trace", id)["events"].([]any)
 	var names []string

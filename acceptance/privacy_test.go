@@ -111,7 +111,7 @@ func said(t *testing.T, log string) (lines []string) {
 		if err := json.Unmarshal([]byte(l), &fields); err != nil {
 			t.Fatalf("not a line of JSON: %s", l)
 		}
-		for _, k := range []string{"time", "took", "waited", "talked", "call", "leg", "sip_call_id", "remote", "language"} {
+		for _, k := range []string{"time", "took", "waited", "talked", "call", "leg", "sip_call_id", "remote", "language", "free_bytes", "free_share"} {
 			delete(fields, k)
 		}
 		b, err := json.Marshal(fields)

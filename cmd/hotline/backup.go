@@ -18,6 +18,10 @@ type backupCmd struct {
 	Verify backupVerifyCmd `cmd:"" help:"Prove that a backup is whole and that nothing in it was changed."`
 }
 
+func (backupCmd) Help() string {
+	return "Example: hotline backup /backup/hotline"
+}
+
 // A rateFlag bounds how fast is read and written.
 type rateFlag struct {
 	Rate int64 `default:"100" placeholder:"MIB" help:"At most so many MiB a second, so that calls notice nothing; 0: as fast as it goes."`
