@@ -139,12 +139,12 @@ func (r *Recorder) guardedSpill(g *Recording, old *os.File, size int64) (made *s
 }
 
 // copyOver makes a recording's files in the second directory, with size bytes of what it has so far.
-func (r *Recorder) copyOver(g *Recording, old *os.File, size int64) (s *spilledFiles, err error) {
+func (r *Recorder) copyOver(g *Recording, old *os.File, size int64) (_ *spilledFiles, err error) {
 	root := r.second.root.Load()
 	if root == nil {
 		return nil, errors.New("the second directory is not there")
 	}
-	s = new(spilledFiles)
+	s := new(spilledFiles)
 	named := false
 	defer func() {
 		if err == nil || named {
@@ -269,7 +269,7 @@ func (r *Recorder) writeSpilledDraft(g *Recording, f *os.File) error {
 	m.Faults = append(m.Faults, faultSpilled)
 	b, err := json.Marshal(m)
 	if err == nil {
-		_, err = r.onto(f).WriteAt(append(b, '\n'), 0)
+		_, err = f.Write(append(b, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("draft: %w", err)
