@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -255,45 +256,47 @@ func TestSpillsFromTheBegin(t *testing.T) {
 	for _, c := range sorts {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s, p := newPair(t, c.format, c.encrypted)
-			obstacle := filepath.Join(s.o.Dir, "2026")
-			put(t, obstacle, nil)
-			k := s.open(call.PCMU)
-			k.Voice(true, "")
-			k.tones(2*time.Second, 300, 500).inFile(t)
-			if told := s.told(); !slices.Equal(told, []string{"recording.spilled", "recording.started"}) {
-				t.Errorf("the events are %v", told)
-			}
-			if err := s.Healthy(); err != nil {
-				t.Errorf("it is unwell: %v", err)
-			}
-			k.tones(2*time.Second, 300, 500)
-			end := k.at
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-			defer cancel()
-			if res, err := k.Seal(ctx, answered.Add(end)); !errors.Is(err, context.DeadlineExceeded) || res.State != StateOpen {
-				t.Errorf("it is sealed as %+v, %v", res, err)
-			}
-			soon(t, "the first has refused it", func() bool { return testutil.ToFloat64(s.metrics.faults.WithLabelValues(opSeal)) > 0 })
-			if !slices.ContainsFunc(p.left(t), func(n string) bool { return strings.HasSuffix(n, k.ext()) }) {
-				t.Errorf("in the second directory lie %v", p.left(t))
-			}
-			s.clock.set(answered.Add(end + time.Minute))
-			if err := os.Remove(obstacle); err != nil {
-				t.Fatal(err)
-			}
-			soon(t, "it is home", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.late) == 1 })
-			res := s.late[0]
-			if res.State != StateSealed || res.Duration != end {
-				t.Errorf("the late result is %+v", res)
-			}
-			if _, right := channels(t, s.file(k.Recording)); level(between(right, 0, 2*time.Second), 500) < 0.97 {
-				t.Error("its begin is not there")
-			}
-			if slices.Contains(s.told(), "recording.missing") {
-				t.Errorf("the events are %v", s.told())
-			}
-			p.good(t, s, res)
+			synctest.Test(t, func(t *testing.T) { // five seconds between two tries to seal it
+				s, p := newPair(t, c.format, c.encrypted)
+				obstacle := filepath.Join(s.o.Dir, "2026")
+				put(t, obstacle, nil)
+				k := s.open(call.PCMU)
+				k.Voice(true, "")
+				k.tones(2*time.Second, 300, 500).inFile(t)
+				if told := s.told(); !slices.Equal(told, []string{"recording.spilled", "recording.started"}) {
+					t.Errorf("the events are %v", told)
+				}
+				if err := s.Healthy(); err != nil {
+					t.Errorf("it is unwell: %v", err)
+				}
+				k.tones(2*time.Second, 300, 500)
+				end := k.at
+				ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+				defer cancel()
+				if res, err := k.Seal(ctx, answered.Add(end)); !errors.Is(err, context.DeadlineExceeded) || res.State != StateOpen {
+					t.Errorf("it is sealed as %+v, %v", res, err)
+				}
+				soon(t, "the first has refused it", func() bool { return testutil.ToFloat64(s.metrics.faults.WithLabelValues(opSeal)) > 0 })
+				if !slices.ContainsFunc(p.left(t), func(n string) bool { return strings.HasSuffix(n, k.ext()) }) {
+					t.Errorf("in the second directory lie %v", p.left(t))
+				}
+				s.clock.set(answered.Add(end + time.Minute))
+				if err := os.Remove(obstacle); err != nil {
+					t.Fatal(err)
+				}
+				soon(t, "it is home", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.late) == 1 })
+				res := s.late[0]
+				if res.State != StateSealed || res.Duration != end {
+					t.Errorf("the late result is %+v", res)
+				}
+				if _, right := channels(t, s.file(k.Recording)); level(between(right, 0, 2*time.Second), 500) < 0.97 {
+					t.Error("its begin is not there")
+				}
+				if slices.Contains(s.told(), "recording.missing") {
+					t.Errorf("the events are %v", s.told())
+				}
+				p.good(t, s, res)
+			})
 		})
 	}
 }
@@ -309,45 +312,47 @@ func TestSpillsAfterFailedSyncs(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				s, p := newPair(t, PCM16, c)
-				k := s.open(call.PCMA)
-				k.Voice(true, "")
-				k.tones(time.Second, 300, 500).inFile(t)
-				if c { // its key is on the disk
-					soon(t, "the key is synced", func() bool { return k.box.onDisk.Load() })
-				}
-				if during {
-					p.syncs(syscall.EIO)
-					soon(t, "it goes on in the second directory", func() bool {
-						s.clock.set(s.clock.now().Add(100 * time.Millisecond))
-						k.frame(call.Heard, 500)
-						return k.spilled.Load()
-					})
-					k.at = s.clock.now().Sub(answered).Truncate(20 * time.Millisecond)
-				} else {
-					p.syncs(syscall.EIO)
-				}
-				at := k.at
-				k.tones(2*time.Second, 300, 700)
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-				defer cancel()
-				if res, err := k.Seal(ctx, answered.Add(k.at)); err == nil || res.State != StateOpen {
-					t.Errorf("it is sealed as %+v, %v, and nothing is on the disk", res, err)
-				}
-				p.syncs(nil)
-				soon(t, "it is home", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.late) == 1 })
-				res := s.late[0]
-				if res.State != StateSealed || res.Duration != at+2*time.Second {
-					t.Errorf("the late result is %+v, the call lasted %v", res, at+2*time.Second)
-				}
-				_, right := channels(t, s.file(k.Recording))
-				if level(between(right, 0, time.Second), 500) < 0.97 || level(between(right, at, at+2*time.Second), 700) < 0.97 {
-					t.Error("something is not in its place")
-				}
-				if got := faultsOf(t, s.file(k.Recording)); !slices.Contains(got, "sync") || !slices.Contains(got, "spilled") {
-					t.Errorf("the manifest confesses %v", got)
-				}
-				p.good(t, s, res)
+				synctest.Test(t, func(t *testing.T) { // five seconds between two tries to seal it
+					s, p := newPair(t, PCM16, c)
+					k := s.open(call.PCMA)
+					k.Voice(true, "")
+					k.tones(time.Second, 300, 500).inFile(t)
+					if c { // its key is on the disk
+						soon(t, "the key is synced", func() bool { return k.box.onDisk.Load() })
+					}
+					if during {
+						p.syncs(syscall.EIO)
+						soon(t, "it goes on in the second directory", func() bool {
+							s.clock.set(s.clock.now().Add(100 * time.Millisecond))
+							k.frame(call.Heard, 500)
+							return k.spilled.Load()
+						})
+						k.at = s.clock.now().Sub(answered).Truncate(20 * time.Millisecond)
+					} else {
+						p.syncs(syscall.EIO)
+					}
+					at := k.at
+					k.tones(2*time.Second, 300, 700)
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+					defer cancel()
+					if res, err := k.Seal(ctx, answered.Add(k.at)); err == nil || res.State != StateOpen {
+						t.Errorf("it is sealed as %+v, %v, and nothing is on the disk", res, err)
+					}
+					p.syncs(nil)
+					soon(t, "it is home", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.late) == 1 })
+					res := s.late[0]
+					if res.State != StateSealed || res.Duration != at+2*time.Second {
+						t.Errorf("the late result is %+v, the call lasted %v", res, at+2*time.Second)
+					}
+					_, right := channels(t, s.file(k.Recording))
+					if level(between(right, 0, time.Second), 500) < 0.97 || level(between(right, at, at+2*time.Second), 700) < 0.97 {
+						t.Error("something is not in its place")
+					}
+					if got := faultsOf(t, s.file(k.Recording)); !slices.Contains(got, "sync") || !slices.Contains(got, "spilled") {
+						t.Errorf("the manifest confesses %v", got)
+					}
+					p.good(t, s, res)
+				})
 			})
 		}
 	}
