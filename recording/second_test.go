@@ -3,6 +3,7 @@ package recording
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -546,5 +547,59 @@ func TestRepairKeepsWhatCannotComeHome(t *testing.T) {
 	}
 	if left := p.left(t); len(left) > 0 {
 		t.Errorf("in the second directory lie %v", left)
+	}
+}
+
+// TestKilledWhileSpilled kills a process whose recording lies in the second directory: what the next start makes of it
+// ends less than a second before the last packet.
+func TestKilledWhileSpilled(t *testing.T) {
+	t.Parallel()
+	for _, encrypted := range []bool{false, true} {
+		t.Run(fmt.Sprint("encrypted: ", encrypted), func(t *testing.T) {
+			t.Parallel()
+			data, second := t.TempDir(), t.TempDir()
+			dir := filepath.Join(data, folder)
+			obstacle := filepath.Join(dir, time.Now().UTC().Format("2006"))
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			put(t, obstacle, nil)
+			env := []string{childDir + "=" + dir, childSecond + "=" + second}
+			if encrypted {
+				env = append(env, childKeys+"="+keysOf(data))
+			}
+			newest, ok := killAfter(t, 1500*time.Millisecond, env)
+			if !ok {
+				return
+			}
+			if err := os.Remove(obstacle); err != nil {
+				t.Fatal(err)
+			}
+			links := newChain(t, dir, keysBeside(dir))
+			done, err := RepairBoth(t.Context(), dir, second, links, func(call.ID) Meta { return Meta{} })
+			if err != nil || len(done) != 1 {
+				t.Fatalf("repair gives %+v, %v", done, err)
+			}
+			file := filepath.Join(data, done[0].Path)
+			_, right := channels(t, file)
+			last := uint32(0)
+			for n := 0; n+160 <= len(right); n++ {
+				if number, ok := numberAt(right, n); ok && number > last {
+					last = number
+				}
+			}
+			if lost := time.Duration(newest-last) * 20 * time.Millisecond; lost > time.Second {
+				t.Errorf("%v are lost", lost)
+			}
+			if m := readManifest(t, file); m["state"] != StateInterrupted || m["language"] != "ru" || m["notice"] == nil || !slices.Contains(faultsOf(t, file), "spilled") {
+				t.Errorf("the manifest is %v", m)
+			}
+			if left := (&pair{second: second}).left(t); len(left) > 0 {
+				t.Errorf("in the second directory lie %v", left)
+			}
+			if faults, err := Verify(dir, Proof{Expected: []Expected{{done[0].Call, done[0].Path}}}, nil); err != nil || len(faults) > 0 {
+				t.Errorf("verify finds %v, %v", faults, err)
+			}
+		})
 	}
 }
