@@ -143,6 +143,9 @@ func (r *Recorder) bringHome(g *Recording) (*os.File, error) {
 			return nil, fmt.Errorf("key: %w", err)
 		}
 	}
+	if err := r.roomFor(g.extent()); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotHome, err)
+	}
 	var home *os.File
 	if err = r.carrier().home(g.stem, g.ext(), key); err == nil {
 		home, err = r.root.OpenFile(g.soundName(), os.O_RDWR, fileMode)
@@ -170,12 +173,23 @@ func (r *Recorder) bringHome(g *Recording) (*os.File, error) {
 	return home, nil
 }
 
+// roomFor says whether the first directory has room for so many bytes. Tries that fill it up would harm the others.
+func (r *Recorder) roomFor(bytes int64) error {
+	free, size, err := r.room(r.o.Dir)
+	if err == nil && free < uint64(bytes)+min(leastFree, size/20) {
+		return fmt.Errorf("the disk of the recordings has only %d MiB left", free>>20)
+	}
+	return nil // a disk that does not say it refuses by itself
+}
+
 // dropSpilled takes a sealed recording away from the second directory.
 func (r *Recorder) dropSpilled(g *Recording) {
 	if !g.home {
 		return
 	}
-	if err := r.carrier().drop(g.stem, g.ext()); err != nil {
+	c := r.carrier()
+	c.did("sealed")
+	if err := c.drop(g.stem, g.ext()); err != nil {
 		r.log.Warn("a recording that is home stays in the second directory, too; the next start removes it",
 			zap.String("call", string(g.meta.Call)), zap.Error(err))
 	}

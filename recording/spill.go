@@ -135,6 +135,7 @@ func (r *Recorder) guardedSpill(g *Recording, old *os.File, size int64) (made *s
 		r.log.Error("a recording cannot go on in the second directory either", zap.String("call", string(g.meta.Call)), zap.Error(err))
 		return nil
 	}
+	r.countSpilled()
 	return made
 }
 
@@ -326,7 +327,6 @@ func (r *Recorder) moveOver(g *Recording, s *spilledFiles) {
 	g.changed = true
 	g.mu.Unlock()
 	g.dirty.Store(w.headed)
-	r.countSpilled()
 	r.log.Warn("a recording goes on in the second directory", zap.String("call", string(g.meta.Call)))
 	r.event(g, "recording.spilled", map[string]string{"path": g.Path()})
 	if err := old.close(); err != nil {
