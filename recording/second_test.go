@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -602,4 +603,43 @@ func TestKilledWhileSpilled(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNoRoomAtHome: a full disk is not filled up by tries to bring a recording home.
+func TestNoRoomAtHome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &pair{second: t.TempDir()}
+		var full atomic.Bool
+		copies := atomic.Int32{}
+		s := newStudioWith(t, PCM16, func(m *outside) {
+			p.onto(m)
+			m.step = func(string) { copies.Add(1) }
+			m.room = func(dir string) (free, size uint64, err error) {
+				if full.Load() && dir != p.second {
+					return 10 << 20, 100 << 30, nil
+				}
+				return 50 << 30, 100 << 30, nil
+			}
+		}, func(_ *studio, o *Options) { o.Second = p.second })
+		k := s.open(call.PCMA)
+		k.tones(time.Second, 0, 500).inFile(t)
+		p.shut(syscall.ENOSPC)
+		k.tones(500*time.Millisecond, 0, 500)
+		soon(t, "it is spilled", func() bool { s.clock.set(s.clock.now().Add(10 * time.Millisecond)); return k.spilled.Load() })
+		k.inFile(t)
+		p.shut(nil)
+		full.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+		defer cancel()
+		if res, err := k.Seal(ctx, answered.Add(k.at)); err == nil || res.State != StateOpen || copies.Load() > 0 {
+			t.Errorf("without room it is sealed as %+v, %v after %d steps", res, err, copies.Load())
+		}
+		if err := s.Healthy(); err != nil {
+			t.Errorf("the second takes recordings, and it is unwell: %v", err)
+		}
+		full.Store(false)
+		soon(t, "it is home", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.late) == 1 })
+		p.good(t, s, s.late[0])
+	})
 }
