@@ -643,3 +643,56 @@ func TestNoRoomAtHome(t *testing.T) {
 		p.good(t, s, s.late[0])
 	})
 }
+
+// TestSlowCopyIsBridged: copying what a recording has so far takes five seconds. What is said meanwhile waits in
+// memory, and nothing is lost.
+func TestSlowCopyIsBridged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &pair{second: t.TempDir()}
+		hold, held := make(chan struct{}), make(chan struct{})
+		s := newStudioWith(t, PCM16, func(m *outside) {
+			p.onto(m)
+			real := m.datasync
+			var once sync.Once
+			m.datasync = func(f *os.File) error {
+				if strings.HasPrefix(f.Name(), p.second) && strings.HasSuffix(f.Name(), soundExt+tempExt) {
+					once.Do(func() { close(held); <-hold })
+				}
+				return real(f)
+			}
+		}, func(_ *studio, o *Options) { o.Second = p.second })
+		k := s.open(call.PCMA)
+		k.tones(time.Second, 0, 500).inFile(t)
+		from := k.at
+		p.shut(syscall.EIO)
+		k.tones(500*time.Millisecond, 0, 600)
+		soon(t, "the refusal is seen", func() bool { return k.Err() != nil })
+		k.tones(time.Second, 0, 600)
+		soon(t, "it is being copied", func() bool {
+			select {
+			case <-held:
+				return true
+			default:
+				return false
+			}
+		})
+		for range 25 {
+			k.tones(200*time.Millisecond, 0, 600)
+			soon(t, "the pool is stocked", func() bool { s.pool.mu.Lock(); defer s.pool.mu.Unlock(); return s.pool.spare >= s.pool.low() })
+		}
+		time.Sleep(5 * writeEvery) // the writer has its rounds
+		close(hold)
+		soon(t, "it is spilled", func() bool { return k.spilled.Load() })
+		k.inFile(t)
+		p.shut(nil)
+		res := k.seal()
+		if _, right := channels(t, s.file(k.Recording)); level(between(right, from, from+6*time.Second), 600) < 0.97 {
+			t.Error("what was said while it was copied is not there")
+		}
+		if gaps := append(gapsOf(t, s.file(k.Recording), "disk"), gapsOf(t, s.file(k.Recording), "overflow")...); len(gaps) > 0 {
+			t.Errorf("the gaps are %v", gaps)
+		}
+		p.good(t, s, res)
+	})
+}
