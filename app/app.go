@@ -201,7 +201,7 @@ func (a *App) openSound(context.Context) (err error) {
 		return err
 	}
 	a.recorder, err = recording.New(recording.Options{
-		Dir: a.recordings(), Chain: a.evidence.Chain, Vault: ring, Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
+		Dir: a.recordings(), Second: a.file.Recording.Second, Chain: a.evidence.Chain, Vault: ring, Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
 		Log: a.log, Metrics: a.metrics, Events: a.recordingEvent,
 		Sealed: a.sealedLate,
 	})

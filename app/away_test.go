@@ -177,3 +177,19 @@ func TestCheckOfRecordingsAway(t *testing.T) {
 		}
 	}
 }
+
+// hotline check names a second directory that is not there.
+func TestCheckOfSecondDirectory(t *testing.T) {
+	file := config(t, t.TempDir())
+	plain := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(plain, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{"": "", t.TempDir(): "", plain + "s": "no such file", plain: "is not a folder"} {
+		file.Recording.Second = dir
+		faults := checkSecond(file)
+		if (want == "") != (len(faults) == 0) || want != "" && !strings.Contains(faults[0].String(), want) {
+			t.Errorf("%q: %v", dir, faults)
+		}
+	}
+}

@@ -23,7 +23,23 @@ import (
 
 // Check looks at what a configuration file names: certificates, the data folder, the deployer's clips.
 func Check(f *configs.File) (faults configs.Faults) {
-	return slices.Concat(checkTLS(f), checkStatus(f), checkAway(f), checkData(f))
+	return slices.Concat(checkTLS(f), checkStatus(f), checkAway(f), checkSecond(f), checkData(f))
+}
+
+// checkSecond looks for the second directory of the recordings. A server starts, and reloads, without it.
+func checkSecond(f *configs.File) configs.Faults {
+	const key = "recording.second"
+	dir := f.Recording.Second
+	if dir == "" {
+		return nil
+	}
+	switch info, err := os.Stat(dir); {
+	case err != nil:
+		return configs.Faults{f.Fault(key, err.Error(), "mount its disk and make the folder, for the server's user")}
+	case !info.IsDir():
+		return configs.Faults{f.Fault(key, dir+" is not a folder", "name a folder on another disk")}
+	}
+	return nil
 }
 
 // checkStatus looks at how the status system is asked.

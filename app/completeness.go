@@ -35,6 +35,7 @@ const (
 type reconciler struct {
 	store   *store.Store
 	data    string
+	second  string // directory of the recordings, as it was at the start; empty: none
 	file    func() *configs.File
 	now     func() time.Time
 	log     *zap.Logger
@@ -49,7 +50,7 @@ type reconciler struct {
 // proveComplete lets the proof be given each night for as long as the server runs.
 func (a *App) proveComplete(context.Context) error {
 	r := &reconciler{
-		store: a.store, data: a.file.Data, file: a.loaded.Load, now: a.o.Now, log: a.log.Named("evidence"), missing: a.recorder.Missing(),
+		store: a.store, data: a.file.Data, second: a.file.Recording.Second, file: a.loaded.Load, now: a.o.Now, log: a.log.Named("evidence"), missing: a.recorder.Missing(),
 		found: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hotline_recording_unexplained", Help: "Answered calls without a recording and without a reason, as the last proof found them.",
 		}),
@@ -100,7 +101,7 @@ func (r *reconciler) nightly(ctx context.Context) error {
 func (r *reconciler) prove(ctx context.Context, since time.Time) (wire.Completeness, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out, news, err := completeness(ctx, r.store, r.data, since, r.now())
+	out, news, err := completeness(ctx, r.store, r.data, r.second, since, r.now())
 	if err != nil {
 		return out, err
 	}
@@ -119,7 +120,7 @@ func (r *reconciler) prove(ctx context.Context, since time.Time) (wire.Completen
 
 // completeness counts answered calls by what became of their recordings. news are those missing that nobody has
 // found missing before.
-func completeness(ctx context.Context, s *store.Store, data string, since, now time.Time) (out wire.Completeness, news []call.ID, err error) {
+func completeness(ctx context.Context, s *store.Store, data, second string, since, now time.Time) (out wire.Completeness, news []call.ID, err error) {
 	out = wire.Completeness{Since: wire.Time(since), Without: map[string]int{}, Missing: []string{}}
 	rows, err := s.Calls(ctx, store.Filter{Since: since, All: true})
 	if err != nil {
@@ -130,7 +131,7 @@ func completeness(ctx context.Context, s *store.Store, data string, since, now t
 			continue
 		}
 		out.Answered++
-		kept, err := isKept(data, r)
+		kept, err := isKept(data, second, r)
 		switch {
 		case err != nil:
 			return out, nil, err
@@ -149,13 +150,17 @@ func completeness(ctx context.Context, s *store.Store, data string, since, now t
 }
 
 // isKept reports whether a call's recording has its manifest, or is still being written or sealed: it has its
-// sound then. What the manifest says is verify's matter.
-func isKept(data string, r call.Record) (bool, error) {
+// sound then, here or in the second directory. What the manifest says is verify's matter.
+func isKept(data, second string, r call.Record) (bool, error) {
 	if r.Recording == "" {
 		return false, nil
 	}
 	name := filepath.Join(data, r.Recording)
-	for _, path := range []string{strings.TrimSuffix(name, filepath.Ext(name)) + ".json", name} {
+	paths := []string{strings.TrimSuffix(name, filepath.Ext(name)) + ".json", name}
+	if below, ok := strings.CutPrefix(r.Recording, "recordings/"); ok && second != "" {
+		paths = append(paths, filepath.Join(second, below))
+	}
+	for _, path := range paths {
 		_, err := os.Stat(path)
 		if err == nil {
 			return true, nil
@@ -172,6 +177,6 @@ func (s sounds) Completeness(ctx context.Context, since time.Time) (wire.Complet
 	if s.prove != nil {
 		return s.prove(ctx, since)
 	}
-	out, _, err := completeness(ctx, s.s, s.data, since, time.Now())
+	out, _, err := completeness(ctx, s.s, s.data, s.second, since, time.Now())
 	return out, err
 }

@@ -142,3 +142,24 @@ func ended(t *testing.T, a *App) (rows []call.Record) {
 	}
 	return rows
 }
+
+// What has been spilled is no recording that is missing.
+func TestSpilledIsKept(t *testing.T) {
+	data, second := t.TempDir(), t.TempDir()
+	r := call.Record{Recording: "recordings/2026/03/01/x.rec"}
+	for _, c := range []struct {
+		second string
+		want   bool
+	}{{second, true}, {t.TempDir(), false}, {"", false}} {
+		file := filepath.Join(second, "2026/03/01/x.rec")
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := isKept(data, c.second, r); err != nil || got != c.want {
+			t.Errorf("with the second directory %q: %v, %v", c.second, got, err)
+		}
+	}
+}

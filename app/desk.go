@@ -157,7 +157,7 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 		Holds: k, Purger: k, Listening: k,
 		Calls: records{s}, Traces: looks{writtenIn(traces(f)), s, log}, Users: people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
 		Copies:     newCopies(k, time.Now, log),
-		Recordings: sounds{s, f.Data, links, nil, open, awayOf(f, log)}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
+		Recordings: sounds{s, f.Data, links, nil, open, awayOf(f, log), f.Recording.Second}, QueueLog: queueLogs{s, func() []string { return queueNames(f) }, log}, Log: log,
 	})
 	return control.InProcess(desk.ComesFrom(console(os.Getuid()), d.API())), func() {
 		k.Close()
@@ -296,10 +296,11 @@ type sounds struct {
 	prove    func(ctx context.Context, since time.Time) (wire.Completeness, error) // nil: no server runs
 	unwrap   recording.Unwrap                                                      // opens the keys of encrypted recordings; nil: there are none
 	away     archived
+	second   string // directory of the recordings; empty: none
 }
 
 func (a *App) sounds() sounds {
-	return sounds{a.store, a.file.Data, func() (*evidence, error) { return a.evidence, nil }, a.reconciler.prove, unwrap(a.keys), a.keptAway}
+	return sounds{a.store, a.file.Data, func() (*evidence, error) { return a.evidence, nil }, a.reconciler.prove, unwrap(a.keys), a.keptAway, a.file.Recording.Second}
 }
 
 func (s sounds) List(context.Context) ([]wire.Recording, error) {

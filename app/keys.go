@@ -138,9 +138,27 @@ func RotateKeys(ctx context.Context, f *configs.File, o RotateOrder) (r Rotation
 	case <-ctx.Done():
 		return r, ctx.Err()
 	}
+	if err := resealSecond(ctx, f, k, ids); err != nil {
+		return r, err
+	}
 	gone, err := k.Retire(ctx, root, tell)
 	r.Retired = append(r.Retired, gone...)
 	return r, err
+}
+
+// resealSecond seals anew the keys that a dead process has left in the second directory; those of calls that go on are
+// sealed anew when they come home.
+func resealSecond(ctx context.Context, f *configs.File, k *vault.Keyring, ids []age.Identity) error {
+	if f.Recording.Second == "" {
+		return nil
+	}
+	root, err := os.OpenRoot(f.Recording.Second)
+	if err != nil {
+		return fmt.Errorf("recording.second: recordings may lie there that need the old epochs; mount it, or leave the epochs: %w", err)
+	}
+	defer root.Close() // only a folder
+	_, err = k.Reseal(ctx, root, nil, ids...)
+	return err
 }
 
 // resealAll seals the keys of all recordings below a data folder for the newest epoch, which is made where there is

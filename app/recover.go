@@ -25,7 +25,7 @@ func (a *App) recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
-	d := dead{store: a.store, recordings: a.recordings(), chain: a.evidence.Chain, zone: a.file.Zone(), log: a.log, until: time.Now}
+	d := dead{store: a.store, recordings: a.recordings(), second: a.file.Recording.Second, chain: a.evidence.Chain, zone: a.file.Zone(), log: a.log, until: time.Now}
 	calls, recordings, err := d.close(ctx)
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
@@ -43,6 +43,7 @@ func (a *App) recover(ctx context.Context) error {
 type dead struct {
 	store      *store.Store
 	recordings string
+	second     string // directory of the recordings; empty: none
 	chain      *chain.Chain
 	zone       *time.Location
 	log        *zap.Logger
@@ -66,7 +67,7 @@ func (d dead) close(ctx context.Context) (calls, recordings int, err error) {
 		stories[r.ID] = events
 		byID[r.ID] = answered(r, events)
 	}
-	repaired, err := recording.Repair(ctx, d.recordings, d.chain, func(id call.ID) recording.Meta { return meta(byID[id]) })
+	repaired, err := recording.RepairBoth(ctx, d.recordings, d.second, d.chain, func(id call.ID) recording.Meta { return meta(byID[id]) })
 	if err != nil {
 		d.log.Error("recordings that a dead process left open could not be repaired", zap.Error(err))
 	}

@@ -74,6 +74,7 @@ func restartKeys(began, next *configs.File) (keys []string) {
 		"recording.format":      began.Recording.Format != next.Recording.Format,
 		"recording.away":        began.Recording.Away != next.Recording.Away,
 		"recording.encrypt":     !slices.Equal(began.Recording.Encrypt, next.Recording.Encrypt),
+		"recording.second":      began.Recording.Second != next.Recording.Second,
 		"recording.keys":        began.Recording.Keys != next.Recording.Keys,
 		"sip.trunks.listen": fmt.Sprint(began.SIP.Trunks.Listen) != fmt.Sprint(next.SIP.Trunks.Listen) ||
 			began.SIP.Trunks.Advertise != next.SIP.Trunks.Advertise,

@@ -240,6 +240,7 @@ type Recording struct {
 
 	Encrypt []string `yaml:"encrypt"` // age recipients of the recovery; empty: recordings are plain
 	Keys    string   `yaml:"keys"`    // folder of the epochs, absolute or below data
+	Second  string   `yaml:"second"`  // folder on another disk, where recordings go on that the first refuses; absolute, empty: none
 
 	KeepCases Months  `yaml:"keep_cases"` // of calls with a case, from its close or the end of its term; where Keep is more, that counts
 	Classes   []Class `yaml:"classes"`

@@ -31,6 +31,7 @@ func (c *Class) defaults() {
 func (c *checker) retention() {
 	r := c.file.Recording
 	c.heads()
+	c.second()
 	c.keep("recording.keep", r.Keep)
 	c.keep("recording.keep_cases", r.KeepCases)
 	names := map[string]int{}

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -87,5 +88,17 @@ calendars:
 	}
 	if (Calendar{}).In(baku).Open(time.Now()) {
 		t.Error("a calendar without hours is open")
+	}
+}
+
+// TestSecondDirectory: it is an absolute path outside of the data folder.
+func TestSecondDirectory(t *testing.T) {
+	for dir, want := range map[string]string{
+		"": "", "/mnt/recordings": "", "mnt": "is not one", "/var/lib/hotline/second": "lies in the data folder",
+	} {
+		_, err := Parse("h.yaml", []byte("data: /var/lib/hotline\nrecording: {second: \""+dir+"\"}\n"))
+		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", dir, err)
+		}
 	}
 }

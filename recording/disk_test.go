@@ -254,15 +254,23 @@ func TestGoesOnInAnotherFile(t *testing.T) {
 	for name, c := range map[string]struct {
 		fails func(nth int) bool
 		soon  bool // renewed while the call goes on
+		box   bool // encrypted: its key is synced before its sound
 	}{
-		"while the call goes on":   {func(nth int) bool { return nth == 0 }, true},
-		"when the call ends":       {func(nth int) bool { return nth < 2 }, false},
-		"that fails as well, once": {func(nth int) bool { return nth < 2 }, true},
+		"while the call goes on":            {func(nth int) bool { return nth == 0 }, true, false},
+		"when the call ends":                {func(nth int) bool { return nth < 2 }, false, false},
+		"that fails as well, once":          {func(nth int) bool { return nth < 2 }, true, false},
+		"encrypted, while the call goes on": {func(nth int) bool { return nth == 1 }, true, true},
+		"encrypted, when the call ends":     {func(nth int) bool { return nth == 1 || nth == 2 }, false, true},
+		"encrypted, that fails once":        {func(nth int) bool { return nth == 1 || nth == 2 }, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			disk := &asked{fails: c.fails}
-			s := newStudio(t, PCM16, func(m *outside) { m.datasync = disk.datasync })
+			studio := newStudio
+			if c.box {
+				studio = newLockedStudio
+			}
+			s := studio(t, PCM16, func(m *outside) { m.datasync = disk.datasync })
 			k := s.open(call.PCMA)
 			k.Voice(true, "")
 			k.tones(time.Second, 300, 500)

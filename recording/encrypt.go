@@ -106,7 +106,7 @@ func (r *Recorder) createKey(g *Recording) error {
 	f := b.file.Load()
 	if f == nil {
 		var err error
-		if f, err = r.openIn(path.Dir(g.stem), g.stem+keyExt, os.O_CREATE|os.O_EXCL|os.O_WRONLY); err != nil {
+		if f, err = openIn(g.root(), g.folders(), path.Dir(g.stem), g.stem+keyExt, os.O_CREATE|os.O_EXCL|os.O_WRONLY); err != nil {
 			return err
 		}
 		b.file.Store(f)
@@ -142,7 +142,7 @@ func (r *Recorder) syncKey(g *Recording) error {
 		b.doubted = true
 		return err
 	}
-	if err := syncFolder(r.root, path.Dir(g.stem)); err != nil {
+	if err := syncFolder(g.root(), path.Dir(g.stem)); err != nil {
 		return err
 	}
 	b.onDisk.Store(true)
@@ -156,7 +156,8 @@ func (r *Recorder) renewKey(g *Recording) error {
 		return err
 	}
 	name := g.stem + keyExt
-	f, err := r.root.OpenFile(name+tempExt, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
+	root := g.root()
+	f, err := root.OpenFile(name+tempExt, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
 	if err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
@@ -164,10 +165,10 @@ func (r *Recorder) renewKey(g *Recording) error {
 		err = r.datasync(f)
 	}
 	if err == nil {
-		err = r.root.Rename(name+tempExt, name)
+		err = root.Rename(name+tempExt, name)
 	}
 	if err != nil {
-		return fmt.Errorf("key: %w", errors.Join(err, f.Close(), r.root.Remove(name+tempExt)))
+		return fmt.Errorf("key: %w", errors.Join(err, f.Close(), root.Remove(name+tempExt)))
 	}
 	b.doubted = false
 	return b.file.Swap(f).Close()

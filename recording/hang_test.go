@@ -187,7 +187,7 @@ func TestNewFoldersAreSynced(t *testing.T) {
 			t.Errorf("%s has new entries and is not to be synced", dir)
 		}
 	}
-	r.folders.sync(r)
+	r.syncFolders()
 	if len(r.folders.news) != 0 || testutil.ToFloat64(r.metrics.faults.WithLabelValues(opSync)) != 0 {
 		t.Errorf("after the sync %v are still new, %v", r.folders.news, r.Healthy())
 	}
@@ -195,7 +195,7 @@ func TestNewFoldersAreSynced(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.folders.note("2026/03/01")
-	r.folders.sync(r)
+	r.syncFolders()
 	if r.Healthy() == nil || testutil.ToFloat64(r.metrics.faults.WithLabelValues(opSync)) != 1 {
 		t.Error("a folder that could not be synced is nobody's fault")
 	}

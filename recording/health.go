@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"hotline/call"
 )
 
@@ -47,8 +49,8 @@ func (h *health) set(change func()) {
 	change()
 }
 
-// Healthy says whether the disk would take a recording now: nil, or why not. It does not touch
-// the disk, so it never waits for it.
+// Healthy says whether the disk, or that of the second directory, would take a recording now: nil, or why not. It
+// touches neither, so it never waits for them.
 func (r *Recorder) Healthy() error {
 	now := r.now()
 	h := &r.health
@@ -59,7 +61,14 @@ func (r *Recorder) Healthy() error {
 			return fmt.Errorf("the disk of the recordings has been silent for %v", took.Truncate(time.Second))
 		}
 	}
-	return errors.Join(h.err, h.space)
+	err := errors.Join(h.err, h.space)
+	if err == nil || r.second == nil {
+		return err
+	}
+	if worse := r.second.unfit(r); worse != nil {
+		return errors.Join(err, worse)
+	}
+	return nil // the second takes it
 }
 
 // watchDisk is the goroutine that tries the disk now and then.
@@ -73,6 +82,11 @@ func (r *Recorder) watchDisk() {
 			return
 		}
 		r.tryDisk()
+		if r.second != nil {
+			if err := r.probeSecond(); err != nil {
+				r.log.Debug("the second directory is of no use", zap.Error(err))
+			}
+		}
 	}
 }
 

@@ -30,11 +30,15 @@ const childDir = "HOTLINE_TEST_RECORD_IN"
 // childKeys names where its keys are, if it is to encrypt.
 const childKeys = "HOTLINE_TEST_RECORD_KEYS"
 
+// childSecond names its second directory, if it has one.
+const childSecond = "HOTLINE_TEST_RECORD_SECOND"
+
 // recordUntilKilled records a call whose packets say their own number, and prints the number of
 // each as it is sent.
 func recordUntilKilled(dir string) {
 	o := Options{
 		Dir: dir, Chain: childChain(dir), Node: "child", Zone: time.UTC, Format: PCM16, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+		Second: os.Getenv(childSecond),
 	}
 	var err error
 	if keys := os.Getenv(childKeys); keys != "" {
@@ -130,17 +134,22 @@ func again(env ...string) (*exec.Cmd, io.Reader, error) {
 
 func killOne(t *testing.T, i int, life time.Duration, encrypted bool) {
 	data := t.TempDir()
-	dir := filepath.Join(data, folder)
-	env := []string{childDir + "=" + dir}
+	env := []string{childDir + "=" + filepath.Join(data, folder)}
 	if encrypted {
 		env = append(env, childKeys+"="+keysOf(data))
 	}
+	if newest, ok := killAfter(t, life, env); ok {
+		judgeKilled(t, i, data, newest)
+	}
+}
+
+// killAfter runs a recording process for so long and says which packet was the newest it sent.
+func killAfter(t *testing.T, life time.Duration, env []string) (newest uint32, ok bool) {
 	child, out, err := again(env...)
 	if err != nil {
 		t.Error(err)
-		return
+		return 0, false
 	}
-	var newest uint32
 	var die <-chan time.Time
 	lines := make(chan string)
 	go func() {
@@ -164,7 +173,7 @@ func killOne(t *testing.T, i int, life time.Duration, encrypted bool) {
 		}
 	}
 	_ = child.Wait() // killed: that is what was wanted
-	judgeKilled(t, i, data, newest)
+	return newest, true
 }
 
 func judgeKilled(t *testing.T, i int, data string, newest uint32) {

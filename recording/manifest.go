@@ -49,7 +49,7 @@ type manifest struct {
 	Gaps     []gapLine     `json:"gaps"`
 	Parties  []partyLine   `json:"parties"`
 	Linked   call.ID       `json:"linked,omitempty"` // of a consult: the call that waited for its end
-	Faults   []string      `json:"faults,omitempty"` // faultSync, faultDisk, faultRenewed
+	Faults   []string      `json:"faults,omitempty"` // faultSync, faultDisk, faultTorn, faultRenewed, faultSpilled
 	Peaks    string        `json:"peaks,omitempty"`  // SHA-256 of the file of the peaks; none: they are not kept
 	chain.Link
 }
@@ -63,6 +63,9 @@ const (
 	// faultRenewed follows on a failed sync: what the kernel still had was written into another file,
 	// and that one is on the disk.
 	faultRenewed = "renewed"
+
+	// faultSpilled: the first directory refused it, and it went on in the second until it was brought home.
+	faultSpilled = "spilled"
 )
 
 // proof is the notice as the manifest has it.

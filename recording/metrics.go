@@ -20,6 +20,7 @@ type metrics struct {
 	panics   prometheus.Counter // shared with line, sip and others
 	free     prometheus.Gauge
 	size     prometheus.Gauge
+	spilled  prometheus.Gauge
 }
 
 // Missing is the counter of answered calls that have no recording, for who finds more of them.
@@ -56,6 +57,9 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		})),
 		size: series.Shared(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hotline_disk_size_bytes", Help: "Room there is in all where the recordings are.",
+		})),
+		spilled: series.Shared(r, &errs, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hotline_recording_spilled", Help: "Recordings that lie in the second directory, because the first one has refused them.",
 		})),
 	}
 	for _, op := range []string{opCreate, opWrite, opSync, opSeal} {

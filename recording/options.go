@@ -22,6 +22,7 @@ const (
 // Options are what a Recorder is made of.
 type Options struct {
 	Dir     string         // DATA/recordings; made if it is not there
+	Second  string         // a directory on another disk, where recordings go on that Dir refuses; empty: none
 	Node    string         // this server's name, for the manifests
 	Zone    *time.Location // of the day a recording is filed under
 	Format  string         // PCM16 or G711
@@ -33,7 +34,7 @@ type Options struct {
 	Vault *vault.Keyring
 
 	// Events is told recording.started, recording.sealed, recording.missing,
-	// recording.suspect and recording.renewed. It is called by the goroutines that write, so it must not wait.
+	// recording.suspect, recording.renewed and recording.spilled. It is called by the goroutines that write, so it must not wait.
 	// It may be nil.
 	Events func(call.Event)
 

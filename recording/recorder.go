@@ -40,6 +40,7 @@ type Recorder struct {
 	tables  *tables
 	pool    *pool
 	health  health
+	second  *spare // nil: there is none
 	outside
 
 	mu     sync.Mutex
@@ -57,6 +58,8 @@ type Recorder struct {
 	seals   chan struct{}  // a place for each that may seal at a time
 	frames  vault.Buffer   // the writer's own
 	folders folders
+
+	spilling chan struct{} // a place for each that is copied into the second directory at a time
 }
 
 // outside is what a recorder asks the machine for. Tests put a clock of their own here, and
@@ -66,11 +69,14 @@ type outside struct {
 	onto     func(*os.File) io.WriterAt
 	datasync func(*os.File) error
 	room     func(dir string) (free, size uint64, err error)
+	from     func(*os.File) io.ReaderAt // of a file that is to be saved
+	step     func(string)               // told each step of bringing home; nil: nobody
 }
 
 // machine is the machine itself.
 func machine() outside {
-	return outside{now: time.Now, onto: func(f *os.File) io.WriterAt { return f }, datasync: datasync, room: room}
+	return outside{now: time.Now, onto: func(f *os.File) io.WriterAt { return f }, datasync: datasync, room: room,
+		from: func(f *os.File) io.ReaderAt { return f }}
 }
 
 // New makes a recorder that writes under o.Dir, which it makes if it is not there. Repair what an
@@ -106,11 +112,12 @@ func newRecorder(o Options, out outside) (*Recorder, error) {
 		o: o, root: root, log: o.Log.Named("recording"), metrics: m, tables: makeTables(), pool: newPool(), outside: out,
 		calls: map[call.ID]*Recording{},
 		wake:  make(chan struct{}, 1), resync: make(chan struct{}, 1), ending: make(chan struct{}), quit: make(chan struct{}), written: make(chan struct{}),
-		seals: make(chan struct{}, sealsAtOnce),
+		seals: make(chan struct{}, sealsAtOnce), spilling: make(chan struct{}, spillsAtOnce),
 	}
 	if err := r.probe(); err != nil {
 		return nil, errors.Join(fmt.Errorf("recordings: %w", err), root.Close())
 	}
+	r.openSecond()
 	r.pool.stock()
 	return r, nil
 }
@@ -147,7 +154,11 @@ func (r *Recorder) Close() {
 		return // the writer hangs in the kernel, and the folder is still its
 	}
 	r.waitFor(bound, &r.helpers)
-	if err := r.root.Close(); err != nil {
+	err := r.root.Close()
+	if r.second != nil && r.second.root.Load() != nil {
+		err = errors.Join(err, r.second.root.Load().Close())
+	}
+	if err != nil {
 		r.log.Warn("closing the folder of recordings", zap.Error(err))
 	}
 }

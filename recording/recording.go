@@ -36,9 +36,13 @@ type Recording struct {
 	noted   atomic.Bool             // the draft was written to since the last sync
 	suspect atomic.Bool             // a sync has failed
 	renewal renewal                 // what is done about it
+	spilled atomic.Bool             // all of these files lie in the second directory
+	spill   spill                   // how they come there
 	outlet  outlet                  // the file, as the writer's window has it
 
 	writer writer // the writer's own
+	torn   bool   // some of an encrypted one could not be read when it was spilled; the writer's, then the sealer's
+	home   bool   // it has been brought home; the sealer's own
 
 	box   *box                         // nil: it is plain
 	cover func([]byte) ([]byte, error) // encrypts what lies beside the sound; nil: that is plain

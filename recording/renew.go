@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,11 +31,13 @@ const (
 
 // A renewal is what the syncer and the writer share of it.
 type renewal struct {
-	mu    sync.Mutex // held by who makes or takes the new file; the writer does not wait for it
-	made  *os.File   // synced up to size, waiting for the writer; under its temporary name
-	size  int64
-	next  time.Time // not tried before
-	ended bool      // the recording is being sealed
+	mu     sync.Mutex // held by who makes or takes the new file; the writer does not wait for it
+	made   *os.File   // synced up to size, waiting for the writer; under its temporary name
+	in     *os.Root   // in this directory
+	size   int64
+	next   time.Time   // not tried before
+	failed atomic.Bool // the last try did
+	ended  bool        // the recording is being sealed
 }
 
 // renew makes the new file of a suspect recording. The syncer does it.
@@ -42,22 +45,24 @@ func (r *Recorder) renew(g *Recording) {
 	n := &g.renewal
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	root := g.root()
 	old := g.file.Load()
 	if old == nil || n.ended || n.made != nil || r.now().Before(n.next) {
 		return
 	}
 	n.next = r.now().Add(renewEvery)
-	f, size, err := r.copyAnew(g, old)
+	f, size, err := r.copyAnew(g, root, old)
+	n.failed.Store(err != nil)
 	if err != nil {
 		r.log.Error("a recording whose sync failed cannot be written anew", zap.String("call", string(g.meta.Call)), zap.Error(err))
 		return
 	}
-	n.made, n.size = f, size
+	n.made, n.in, n.size = f, root, size
 }
 
 // copyAnew copies a recording into a file with its temporary name, and syncs that.
-func (r *Recorder) copyAnew(g *Recording, old *os.File) (f *os.File, size int64, err error) {
-	f, err = r.root.OpenFile(g.soundName()+tempExt, os.O_CREATE|os.O_TRUNC|os.O_RDWR, fileMode)
+func (r *Recorder) copyAnew(g *Recording, root *os.Root, old *os.File) (f *os.File, size int64, err error) {
+	f, err = root.OpenFile(g.soundName()+tempExt, os.O_CREATE|os.O_TRUNC|os.O_RDWR, fileMode)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -65,7 +70,7 @@ func (r *Recorder) copyAnew(g *Recording, old *os.File) (f *os.File, size int64,
 		err = r.datasync(f)
 	}
 	if err != nil {
-		return nil, 0, errors.Join(err, r.dropMade(g, f))
+		return nil, 0, errors.Join(err, g.dropMade(root, f))
 	}
 	return f, size, nil
 }
@@ -78,8 +83,8 @@ func copyFrom(dst, src *os.File, from int64) (size int64, err error) {
 }
 
 // dropMade takes away a new file that is not needed.
-func (r *Recorder) dropMade(g *Recording, f *os.File) error {
-	return errors.Join(f.Close(), r.root.Remove(g.soundName()+tempExt))
+func (g *Recording) dropMade(root *os.Root, f *os.File) error {
+	return errors.Join(f.Close(), root.Remove(g.soundName()+tempExt))
 }
 
 // adopt has the writer go on in the new file, where there is one.
@@ -94,12 +99,18 @@ func (r *Recorder) adopt(g *Recording) {
 	}
 	f := n.made
 	n.made = nil
+	if n.in != g.root() { // it has been spilled meanwhile
+		if err := g.dropMade(n.in, f); err != nil {
+			r.log.Warn("a copy stays", zap.String("call", string(g.meta.Call)), zap.Error(err))
+		}
+		return
+	}
 	if _, err := copyFrom(f, g.file.Load(), max(0, n.size-recopied)); err != nil {
-		r.refused(g, opWrite, errors.Join(err, r.dropMade(g, f)))
+		r.refused(g, opWrite, errors.Join(err, g.dropMade(n.in, f)))
 		return
 	}
 	if err := r.replace(g, f); err != nil {
-		r.refused(g, opWrite, errors.Join(err, r.dropMade(g, f)))
+		r.refused(g, opWrite, errors.Join(err, g.dropMade(n.in, f)))
 		return
 	}
 	if err := r.renewDraft(g); err != nil {
@@ -113,8 +124,8 @@ func (r *Recorder) adopt(g *Recording) {
 
 // renewDraft begins the draft anew: it may be the draft whose sync failed.
 func (r *Recorder) renewDraft(g *Recording) error {
-	name := g.stem + draftExt
-	f, err := r.root.OpenFile(name+tempExt, os.O_CREATE|os.O_TRUNC|os.O_APPEND|os.O_WRONLY, fileMode)
+	name, root := g.stem+draftExt, g.root()
+	f, err := root.OpenFile(name+tempExt, os.O_CREATE|os.O_TRUNC|os.O_APPEND|os.O_WRONLY, fileMode)
 	if err != nil {
 		return fmt.Errorf("draft: %w", err)
 	}
@@ -126,10 +137,10 @@ func (r *Recorder) renewDraft(g *Recording) error {
 		_, err = f.Write(append(b, '\n'))
 	}
 	if err == nil {
-		err = r.root.Rename(name+tempExt, name)
+		err = root.Rename(name+tempExt, name)
 	}
 	if err != nil {
-		return fmt.Errorf("draft: %w", errors.Join(err, f.Close(), r.root.Remove(name+tempExt)))
+		return fmt.Errorf("draft: %w", errors.Join(err, f.Close(), root.Remove(name+tempExt)))
 	}
 	g.noted.Store(true)
 	return g.draft.Swap(f).Close()
@@ -143,16 +154,16 @@ func (n *renewal) leave(r *Recorder, g *Recording) error {
 		return nil
 	}
 	n.made = nil
-	return r.dropMade(g, f)
+	return g.dropMade(n.in, f)
 }
 
 // replace gives the new file its name and puts it in the old one's place.
 func (r *Recorder) replace(g *Recording, f *os.File) error {
 	name := g.soundName()
-	if err := r.root.Rename(name+tempExt, name); err != nil {
+	if err := g.root().Rename(name+tempExt, name); err != nil {
 		return err
 	}
-	r.folders.note(path.Dir(g.stem))
+	g.folders().note(path.Dir(g.stem))
 	old := g.file.Swap(f)
 	g.outlet.to = r.onto(f)
 	g.dirty.Store(true)
@@ -172,7 +183,7 @@ func (r *Recorder) replace(g *Recording, f *os.File) error {
 }
 
 // renewSealed is the last try, at the end of a recording that is suspect: the file that is to be sealed.
-func (r *Recorder) renewSealed(g *Recording, f *os.File) *os.File {
+func (r *Recorder) renewSealed(g *Recording, f *os.File) (*os.File, error) {
 	n := &g.renewal
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -180,19 +191,22 @@ func (r *Recorder) renewSealed(g *Recording, f *os.File) *os.File {
 		r.log.Warn("a copy stays", zap.String("call", string(g.meta.Call)), zap.Error(err))
 	}
 	if !g.suspect.Load() {
-		return f
+		return f, nil
 	}
-	anew, _, err := r.copyAnew(g, f)
+	anew, _, err := r.copyAnew(g, g.root(), f)
 	if err == nil {
 		if err = r.replace(g, anew); err != nil {
-			err = errors.Join(err, r.dropMade(g, anew))
+			err = errors.Join(err, g.dropMade(g.root(), anew))
 		}
 	}
-	if err != nil {
-		r.log.Error("a recording whose sync failed is sealed as it is", zap.String("call", string(g.meta.Call)), zap.Error(err))
-		return f
+	if err == nil {
+		return anew, nil
 	}
-	return anew
+	if r.spillSealed(g, f) {
+		return nil, fmt.Errorf("%w: %w", errNotHome, err)
+	}
+	r.log.Error("a recording whose sync failed is sealed as it is", zap.String("call", string(g.meta.Call)), zap.Error(err))
+	return f, nil
 }
 
 // soundName is the path of the sound below the folder of the recordings.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +38,37 @@ type Repaired struct {
 // Where manifests are links of a chain, those that an earlier process has named and not counted any more are
 // counted first, then those of the repaired follow.
 func Repair(ctx context.Context, dir string, links *chain.Chain, info func(call.ID) Meta) ([]Repaired, error) {
+	return repair(ctx, dir, links, info, nil)
+}
+
+// RepairBoth is Repair with a second directory: what lies there is brought home first. What dir does not take stays
+// there, is named in the error and is not repaired.
+func RepairBoth(ctx context.Context, dir, second string, links *chain.Chain, info func(call.ID) Meta) ([]Repaired, error) {
+	return repairBoth(ctx, dir, second, links, info, nil)
+}
+
+func repairBoth(ctx context.Context, dir, second string, links *chain.Chain, info func(call.ID) Meta, step func(string)) (done []Repaired, err error) {
+	if second == "" {
+		return Repair(ctx, dir, links, info)
+	}
+	if err := os.MkdirAll(dir, folderMode); err != nil {
+		return nil, fmt.Errorf("repair recordings: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("repair recordings: %w", err)
+	}
+	defer root.Close() // nothing is written through it any more
+	kept, errs := bringLeft(root, second, step)
+	if err := errors.Join(errs...); err != nil {
+		errs = []error{fmt.Errorf("bring recordings home: %w", err)}
+	}
+	done, err = repair(ctx, dir, links, info, kept)
+	return done, errors.Join(append(errs, err)...)
+}
+
+// repair is Repair of all but those that are kept in another place.
+func repair(ctx context.Context, dir string, links *chain.Chain, info func(call.ID) Meta, kept map[string]bool) ([]Repaired, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -48,6 +80,7 @@ func Repair(ctx context.Context, dir string, links *chain.Chain, info func(call.
 	if err != nil {
 		return nil, fmt.Errorf("repair recordings: %w", err)
 	}
+	shelves = slices.DeleteFunc(shelves, func(sh shelf) bool { return kept[sh.stem] })
 	if err := settle(links, shelves); err != nil {
 		return nil, fmt.Errorf("repair recordings: %w", err)
 	}

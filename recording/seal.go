@@ -137,6 +137,12 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 		res.State = StateMissing
 		return res, errors.Join(fmt.Errorf("seal %s: %w", g.meta.Call, g.why()), r.clear(g))
 	}
+	if g.spilled.Load() {
+		var err error
+		if f, err = r.bringHome(g); err != nil {
+			return res, fmt.Errorf("seal %s: %w", g.meta.Call, err)
+		}
+	}
 	if !w.clean() {
 		w.peaks.doubtful = true
 		g.gaveUp(stretch{w.dirty.from, w.end})
@@ -147,7 +153,9 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 		if err := r.syncFile(g, f); err != nil {
 			r.distrust(g, err)
 		}
-		f = r.renewSealed(g, f)
+		f, err = r.renewSealed(g, f)
+	}
+	if err == nil {
 		res.SHA256, err = hash(f)
 	}
 	if err != nil {
@@ -159,10 +167,13 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 	m.State, m.Samples, m.SHA256, m.Sealed = StateSealed, res.Samples, res.SHA256, stamp(r.now())
 	if g.box != nil {
 		m.Cipher = g.box.line()
+		if err := g.confessTorn(&m, f); err != nil {
+			return res, fmt.Errorf("seal %s: %w", g.meta.Call, err)
+		}
 	}
 	m.Peaks = r.peaks(g, f)
 	m.end(g.ended)
-	r.folders.sync(r) // in the first second of a day's first call
+	r.syncFolders() // in the first second of a day's first call
 	if err := m.store(r.root, r.o.Chain, g.stem); err != nil {
 		if _, none := r.root.Lstat(g.stem + manifestExt); none != nil {
 			return res, fmt.Errorf("seal %s: %w", g.meta.Call, err)
@@ -170,9 +181,10 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 		r.refused(g, opSync, err) // it has its name, and is a link that counts: another one would break the chain
 	}
 	res.State = StateSealed
-	if err := r.root.Remove(g.stem + draftExt); err != nil {
+	if err := r.root.Remove(g.stem + draftExt); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.log.Warn("a draft stays", zap.String("call", string(g.meta.Call)), zap.Error(err))
 	}
+	r.dropSpilled(g)
 	return res, nil
 }
 
@@ -180,16 +192,17 @@ func (r *Recorder) finish(g *Recording) (Result, error) {
 // there before.
 func (r *Recorder) clear(g *Recording) error {
 	var errs []error
+	root := g.root()
 	for ext, f := range map[string]*os.File{g.ext(): g.file.Load(), draftExt: g.draft.Load()} {
 		if f == nil {
 			continue
 		}
-		if err := r.root.Remove(g.stem + ext); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := root.Remove(g.stem + ext); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
 	if g.box != nil && g.box.file.Load() != nil {
-		errs = append(errs, removeKey(r.root, g.stem))
+		errs = append(errs, removeKey(root, g.stem))
 	}
 	return errors.Join(errs...)
 }

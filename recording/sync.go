@@ -26,7 +26,7 @@ func (r *Recorder) sync() {
 		case <-r.quit:
 			return
 		}
-		r.folders.sync(r)
+		r.syncFolders()
 		r.syncAll()
 	}
 }
@@ -123,7 +123,7 @@ func (f *folders) noteAbove(dir string) {
 }
 
 // sync puts the entries on the disk.
-func (f *folders) sync(r *Recorder) {
+func (f *folders) sync(r *Recorder, root *os.Root, h *health) {
 	f.turn.Lock()
 	defer f.turn.Unlock()
 	f.mu.Lock()
@@ -131,8 +131,8 @@ func (f *folders) sync(r *Recorder) {
 	f.news = nil
 	f.mu.Unlock()
 	for dir := range news {
-		if err := syncFolder(r.root, dir); err != nil {
-			r.health.bad(err)
+		if err := syncFolder(root, dir); err != nil {
+			h.bad(err)
 			r.metrics.faults.WithLabelValues(opSync).Inc()
 			r.log.Error("a folder of recordings could not be synced", zap.Error(err))
 		}

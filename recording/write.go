@@ -33,14 +33,16 @@ const (
 
 // A writer is what the writer's goroutine keeps for one recording.
 type writer struct {
-	window *window
-	axes   [2]axis
-	closed [2][]stretch // by channel: where it is not written
-	hushed [2]int       // of them, those that what was written before has been held against
-	mute   bool         // what the caller is sent is not written now
-	headed bool         // the file has its header
-	retry  time.Time    // not before, after a refusal
-	gone   bool         // handed over to be sealed
+	window  *window
+	axes    [2]axis
+	closed  [2][]stretch // by channel: where it is not written
+	hushed  [2]int       // of them, those that what was written before has been held against
+	mute    bool         // what the caller is sent is not written now
+	headed  bool         // the file has its header
+	retry   time.Time    // not before, after a refusal
+	refused time.Time    // writes have been since then
+	barred  bool         // the disk would not create it, and nothing else stood in its place
+	gone    bool         // handed over to be sealed
 }
 
 // write is the goroutine that writes all recordings.
@@ -117,6 +119,9 @@ func (g *Recording) closeFiles() {
 	if g.box != nil && g.box.file.Load() != nil {
 		err = errors.Join(err, g.box.file.Load().Close())
 	}
+	if g.spill.state.CompareAndSwap(spillOver, spillIdle) && g.spill.made != nil {
+		err = errors.Join(err, g.spill.made.close())
+	}
 	if g.renewal.mu.TryLock() { // otherwise a disk hangs over it
 		err = errors.Join(err, g.renewal.leave(g.r, g))
 		g.renewal.mu.Unlock()
@@ -175,6 +180,9 @@ func (r *Recorder) serve(g *Recording) {
 	if w.gone {
 		return
 	}
+	if r.spilledOver(g) {
+		return // what comes in stays in the ring meanwhile
+	}
 	now := g.since(r.now()) // before collect: what came until then is in it
 	in, news, closing := g.collect()
 	rested := closing || !r.now().Before(w.retry)
@@ -215,6 +223,9 @@ func (r *Recorder) serve(g *Recording) {
 	}
 	if news != nil && g.draft.Load() != nil {
 		r.append(g, *news)
+	}
+	if r.spills(g, closing) {
+		return
 	}
 	if closing {
 		w.gone = true
@@ -299,11 +310,15 @@ func (r *Recorder) flush(g *Recording) {
 	}
 	g.dirty.Store(true)
 	if err := w.window.flush(); err != nil {
+		if w.refused.IsZero() {
+			w.refused = r.now()
+		}
 		w.retry = r.now().Add(retryEvery)
 		r.refused(g, opWrite, err)
 		return
 	}
-	r.health.good()
+	w.refused = time.Time{}
+	g.health().good()
 }
 
 // create makes the files of a recording, as far as they are not there yet: the draft first, so
@@ -312,6 +327,7 @@ func (r *Recorder) create(g *Recording, news *manifest) {
 	w := &g.writer
 	if err := r.tryCreate(g, news); err != nil {
 		w.retry = r.now().Add(retryEvery)
+		w.barred = !errors.Is(err, fs.ErrExist)
 		r.refused(g, opCreate, err)
 		return
 	}
@@ -319,7 +335,7 @@ func (r *Recorder) create(g *Recording, news *manifest) {
 	g.outlet.to = r.onto(g.file.Load())
 	w.window.file = g.onto(&g.outlet)
 	g.dirty.Store(true)
-	r.health.good()
+	g.health().good()
 	r.event(g, "recording.started", map[string]string{"path": g.Path()})
 }
 
@@ -327,7 +343,7 @@ func (r *Recorder) tryCreate(g *Recording, news *manifest) error {
 	w := &g.writer
 	dir := path.Dir(g.stem)
 	if g.draft.Load() == nil {
-		f, err := r.openIn(dir, g.stem+draftExt, os.O_CREATE|os.O_APPEND|os.O_WRONLY)
+		f, err := openIn(g.root(), g.folders(), dir, g.stem+draftExt, os.O_CREATE|os.O_APPEND|os.O_WRONLY)
 		if err != nil {
 			return err
 		}
@@ -339,12 +355,12 @@ func (r *Recorder) tryCreate(g *Recording, news *manifest) error {
 		}
 	}
 	if g.file.Load() == nil {
-		f, err := r.openIn(dir, g.stem+g.ext(), os.O_CREATE|os.O_EXCL|os.O_RDWR)
+		f, err := openIn(g.root(), g.folders(), dir, g.stem+g.ext(), os.O_CREATE|os.O_EXCL|os.O_RDWR)
 		if err != nil {
 			return err
 		}
 		g.file.Store(f)
-		r.folders.note(dir)
+		g.folders().note(dir)
 	}
 	if _, err := g.onto(g.file.Load()).WriteAt(w.window.format.head(-1), 0); err != nil {
 		return fmt.Errorf("header: %w", err)
@@ -358,16 +374,16 @@ func (r *Recorder) tryCreate(g *Recording, news *manifest) error {
 }
 
 // openIn opens a file in the folder of a day, making the folder where it is not there.
-func (r *Recorder) openIn(dir, name string, flag int) (*os.File, error) {
-	f, err := r.root.OpenFile(name, flag, fileMode)
+func openIn(root *os.Root, news *folders, dir, name string, flag int) (*os.File, error) {
+	f, err := root.OpenFile(name, flag, fileMode)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
-	if err := r.root.MkdirAll(dir, folderMode); err != nil {
+	if err := root.MkdirAll(dir, folderMode); err != nil {
 		return nil, err
 	}
-	r.folders.noteAbove(dir)
-	return r.root.OpenFile(name, flag, fileMode)
+	news.noteAbove(dir)
+	return root.OpenFile(name, flag, fileMode)
 }
 
 // append writes what is newly known to the draft. A draft that cannot be written costs what the
@@ -393,7 +409,11 @@ func (r *Recorder) wrote(bytes int64) { r.metrics.written.Add(float64(bytes)) }
 // refused notes that the disk would not do something for a recording. The log is told once a
 // recording; the call goes on.
 func (r *Recorder) refused(g *Recording, op string, err error) {
-	r.health.bad(err)
+	if errors.Is(err, errNotHome) {
+		r.health.bad(err)
+	} else {
+		g.health().bad(err)
+	}
 	r.metrics.faults.WithLabelValues(op).Inc()
 	g.mu.Lock()
 	first := g.fault == nil

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
@@ -93,6 +94,9 @@ func (w *Writer) Onto(file io.WriterAt) { w.file = file }
 
 // Share makes WriteAt use a buffer that other Writers use too. Finish does not.
 func (w *Writer) Share(b *Buffer) { w.buf = b }
+
+// Head is the file's header, with which it begins.
+func (w *Writer) Head() []byte { return bytes.Clone(w.header) }
 
 // Size is the size in bytes of what the file holds: all behind it is the rest of a failed write.
 func (w *Writer) Size() int64 { return w.at }
