@@ -33,6 +33,7 @@ const (
 type renewal struct {
 	mu     sync.Mutex // held by who makes or takes the new file; the writer does not wait for it
 	made   *os.File   // synced up to size, waiting for the writer; under its temporary name
+	draft  *os.File   // the draft that goes with it, synced, too
 	in     *os.Root   // in this directory
 	size   int64
 	next   time.Time   // not tried before
@@ -52,12 +53,18 @@ func (r *Recorder) renew(g *Recording) {
 	}
 	n.next = r.now().Add(renewEvery)
 	f, size, err := r.copyAnew(g, root, old)
+	var draft *os.File
+	if err == nil {
+		if draft, err = r.draftAnew(g, root); err != nil {
+			err = errors.Join(err, g.dropMade(root, f))
+		}
+	}
 	n.failed.Store(err != nil)
 	if err != nil {
 		r.log.Error("a recording whose sync failed cannot be written anew", zap.String("call", string(g.meta.Call)), zap.Error(err))
 		return
 	}
-	n.made, n.in, n.size = f, root, size
+	n.made, n.draft, n.in, n.size = f, draft, root, size
 }
 
 // copyAnew copies a recording into a file with its temporary name, and syncs that.
@@ -97,23 +104,23 @@ func (r *Recorder) adopt(g *Recording) {
 	if n.made == nil {
 		return
 	}
-	f := n.made
-	n.made = nil
 	if n.in != g.root() { // it has been spilled meanwhile
-		if err := g.dropMade(n.in, f); err != nil {
+		if err := n.drop(g); err != nil {
 			r.log.Warn("a copy stays", zap.String("call", string(g.meta.Call)), zap.Error(err))
 		}
 		return
 	}
-	if _, err := copyFrom(f, g.file.Load(), max(0, n.size-recopied)); err != nil {
-		r.refused(g, opWrite, errors.Join(err, g.dropMade(n.in, f)))
+	_, err := copyFrom(n.made, g.file.Load(), max(0, n.size-recopied))
+	if err == nil {
+		err = r.replace(g, n.made)
+	}
+	if err != nil {
+		r.refused(g, opWrite, errors.Join(err, n.drop(g)))
 		return
 	}
-	if err := r.replace(g, f); err != nil {
-		r.refused(g, opWrite, errors.Join(err, g.dropMade(n.in, f)))
-		return
-	}
-	if err := r.renewDraft(g); err != nil {
+	f := n.draft
+	n.made, n.draft = nil, nil
+	if err := r.renewDraft(g, f); err != nil {
 		r.refused(g, opWrite, err)
 	}
 	select {
@@ -122,13 +129,24 @@ func (r *Recorder) adopt(g *Recording) {
 	}
 }
 
-// renewDraft begins the draft anew: it may be the draft whose sync failed.
-func (r *Recorder) renewDraft(g *Recording) error {
-	name, root := g.stem+draftExt, g.root()
-	f, err := root.OpenFile(name+tempExt, os.O_CREATE|os.O_TRUNC|os.O_APPEND|os.O_WRONLY, fileMode)
+// draftAnew begins the draft anew, under its temporary name and on the disk: the old one may be a file whose sync
+// failed, and one that only has the name would say nothing after a power cut.
+func (r *Recorder) draftAnew(g *Recording, root *os.Root) (*os.File, error) {
+	f, err := root.OpenFile(g.stem+draftExt+tempExt, os.O_CREATE|os.O_TRUNC|os.O_APPEND|os.O_WRONLY, fileMode)
 	if err != nil {
-		return fmt.Errorf("draft: %w", err)
+		return nil, fmt.Errorf("draft: %w", err)
 	}
+	if err = g.say(f); err == nil {
+		err = r.datasync(f)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("draft: %w", errors.Join(err, g.dropDraft(root, f)))
+	}
+	return f, nil
+}
+
+// say appends what is known now to a draft.
+func (g *Recording) say(f *os.File) error {
 	g.mu.Lock()
 	m := g.manifest()
 	g.mu.Unlock()
@@ -136,11 +154,22 @@ func (r *Recorder) renewDraft(g *Recording) error {
 	if err == nil {
 		_, err = f.Write(append(b, '\n'))
 	}
+	return err
+}
+
+func (g *Recording) dropDraft(root *os.Root, f *os.File) error {
+	return errors.Join(f.Close(), root.Remove(g.stem+draftExt+tempExt))
+}
+
+// renewDraft puts the new draft in the old one's place, with what has come since.
+func (r *Recorder) renewDraft(g *Recording, f *os.File) error {
+	name, root := g.stem+draftExt, g.root()
+	err := g.say(f)
 	if err == nil {
 		err = root.Rename(name+tempExt, name)
 	}
 	if err != nil {
-		return fmt.Errorf("draft: %w", errors.Join(err, f.Close(), root.Remove(name+tempExt)))
+		return fmt.Errorf("draft: %w", errors.Join(err, g.dropDraft(root, f)))
 	}
 	g.noted.Store(true)
 	return g.draft.Swap(f).Close()
@@ -149,12 +178,16 @@ func (r *Recorder) renewDraft(g *Recording) error {
 // leave takes away what was made for a recording that nobody seals any more.
 func (n *renewal) leave(r *Recorder, g *Recording) error {
 	n.ended = true
-	f := n.made
-	if f == nil {
-		return nil
+	return n.drop(g)
+}
+
+// drop takes away what was made.
+func (n *renewal) drop(g *Recording) (err error) {
+	if n.made != nil {
+		err = errors.Join(g.dropMade(n.in, n.made), g.dropDraft(n.in, n.draft))
 	}
-	n.made = nil
-	return g.dropMade(n.in, f)
+	n.made, n.draft = nil, nil
+	return err
 }
 
 // replace gives the new file its name and puts it in the old one's place.
