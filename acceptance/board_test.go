@@ -224,7 +224,7 @@ func newPrometheus(t *testing.T, target string) *prometheus {
 			return false
 		}
 		r.Body.Close()
-		return len(p.ask(t, `up{job="hotline"} == 1`, time.Now().Add(-10*time.Second), time.Now())) == 1
+		return r.StatusCode == http.StatusOK && len(p.ask(t, `up{job="hotline"} == 1`, time.Now().Add(-10*time.Second), time.Now())) == 1
 	})
 	return p
 }

@@ -7,7 +7,7 @@ set -euo pipefail
 [ $# -gt 0 ] || { echo "usage: $0 COMMAND ..." >&2; exit 2; }
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
-space="hotline-test-$$"
+space="hotline-test-$$-$RANDOM" # one that died has perhaps left its own
 cleanup() { "${as_root[@]}" ip netns delete "$space" 2>/dev/null || true; }
 trap cleanup EXIT
 "${as_root[@]}" ip netns add "$space"
