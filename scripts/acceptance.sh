@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # The built program, driven by programs that are not ours. Each test has a network namespace of its
 # own. Most of them wait for what people say and run six at a time, the longest first; those that kill servers run
-# three at a time; those that load the machine, or measure it, run alone afterwards.
+# in pairs; those that load the machine, or measure it, run alone afterwards.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 # Tests that last more than a minute.
 long='TestSippMeetsTheGate|TestANewcomersCall|TestBoardShowsAWorkingDay|Test[A-Za-z]*Walks?TheJourney|TestEveryBranchOfTheJourney|TestTryCallFaults|TestACallerHearsThePlace|TestCallersOfEveryKind|TestHowACallChanges'
 
-# Tests that share the machine with two others, the longest of them, and those that want it for themselves.
+# Tests that share the machine with one other, the longest of them, and those that want it for themselves.
 fewlong='TestShift.*|TestKillNine'
 few='TestDiskFaults|TestSlowSyncsThatFail|TestShift.*|TestKill.*|TestEndsInEveryState|TestMalformed.*'
 alone='TestManyCallsAtOnce|TestFloods|TestTenTimesTheLoad'
@@ -30,7 +30,7 @@ export -f one
 
 failed=0
 { grep -xE "$long" "$results/list"; grep -vxE "$long|$few|$alone" "$results/list"; } | xargs -P 6 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
-{ grep -xE "$fewlong" "$results/list"; grep -xE "$few" "$results/list" | grep -vxE "$fewlong"; } | xargs -P 3 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
+{ grep -xE "$fewlong" "$results/list"; grep -xE "$few" "$results/list" | grep -vxE "$fewlong"; } | xargs -P 2 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 grep -xE "$alone" "$results/list" | xargs -P 1 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 cat "$results"/*.log >"$results/all.txt"
 exit $failed
