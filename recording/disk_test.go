@@ -352,28 +352,40 @@ func TestABugEndsOneRecording(t *testing.T) {
 // another start.
 func TestSealIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	s := newStudio(t, PCM16, nil)
-	k := s.open(call.PCMA)
-	k.tones(time.Second, 0, 500)
-	soon(t, "the file is there", func() bool { return k.file.Load() != nil })
-	obstacle := strings.TrimSuffix(s.file(k.Recording), soundExt) + manifestExt + tempExt
-	if err := os.Mkdir(obstacle, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	if res, err := k.Seal(ctx, answered.Add(time.Second)); !errors.Is(err, context.DeadlineExceeded) || res.State != StateOpen {
-		t.Errorf("a disk that takes no manifest seals it as %+v, %v", res, err)
-	}
-	if err := os.Remove(obstacle); err != nil {
-		t.Fatal(err)
-	}
-	soon(t, "it is sealed", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.late) == 1 })
-	if res := s.late[0]; res.State != StateSealed || res.Duration != time.Second {
-		t.Errorf("the late result is %+v", res)
-	}
-	if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{k.meta.Call, k.Path()}}}, nil); err != nil || len(faults) > 0 {
-		t.Errorf("verify finds %v, %v", faults, err)
+	for name, studio := range map[string]func(*testing.T, string, func(*outside)) *studio{"plain": newStudio, "encrypted": newLockedStudio} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := studio(t, PCM16, nil)
+			k := s.open(call.PCMA)
+			k.tones(time.Second, 0, 500)
+			soon(t, "the file is there", func() bool { return k.file.Load() != nil })
+			stem := filepath.Join(s.o.Dir, k.stem)
+			obstacle := stem + manifestExt + tempExt
+			if err := os.Mkdir(obstacle, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			if res, err := k.Seal(ctx, answered.Add(time.Second)); !errors.Is(err, context.DeadlineExceeded) || res.State != StateOpen {
+				t.Errorf("a disk that takes no manifest seals it as %+v, %v", res, err)
+			}
+			if err := os.Remove(obstacle); err != nil {
+				t.Fatal(err)
+			}
+			soon(t, "it is sealed", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.late) == 1 })
+			if res := s.late[0]; res.State != StateSealed || res.Duration != time.Second {
+				t.Errorf("the late result is %+v", res)
+			}
+			if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{k.meta.Call, k.Path()}}}, nil); err != nil || len(faults) > 0 {
+				t.Errorf("verify finds %v, %v", faults, err)
+			}
+			if b, err := os.ReadFile(stem + peaksExt); err != nil || name == "plain" && len(b) != peaksHead+cellSize*PeakRate {
+				t.Errorf("the peaks of a second take %d bytes, %v", len(b), err)
+			}
+			if r, ok := Sealed(s.o.Dir, k.meta.Call, k.meta.Arrived, baku); !ok || r.Path != k.Path() || r.Duration != time.Second {
+				t.Errorf("whoever asks for it is told %+v, %v", r, ok)
+			}
+		})
 	}
 }
 

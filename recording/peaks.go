@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/recording/durable"
 )
 
 const (
@@ -40,6 +41,7 @@ type tally struct {
 	cells    []byte // of each cell said, heard
 	most     uint64 // of the cell in the making: magnitudes in lanes, as the sound has its samples
 	samples  int64  // of the cell in the making
+	whole    bool   // it has the whole call
 	doubtful bool   // the file may have other sound than the tally was given
 }
 
@@ -168,10 +170,14 @@ func (w *window) count(from, to int64) {
 	}
 }
 
-// summit is the peaks of the whole call. The window is at its end and takes nothing any more.
+// summit is the peaks of the whole call. The window is at its end and takes nothing any more; a seal that is
+// tried again finds them counted.
 func (w *window) summit() []byte {
-	w.count(max(0, w.end-windowSamples), w.end)
-	w.peaks.end(w.format)
+	if !w.peaks.whole {
+		w.count(max(0, w.end-windowSamples), w.end)
+		w.peaks.end(w.format)
+		w.peaks.whole = true
+	}
 	return w.peaks.cells
 }
 
@@ -246,7 +252,7 @@ func storePeaks(root *os.Root, stem string, cells []byte, cover func([]byte) ([]
 		}
 	}
 	temp := stem + peaksExt + tempExt
-	if err := writeSynced(root, temp, b); err != nil {
+	if err := durable.Write(root, temp, b, fileMode); err != nil {
 		return "", fmt.Errorf("peaks: %w", err)
 	}
 	if err := root.Rename(temp, stem+peaksExt); err != nil {

@@ -29,8 +29,12 @@ func Sealed(dir string, id call.ID, arrived time.Time, zone *time.Location) (r R
 	if err != nil || m.Call != id {
 		return r, false
 	}
+	ext := soundExt
+	if m.Cipher != nil {
+		ext = boxExt
+	}
 	return Repaired{
-		Call: id, Path: told(s + soundExt), Samples: m.Samples, Duration: samplesTime(m.Samples),
+		Call: id, Path: told(s + ext), Samples: m.Samples, Duration: samplesTime(m.Samples),
 		Ended: time.Time(m.Ended), Notice: m.Notice.notice(),
 	}, true
 }
