@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/recording/durable"
 	"hotline/recording/vault"
 )
 
@@ -142,7 +143,7 @@ func (r *Recorder) syncKey(g *Recording) error {
 		b.doubted = true
 		return err
 	}
-	if err := syncFolder(g.root(), path.Dir(g.stem)); err != nil {
+	if err := durable.SyncFolder(g.root(), path.Dir(g.stem)); err != nil {
 		return err
 	}
 	b.onDisk.Store(true)
@@ -230,22 +231,29 @@ func (p *patient) measureBox(f *os.File) error {
 	p.form = format{codec: s.Header.Codec}
 	p.about.Cipher = &cipherLine{AEAD: s.Header.AEAD, Frames: s.Frames, Key: s.Header.Key}
 	p.Samples = s.Samples
-	if s.State == vault.Damaged {
-		p.about.Faults = append(p.about.Faults, faultTorn)
-	}
-	if opened := time.Time(p.about.Opened); !opened.IsZero() {
-		for _, l := range s.Lost {
-			for _, ch := range []call.Channel{call.Said, call.Heard} {
-				p.about.Gaps = append(p.about.Gaps, gapLine{
-					Channel: ch.String(), From: stamp(opened.Add(samplesTime(l.From))), To: stamp(opened.Add(samplesTime(l.To))), Reason: faultTorn,
-				})
-			}
-		}
-	}
+	p.about.confessTorn(s)
 	if s.End < st.Size() {
 		return f.Truncate(s.End)
 	}
 	return nil
+}
+
+// confessTorn says in a manifest what of an encrypted recording is damaged, and which stretches are lost.
+func (m *manifest) confessTorn(s vault.Survey) {
+	if s.State == vault.Damaged {
+		m.Faults = append(m.Faults, faultTorn)
+	}
+	opened := time.Time(m.Opened)
+	if opened.IsZero() {
+		return
+	}
+	for _, l := range s.Lost {
+		for _, ch := range []call.Channel{call.Said, call.Heard} {
+			m.Gaps = append(m.Gaps, gapLine{
+				Channel: ch.String(), From: stamp(opened.Add(samplesTime(l.From))), To: stamp(opened.Add(samplesTime(l.To))), Reason: faultTorn,
+			})
+		}
+	}
 }
 
 // smallestBox is less than a header and a frame have.

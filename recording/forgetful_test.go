@@ -277,15 +277,15 @@ func (c change) blocks() (all []change) {
 	return all
 }
 
-// A durable is what a disk has of one file or folder, and the changes that it may forget.
-type durable struct {
+// An onDisk is what a disk has of one file or folder, and the changes that it may forget.
+type onDisk struct {
 	held    []byte
 	entries map[string]uint64 // nil for a file
 	late    []change
 }
 
 // do makes a change that is on the disk now.
-func (f *durable) do(c change) {
+func (f *onDisk) do(c change) {
 	switch c.kind {
 	case addName:
 		f.entries[c.name] = c.what
@@ -298,7 +298,7 @@ func (f *durable) do(c change) {
 
 // settle decides what became of the changes that were not synced. Blocks of a file are kept in any
 // order; a folder's entries are kept in the order in which they were made, as journals do.
-func (f *durable) settle(kept func() bool) {
+func (f *onDisk) settle(kept func() bool) {
 	for _, c := range f.late {
 		if f.entries != nil {
 			if !kept() {
@@ -321,13 +321,13 @@ func (f *durable) settle(kept func() bool) {
 // cut puts into dir what is on the disk after a power cut behind the first n changes; kept says of
 // each change that was not synced whether the disk has it all the same.
 func (d *forgetful) cut(n int, kept func() bool, dir string) error {
-	nodes := map[uint64]*durable{rootNode: {entries: map[string]uint64{}}}
+	nodes := map[uint64]*onDisk{rootNode: {entries: map[string]uint64{}}}
 	for _, c := range d.changes[:n] {
 		switch c.kind {
 		case makeFile:
-			nodes[c.node] = &durable{}
+			nodes[c.node] = &onDisk{}
 		case makeFolder:
-			nodes[c.node] = &durable{entries: map[string]uint64{}}
+			nodes[c.node] = &onDisk{entries: map[string]uint64{}}
 		case syncNode:
 			f := nodes[c.node]
 			for _, l := range f.late {
@@ -347,7 +347,7 @@ func (d *forgetful) cut(n int, kept func() bool, dir string) error {
 }
 
 // lay writes a folder and what is below it.
-func lay(nodes map[uint64]*durable, id uint64, dir string) error {
+func lay(nodes map[uint64]*onDisk, id uint64, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"hotline/recording/durable"
 	"hotline/recording/vault"
 )
 
@@ -53,7 +54,7 @@ func (c carrier) home(stem, ext string, key []byte) error {
 		return err
 	}
 	c.did("sound")
-	return syncFolders(c.first, dir)
+	return durable.SyncFolders(c.first, dir)
 }
 
 // key brings the key.

@@ -9,12 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"slices"
 	"time"
 
 	"hotline/call"
 	"hotline/recording/chain"
+	"hotline/recording/durable"
 )
 
 // The states of a recording.
@@ -239,27 +239,7 @@ func (m manifest) store(root *os.Root, links *chain.Chain, stem string) error {
 	if err != nil {
 		return err
 	}
-	temp := stem + manifestExt + tempExt
-	if err := writeSynced(root, temp, b); err != nil {
-		return err
-	}
-	if err := root.Rename(temp, stem+manifestExt); err != nil {
-		return fmt.Errorf("manifest: %w", err)
-	}
-	return syncFolder(root, path.Dir(stem))
-}
-
-// writeSynced writes a file that is on the disk when it returns.
-func writeSynced(root *os.Root, name string, b []byte) error {
-	f, err := root.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
-	if err != nil {
-		return fmt.Errorf("manifest: %w", err)
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := durable.Replace(root, stem+manifestExt, b, fileMode); err != nil {
 		return fmt.Errorf("manifest: %w", err)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/recording/durable"
 )
 
 // The files and folders of messages are for the server alone: they hold numbers in full, and what
@@ -176,7 +177,7 @@ func realDisk() disk {
 	return disk{
 		write:  func(f *os.File, b []byte) error { _, err := f.Write(b); return err },
 		sync:   datasync,
-		folder: syncFolder,
+		folder: durable.SyncFolder,
 		rename: (*os.Root).Rename,
 	}
 }

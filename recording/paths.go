@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"hotline/call"
+	"hotline/recording/durable"
 )
 
 // folder is the name of Dir inside the data folder, in front of every path we tell.
@@ -24,7 +25,7 @@ const (
 	manifestExt = ".json"
 	draftExt    = ".draft"
 	peaksExt    = ".peaks"
-	tempExt     = ".tmp"
+	tempExt     = durable.TempExt
 )
 
 // Folders and files are for the server's user and group: a backup may read them, nobody else.
@@ -125,20 +126,6 @@ func walk(root *os.Root) (shelves []shelf, temps []string, err error) {
 	return shelves, temps, err
 }
 
-// syncFolders makes a folder's entries survive a power cut, and those of the folders above it
-// up to root.
-func syncFolders(root *os.Root, dir string) error {
-	for {
-		if err := syncFolder(root, dir); err != nil {
-			return err
-		}
-		if dir == "." {
-			return nil
-		}
-		dir = path.Dir(dir)
-	}
-}
-
 // syncAbove makes the name of a folder survive a power cut.
 func syncAbove(dir string) error {
 	root, err := os.OpenRoot(filepath.Dir(filepath.Clean(dir)))
@@ -146,17 +133,5 @@ func syncAbove(dir string) error {
 		return fmt.Errorf("sync folder: %w", err)
 	}
 	defer root.Close() // only read
-	return syncFolder(root, ".")
-}
-
-func syncFolder(root *os.Root, dir string) error {
-	f, err := root.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync folder: %w", err)
-	}
-	defer f.Close() // only read
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("sync folder %s: %w", dir, err)
-	}
-	return nil
+	return durable.SyncFolder(root, ".")
 }

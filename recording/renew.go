@@ -145,11 +145,12 @@ func (r *Recorder) draftAnew(g *Recording, root *os.Root) (*os.File, error) {
 	return f, nil
 }
 
-// say appends what is known now to a draft.
-func (g *Recording) say(f *os.File) error {
+// say appends to a draft what is known now, and what is about to become true of it.
+func (g *Recording) say(f *os.File, faults ...string) error {
 	g.mu.Lock()
 	m := g.manifest()
 	g.mu.Unlock()
+	m.Faults = append(m.Faults, faults...)
 	b, err := json.Marshal(m)
 	if err == nil {
 		_, err = f.Write(append(b, '\n'))

@@ -15,6 +15,7 @@ import (
 
 	"hotline/call"
 	"hotline/recording/chain"
+	"hotline/recording/durable"
 )
 
 // A Repaired is a recording that a dead process left open and that is sealed now.
@@ -95,7 +96,7 @@ func repair(ctx context.Context, dir string, links *chain.Chain, info func(call.
 	for _, p := range jobs {
 		if dir := path.Dir(p.shelf.stem); p.whole && !synced[dir] { // the folder may be as new as the file
 			synced[dir] = true
-			errs = append(errs, syncFolders(root, dir))
+			errs = append(errs, durable.SyncFolders(root, dir))
 		}
 		switch {
 		case p.err != nil:

@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"hotline/call"
 	"hotline/recording/vault"
 )
 
@@ -72,10 +70,9 @@ func (s *spilledFiles) close() error {
 // spills begins a spill where one is due, and says whether it has.
 func (r *Recorder) spills(g *Recording, closing bool) bool {
 	w, s := &g.writer, &g.spill
-	if r.second == nil || g.spilled.Load() || r.now().Before(s.next) && (!closing || s.last) {
-		return false
-	}
 	switch {
+	case r.second == nil, g.spilled.Load(), closing && s.last, !closing && r.now().Before(s.next):
+		return false
 	case !w.headed:
 		if !w.barred {
 			return false
@@ -84,9 +81,6 @@ func (r *Recorder) spills(g *Recording, closing bool) bool {
 	case w.refused.IsZero():
 		return false
 	case r.now().Sub(w.refused) < spillAfter && (!closing || w.window.clean()):
-		return false
-	}
-	if closing && s.last {
 		return false
 	}
 	s.last = closing
@@ -170,7 +164,9 @@ func (r *Recorder) copyOver(g *Recording, old *os.File, size int64) (_ *spilledF
 		return nil, err
 	}
 	if err = r.copySound(g, s, old, size); err == nil {
-		err = r.writeSpilledDraft(g, s.draft)
+		if err = g.say(s.draft, faultSpilled); err != nil {
+			err = fmt.Errorf("draft: %w", err)
+		}
 	}
 	if err == nil {
 		err = errors.Join(r.datasync(s.draft), r.datasync(s.sound))
@@ -262,22 +258,6 @@ func salvage(dst io.WriterAt, src io.ReaderAt, size int64, fill byte, now func()
 	return nil
 }
 
-// writeSpilledDraft writes what is known into the draft in the second directory.
-func (r *Recorder) writeSpilledDraft(g *Recording, f *os.File) error {
-	g.mu.Lock()
-	m := g.manifest()
-	g.mu.Unlock()
-	m.Faults = append(m.Faults, faultSpilled)
-	b, err := json.Marshal(m)
-	if err == nil {
-		_, err = f.Write(append(b, '\n'))
-	}
-	if err != nil {
-		return fmt.Errorf("draft: %w", err)
-	}
-	return nil
-}
-
 // spilledOver has the writer go on in the second directory where the copy is made, and says whether that is not
 // so far yet.
 func (r *Recorder) spilledOver(g *Recording) (busy bool) {
@@ -352,15 +332,7 @@ func (g *Recording) confessTorn(m *manifest, f *os.File) error {
 		return err
 	}
 	m.Cipher.Frames = s.Frames
-	if len(s.Damages) == 0 {
-		return nil
-	}
-	m.Faults = append(m.Faults, faultTorn)
-	for _, l := range s.Lost {
-		for _, ch := range []call.Channel{call.Said, call.Heard} {
-			m.Gaps = append(m.Gaps, gapLine{Channel: ch.String(), From: g.when(samplesTime(l.From)), To: g.when(samplesTime(l.To)), Reason: faultTorn})
-		}
-	}
+	m.confessTorn(s)
 	return nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"hotline/recording/durable"
 )
 
 // syncsAtOnce is how many files are synced at a time. A disk takes several as fast as one.
@@ -131,7 +133,7 @@ func (f *folders) sync(r *Recorder, root *os.Root, h *health) {
 	f.news = nil
 	f.mu.Unlock()
 	for dir := range news {
-		if err := syncFolder(root, dir); err != nil {
+		if err := durable.SyncFolder(root, dir); err != nil {
 			h.bad(err)
 			r.metrics.faults.WithLabelValues(opSync).Inc()
 			r.log.Error("a folder of recordings could not be synced", zap.Error(err))
