@@ -10,7 +10,7 @@ long='TestSippMeetsTheGate|TestANewcomersCall|TestBoardShowsAWorkingDay|Test[A-Z
 
 # Tests that share the machine with one other, the longest of them, and those that want it for themselves.
 fewlong='TestShift.*|TestKillNine'
-few='TestDiskFaults|TestSlowSyncsThatFail|TestShift.*|TestKill.*|TestEndsInEveryState|TestMalformed.*'
+few='TestDiskFaults|TestTheSecondDiskTakesOver|TestSlowSyncsThatFail|TestShift.*|TestKill.*|TestEndsInEveryState|TestMalformed.*'
 alone='TestManyCallsAtOnce|TestFloods|TestTenTimesTheLoad'
 
 results=$PWD/test-results/acceptance
