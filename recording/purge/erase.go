@@ -17,14 +17,7 @@ const fileMode = 0o640
 
 // entomb leaves the link beside the manifest: from here on the recording counts as erased.
 func entomb(root *os.Root, s shelf, link []byte) error {
-	name := s.stem() + goneExt
-	if err := durable.Write(root, name+durable.TempExt, link, fileMode); err != nil {
-		return err
-	}
-	if err := root.Rename(name+tempExt, name); err != nil {
-		return err
-	}
-	return durable.SyncFolder(root, s.dir)
+	return durable.Replace(root, s.stem()+goneExt, link, fileMode)
 }
 
 // erase takes away what is left of a recording: the key first, for without it an encrypted sound is noise on

@@ -25,7 +25,6 @@ const (
 	goneExt     = ".gone"
 	keyExt      = ".key"
 	draftExt    = ".draft"
-	tempExt     = ".tmp"
 )
 
 // A shelf is what lies of one recording in the folder of its day.
