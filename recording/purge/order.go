@@ -49,13 +49,14 @@ func (r *Reaper) Order(ctx context.Context, ask access.Entry, things []Thing) (C
 	if len(run.Done) == 0 && len(run.Held) > 0 {
 		return Certificate{}, fmt.Errorf("%w: %s", ErrKept, run.Held[0].Why)
 	}
-	if err := r.finish(run); err != nil {
+	c, err := r.finish(run)
+	if err == nil && len(run.Stuck) > before {
+		err = fmt.Errorf("%w: the log says why", ErrStuck)
+	}
+	if err != nil {
 		return Certificate{}, err
 	}
-	if len(run.Stuck) > before {
-		return Certificate{}, fmt.Errorf("%w: the log says why", ErrStuck)
-	}
-	return r.certificate(run)
+	return c, nil
 }
 
 // A Thing is one recording or message that is ordered to be erased.

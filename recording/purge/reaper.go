@@ -249,7 +249,7 @@ func (r *Reaper) pass(ctx context.Context, run *run) (more bool, err error) {
 		found = found[n:]
 	}
 	r.overdue(append(append(found, run.Now...), run.Stuck...))
-	if err := r.finish(run); err != nil {
+	if _, err := r.finish(run); err != nil {
 		errs = append(errs, err)
 	}
 	return more, errors.Join(append(errs, ctx.Err())...)

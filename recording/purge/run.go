@@ -84,25 +84,23 @@ func (r *Reaper) save(run *run) error {
 }
 
 // finish writes the certificate of a run that has erased something, and forgets the run but for what is stuck.
-func (r *Reaper) finish(run *run) error {
+func (r *Reaper) finish(run *run) (c Certificate, err error) {
+	next := run
 	if len(run.Done) > 0 {
-		if err := r.certify(run); err != nil {
-			return err
+		if c, err = r.certify(run); err != nil {
+			return c, err
 		}
 		r.o.step("certified")
-	}
-	if len(run.Now)+len(run.Stuck) > 0 {
-		if len(run.Done) == 0 {
-			return r.save(run)
-		}
-		next := r.newRun(run.Stuck)
+		next = r.newRun(run.Stuck)
 		next.Now = run.Now
-		return r.save(next)
+	}
+	if len(next.Now)+len(next.Stuck) > 0 {
+		return c, r.save(next)
 	}
 	if err := r.root.Remove(planFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the plan of a run: %w", err)
+		return c, fmt.Errorf("the plan of a run: %w", err)
 	}
-	return durable.SyncFolder(r.root, certificateFolder)
+	return c, durable.SyncFolder(r.root, certificateFolder)
 }
 
 // file is the path of a run's certificate without its ending.
