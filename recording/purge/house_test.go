@@ -42,6 +42,7 @@ type house struct {
 	rules   retention.Rules
 	told    []call.ID
 	away    func(Erasure) error
+	rowless error                // what the rows say instead of an answer; nil: they answer
 	live    func() time.Duration // goes by itself; nil: time is what the test makes it
 	there   bool                 // the files are there already: only the rows are made
 }
@@ -113,6 +114,9 @@ func (h *house) pass(d time.Duration) {
 
 // Records, CasesOf and Holding implement Rows.
 func (h *house) Records(_ context.Context, ids []call.ID) (map[call.ID]call.Record, error) {
+	if h.rowless != nil {
+		return nil, h.rowless
+	}
 	out := map[call.ID]call.Record{}
 	for _, id := range ids {
 		if r, ok := h.records[id]; ok {

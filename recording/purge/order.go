@@ -33,7 +33,7 @@ func (r *Reaper) Order(ctx context.Context, ask access.Entry, things []Thing) (C
 		return Certificate{}, err
 	}
 	if len(run.Now)+len(run.Stuck) > 0 { // left by a run that was killed: that is finished first, with a certificate of its own
-		if _, err := r.pass(ctx, run); err != nil {
+		if _, err := r.pass(ctx, run, tried{}); err != nil {
 			return Certificate{}, err
 		}
 		run = r.newRun(run.Stuck)

@@ -209,8 +209,9 @@ func (r *Reaper) Pass(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	tried := tried{}
 	for {
-		more, err := r.pass(ctx, run)
+		more, err := r.pass(ctx, run, tried)
 		if err != nil {
 			return err
 		}
@@ -225,34 +226,58 @@ func (r *Reaper) Pass(ctx context.Context) (err error) {
 	return nil
 }
 
+// tried is what a pass has tried to erase: each once, or what cannot be taken away would hold it up for ever.
+type tried map[thing]bool
+
+// A thing is what is erased as one.
+type thing struct {
+	kind string
+	id   call.ID
+}
+
+func (e Erasure) thing() thing { return thing{e.Kind, e.ID} }
+
 // pass is one certificate's worth. more says that there may be more.
-func (r *Reaper) pass(ctx context.Context, run *run) (more bool, err error) {
-	again := append(run.Now, run.Stuck...) // what a run before was at, and what it could not
+func (r *Reaper) pass(ctx context.Context, run *run, tried tried) (more bool, err error) {
+	begun := slices.Concat(run.Now, run.Stuck) // what a run before was at, and what it could not
 	run.Now, run.Stuck = nil, nil
-	var errs []error
-	if err := r.erase(ctx, run, again); err != nil {
-		errs = append(errs, err)
-	}
-	found, err := r.due(ctx, run)
-	if err != nil {
-		errs = append(errs, err)
-	}
-	more = len(found) >= most
-	found = slices.DeleteFunc(found, func(e Erasure) bool {
-		return slices.ContainsFunc(run.Stuck, func(s Erasure) bool { return s.ID == e.ID && s.Kind == e.Kind }) // tried a moment ago
-	})
-	for len(found) > 0 && len(errs) == 0 && ctx.Err() == nil {
-		n := min(batch, len(found))
-		if err := r.erase(ctx, run, found[:n]); err != nil {
-			errs = append(errs, err)
+	var again []Erasure
+	for _, e := range begun {
+		if tried[e.thing()] {
+			run.Stuck = append(run.Stuck, e)
+		} else {
+			again = append(again, e)
 		}
-		found = found[n:]
 	}
-	r.overdue(append(append(found, run.Now...), run.Stuck...))
-	if _, err := r.finish(run); err != nil {
+	left, err := r.inBatches(ctx, run, again, tried)
+	errs := []error{err}
+	run.Now = append(run.Now, left...)
+	found, err := r.due(ctx, run, tried)
+	errs = append(errs, err)
+	more = len(found) >= most
+	if errors.Join(errs...) == nil {
+		found, err = r.inBatches(ctx, run, found, tried)
 		errs = append(errs, err)
 	}
-	return more, errors.Join(append(errs, ctx.Err())...)
+	r.overdue(slices.Concat(found, run.Now, run.Stuck))
+	_, err = r.finish(run)
+	return more, errors.Join(append(errs, err, ctx.Err())...)
+}
+
+// inBatches erases some, and lets go of the lock in between. left are those that were not tried, after an error or the
+// end of ctx.
+func (r *Reaper) inBatches(ctx context.Context, run *run, list []Erasure, tried tried) (left []Erasure, err error) {
+	for len(list) > 0 && ctx.Err() == nil {
+		n := min(batch, len(list))
+		for _, e := range list[:n] {
+			tried[e.thing()] = true
+		}
+		if err := r.erase(ctx, run, list[:n]); err != nil {
+			return list[n:], err
+		}
+		list = list[n:]
+	}
+	return list, nil
 }
 
 // overdue tells for how long the oldest of what should be gone has been due.
@@ -266,8 +291,8 @@ func (r *Reaper) overdue(left []Erasure) {
 	r.metrics.overdue.Set(worst.Seconds())
 }
 
-// due finds what is to be erased now, at most most of it, and notes in run what is held back.
-func (r *Reaper) due(ctx context.Context, run *run) (found []Erasure, err error) {
+// due finds what is to be erased now and was not tried, at most most of it, and notes in run what is held back.
+func (r *Reaper) due(ctx context.Context, run *run, tried tried) (found []Erasure, err error) {
 	now, rules := r.o.Now(), r.o.Rules()
 	held := map[string]int{}
 	err = r.each(ctx, rules.Zone, func(folder string, day time.Time) (bool, error) {
@@ -288,7 +313,9 @@ func (r *Reaper) due(ctx context.Context, run *run) (found []Erasure, err error)
 		for _, j := range list {
 			switch why := j.verdict.HeldBack(now); {
 			case len(j.verdict.Holds) == 0 && (j.gone || j.verdict.Erase(now)):
-				found = append(found, r.erasure(j, now))
+				if !tried[thing{j.kind, j.id}] {
+					found = append(found, r.erasure(j, now))
+				}
 			case why != "":
 				run.Held = append(run.Held, Kept{ID: j.id, Kind: j.kind, Call: j.subject.Call, Class: j.verdict.Class, Why: why})
 				held[heldBy(j.verdict)]++

@@ -345,6 +345,55 @@ func TestStuck(t *testing.T) {
 	}
 }
 
+// As many as one certificate lists cannot be taken away: the pass ends all the same, each was tried once, the lock
+// was given back between batches, and the next pass goes on.
+func TestManyStuck(t *testing.T) {
+	h := newHouse(t, memory(t))
+	defer h.close()
+	const n = most + batch
+	for i := range n {
+		h.put(i+1, old.AddDate(0, 0, -i/50), "wav")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	tried, together := 0, 0
+	h.away = func(Erasure) error {
+		if tried++; tried > 2*n {
+			stop()
+		}
+		return errors.New("the folder does not let go")
+	}
+	r := h.reaper(func(step string) {
+		switch step {
+		case "planned":
+			together = 0
+		case "away":
+			if together++; together > batch {
+				t.Fatal("more than a batch under the lock")
+			}
+		}
+	})
+	defer r.Close()
+	if err := r.Vouch("test"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Pass(ctx); !errors.Is(err, ErrStuck) {
+		t.Errorf("got %v", err)
+	}
+	if tried != n {
+		t.Fatalf("%d were tried %d times in one pass", n, tried)
+	}
+	h.away = nil
+	if err := r.Pass(ctx); err != nil {
+		t.Error(err)
+	}
+	for i := range n {
+		if got := h.left(nth(i + 1)); got != "gone json" {
+			t.Fatalf("of %s there is %q", nth(i+1), got)
+		}
+	}
+}
+
 // Two certificates by the same rules say the same of them.
 func TestRulesAreSaidInOneOrder(t *testing.T) {
 	h := newHouse(t, memory(t))
