@@ -373,10 +373,11 @@ func (r *Reaper) erase(ctx context.Context, run *run, list []Erasure) error {
 	defer r.mu.Unlock()
 	now := r.o.Now()
 	var at []judged // of each in run.Now
-	for _, e := range list {
+	for i, e := range list {
 		j, why, err := r.lookAgain(ctx, &e, now)
 		switch {
 		case err != nil:
+			run.Now = append(run.Now, list[i:]...) // what was begun is not forgotten
 			return err
 		case why != "":
 			run.Held = append(run.Held, Kept{ID: e.ID, Kind: e.Kind, Call: e.Call, Class: e.Class, Why: why})

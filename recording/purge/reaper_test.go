@@ -394,6 +394,44 @@ func TestManyStuck(t *testing.T) {
 	}
 }
 
+// What two persons have ordered is erased though the process dies over it and the rows do not answer to the next one.
+func TestAnOrderOutlivesRowsThatDoNotAnswer(t *testing.T) {
+	h := newHouse(t, memory(t))
+	defer h.close()
+	id := h.put(1, time.Date(2026, 10, 1, 12, 0, 0, 0, baku), "wav")
+	func() {
+		defer func() { _ = recover() }()
+		r := h.reaper(func(step string) {
+			if step == "planned" {
+				panic(killed{})
+			}
+		})
+		defer r.Close()
+		if err := r.Vouch("test"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := r.Order(t.Context(), access.Entry{Who: "rena", With: "sara", Role: access.Chief, From: "console", Call: id, Why: "order 3/2027 of the court"},
+			[]Thing{{ID: id, Kind: KindRecording, Path: h.records[id].Recording}})
+		t.Errorf("it was to be killed: %v", err)
+	}()
+	r := h.reaper(nil)
+	defer r.Close()
+	if err := r.Vouch("test"); err != nil {
+		t.Fatal(err)
+	}
+	h.rowless = errors.New("the database is locked")
+	if err := r.Pass(t.Context()); !errors.Is(err, h.rowless) {
+		t.Errorf("got %v", err)
+	}
+	h.rowless = nil
+	if err := r.Pass(t.Context()); err != nil || h.left(id) != "gone json" {
+		t.Errorf("got %v, there is %q", err, h.left(id))
+	}
+	if c := h.certificates(); len(c) != 1 || c[0].Erased[0].With != "sara" {
+		t.Errorf("certified %+v", c)
+	}
+}
+
 // Two certificates by the same rules say the same of them.
 func TestRulesAreSaidInOneOrder(t *testing.T) {
 	h := newHouse(t, memory(t))
