@@ -70,24 +70,21 @@ type Thing struct {
 func (r *Reaper) ordered(ctx context.Context, ask access.Entry, things []Thing) (list []Erasure, err error) {
 	now := r.o.Now()
 	for _, t := range things {
-		s, err := r.shelfOf(Erasure{ID: t.ID, Kind: t.Kind, Path: t.Path})
+		s, err := find(r.root, Erasure{ID: t.ID, Kind: t.Kind, Path: t.Path})
 		if err != nil {
 			return nil, err
 		}
-		if s.erased() || !s.manifest && !s.gone {
+		if s.erased() || !s.sealed() {
 			continue
 		}
-		j, err := r.judge(ctx, []shelf{s}, true, now)
+		j, err := r.judgeClosely(ctx, s, now)
 		if err != nil {
 			return nil, err
 		}
-		if len(j) == 0 {
-			continue
-		}
-		if err := r.mayOrder(j[0], now); err != nil {
+		if err := r.mayOrder(j, now); err != nil {
 			return nil, err
 		}
-		e := r.erasure(j[0], now)
+		e := r.erasure(j, now)
 		e.By, e.With, e.Why = ask.Who, ask.With, ask.Why
 		e.Rule = "ordered by two persons: " + e.Why
 		list = append(list, e)
@@ -102,7 +99,7 @@ func (r *Reaper) ordered(ctx context.Context, ask access.Entry, things []Thing) 
 func (r *Reaper) mayOrder(j judged, now time.Time) error {
 	v := j.verdict
 	if len(v.Holds) > 0 {
-		return fmt.Errorf("%w by %s; lift that first", ErrKept, v.HeldBack(never))
+		return fmt.Errorf("%w by %s; lift that first", ErrKept, v.HeldBy())
 	}
 	if len(v.Open) > 0 {
 		return fmt.Errorf("%w: case %s is open; close it first", ErrKept, strings.Join(v.Open, ", "))

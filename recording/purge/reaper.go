@@ -295,6 +295,10 @@ func (r *Reaper) overdue(left []Erasure) {
 func (r *Reaper) due(ctx context.Context, run *run, tried tried) (found []Erasure, err error) {
 	now, rules := r.o.Now(), r.o.Rules()
 	held := map[string]int{}
+	holds, err := r.o.Rows.Holding(ctx, now)
+	if err != nil {
+		return nil, fmt.Errorf("look for what is due: %w", err)
+	}
 	err = r.each(ctx, rules.Zone, func(folder string, day time.Time) (bool, error) {
 		if now.Before(retention.Over(day, rules.Shortest(), rules.Zone)) || len(found) >= most {
 			return false, nil
@@ -303,7 +307,7 @@ func (r *Reaper) due(ctx context.Context, run *run, tried tried) (found []Erasur
 		if r.settled[key] {
 			return true, nil
 		}
-		list, left, err := r.unerased(ctx, folder, day, false, now)
+		list, left, err := r.unerased(ctx, folder, day, holds, now)
 		if err != nil {
 			return false, err
 		}
@@ -311,13 +315,12 @@ func (r *Reaper) due(ctx context.Context, run *run, tried tried) (found []Erasur
 			r.settled[key] = true
 		}
 		for _, j := range list {
-			switch why := j.verdict.HeldBack(now); {
-			case len(j.verdict.Holds) == 0 && (j.gone || j.verdict.Erase(now)):
+			if j.due(now) {
 				if !tried[thing{j.kind, j.id}] {
 					found = append(found, r.erasure(j, now))
 				}
-			case why != "":
-				run.Held = append(run.Held, Kept{ID: j.id, Kind: j.kind, Call: j.subject.Call, Class: j.verdict.Class, Why: why})
+			} else if why := j.verdict.HeldBack(now); why != "" {
+				run.Held = append(run.Held, j.kept(why))
 				held[heldBy(j.verdict)]++
 			}
 		}
@@ -340,26 +343,6 @@ func heldBy(v retention.Verdict) string {
 		return "hold"
 	}
 	return "case"
-}
-
-// unerased are the recordings of a day that are not erased yet, judged, and how many shelves there are that may
-// still have to be.
-func (r *Reaper) unerased(ctx context.Context, folder string, day time.Time, close bool, now time.Time) (list []judged, left int, err error) {
-	all, err := shelves(r.root, folder, day)
-	if err != nil {
-		return nil, 0, err
-	}
-	var some []shelf
-	for _, s := range all {
-		if !s.erased() {
-			some = append(some, s)
-		}
-	}
-	if len(some) == 0 {
-		return nil, 0, nil
-	}
-	list, err = r.judge(ctx, some, close, now)
-	return list, len(some), err
 }
 
 // erase erases some, in the order that the package's story tells. Under the lock it is judged once more: a hold
@@ -398,7 +381,7 @@ func (r *Reaper) erase(ctx context.Context, run *run, list []Erasure) error {
 	for i, e := range doing {
 		if err := r.one(ctx, e, at[i].shelf); err != nil {
 			r.metrics.failures.Inc()
-			r.log.Error("a recording could not be erased, it is tried again", callField(e.ID), errField(err))
+			r.log.Error("a recording could not be erased, it is tried again", logged(e.ID), zap.Error(err))
 			run.Stuck = append(run.Stuck, e)
 			continue
 		}
@@ -413,24 +396,22 @@ func (r *Reaper) erase(ctx context.Context, run *run, list []Erasure) error {
 
 // lookAgain judges one more time, from the manifest too. why says what keeps it; then it is not erased.
 func (r *Reaper) lookAgain(ctx context.Context, e *Erasure, now time.Time) (j judged, why string, err error) {
-	s, err := r.shelfOf(*e)
+	s, err := find(r.root, *e)
 	if err != nil {
 		return j, "", err
 	}
 	if s.erased() { // all but the certificate is done
 		return judged{shelf: s}, "", nil
 	}
-	list, err := r.judge(ctx, []shelf{s}, true, now)
-	if err != nil {
-		return j, "", err
-	}
-	if len(list) == 0 {
+	if !s.sealed() {
 		return j, "it is not there as it was", nil
 	}
-	j = list[0]
+	if j, err = r.judgeClosely(ctx, s, now); err != nil {
+		return j, "", err
+	}
 	switch {
 	case len(j.verdict.Holds) > 0:
-		return j, j.verdict.HeldBack(never), nil // a hold beats also what is in the chain already
+		return j, j.verdict.HeldBy(), nil // a hold beats also what is in the chain already
 	case s.gone:
 		return j, "", nil
 	case e.By != "":
@@ -444,9 +425,6 @@ func (r *Reaper) lookAgain(ctx context.Context, e *Erasure, now time.Time) (j ju
 	*e = r.erasure(j, now)
 	return j, "", nil
 }
-
-// never is later than everything.
-var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // sayFirst writes down that those of run.Now are erased, before any is: into the log of accesses, and into the
 // chain, with a copy beside each manifest. What is in the chain already is not said again.
@@ -506,28 +484,6 @@ func (r *Reaper) one(ctx context.Context, e Erasure, s shelf) error {
 	return nil
 }
 
-// shelfOf is where the files of an erasure lie.
-func (r *Reaper) shelfOf(e Erasure) (shelf, error) {
-	for folder, kind := range folders {
-		if kind != e.Kind {
-			continue
-		}
-		day, err := dayOf(e.Path, folder)
-		if err != nil {
-			return shelf{}, err
-		}
-		s, there, err := find(r.root, folder, day, e.ID)
-		if err != nil {
-			return s, err
-		}
-		if !there {
-			s = shelf{id: e.ID, kind: kind, dir: folder + "/" + day.Format("2006/01/02"), day: day}
-		}
-		return s, nil
-	}
-	return shelf{}, fmt.Errorf("%q is no kind of recording", e.Kind)
-}
-
 // Holding runs f while nothing is being erased: whoever places a hold, or lifts one, does it in f.
 func (r *Reaper) Holding(f func() error) error {
 	r.mu.Lock()
@@ -538,8 +494,12 @@ func (r *Reaper) Holding(f func() error) error {
 // IsErased says whether the recording of a call, by its path relative to the data folder, is in the chain as
 // erased.
 func (r *Reaper) IsErased(id call.ID, path string) bool {
-	s, err := r.shelfOf(Erasure{ID: id, Kind: KindRecording, Path: path})
-	return err == nil && s.gone
+	folder, day, err := where(Erasure{ID: id, Kind: KindRecording, Path: path})
+	if err != nil {
+		return false
+	}
+	_, err = r.root.Lstat(emptyShelf(folder, day, id).stem() + goneExt)
+	return err == nil
 }
 
 // Vouch believes the clock because somebody says that it is right.
@@ -555,8 +515,7 @@ func (r *Reaper) Vouch(by string) error {
 // Clock says why the time is not believed, or "", and how much longer it must go right.
 func (r *Reaper) Clock() (why string, left time.Duration) { return r.clock.Stopped() }
 
-func callField(id call.ID) zap.Field { return zap.String("call", string(id)) }
-func errField(err error) zap.Field   { return zap.Error(err) }
+func logged(id call.ID) zap.Field { return zap.String("call", string(id)) }
 
 func oneIf(b bool) float64 {
 	if b {

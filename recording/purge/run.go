@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"go.uber.org/zap"
 
 	"hotline/call"
 	"hotline/recording/durable"
@@ -59,7 +59,7 @@ func (r *Reaper) begin() (*run, error) {
 	was := new(run)
 	if err := json.Unmarshal(b, was); err != nil {
 		// It is written whole or not at all, so somebody has been at it. What it was at shows beside the recordings.
-		r.log.Error("the plan of a run cannot be read; a new one is begun, and the certificate of that one is missing", errField(err))
+		r.log.Error("the plan of a run cannot be read; a new one is begun, and the certificate of that one is missing", zap.Error(err))
 		return r.newRun(nil), nil
 	}
 	if _, err := r.root.Stat(was.file() + ".json"); err == nil { // its certificate is there: only the plan stayed
@@ -106,14 +106,4 @@ func (r *Reaper) finish(run *run) (c Certificate, err error) {
 // file is the path of a run's certificate without its ending.
 func (u *run) file() string {
 	return path.Join(certificateFolder, u.Begun.UTC().Format("2006-01-02T150405Z")+"-"+u.ID)
-}
-
-// dayOf is the day of a path such as recordings/2026/03/02/ID.wav.
-func dayOf(p, folder string) (time.Time, error) {
-	rel, ok := strings.CutPrefix(p, folder+"/")
-	day, err := time.Parse("2006/01/02", path.Dir(rel))
-	if !ok || err != nil {
-		return day, fmt.Errorf("%q is not the path of a recording; it should be like %s/2026/03/02/ID.wav", p, folder)
-	}
-	return day, nil
 }

@@ -48,6 +48,11 @@ func (v Verdict) HeldBack(now time.Time) string {
 	if len(v.Holds) == 0 {
 		return v.Why
 	}
+	return v.HeldBy()
+}
+
+// HeldBy says which holds bind it; empty: none does.
+func (v Verdict) HeldBy() string {
 	said := make([]string, len(v.Holds))
 	for i, h := range v.Holds {
 		if said[i] = fmt.Sprintf("hold %d by %s: %s", h.ID, h.By, h.Why); h.ID == 0 { // nobody has placed it
