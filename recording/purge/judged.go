@@ -173,19 +173,6 @@ func (r *Reaper) dated(j *judged, records map[call.ID]call.Record, zone *time.Lo
 	}
 }
 
-// erasure is what is erased of a judged one at a time.
-func (r *Reaper) erasure(j judged, now time.Time) Erasure {
-	link := ""
-	if j.Seq > 0 {
-		link = j.Digest
-	}
-	return Erasure{
-		Link: link,
-		ID:   j.id, Kind: j.kind, Call: j.subject.Call, Path: j.sound(), SHA256: j.SHA256, Bytes: j.bytes(r.root),
-		Class: j.verdict.Class, Due: j.verdict.Due.UTC(), Rule: j.verdict.Why, At: now.UTC().Truncate(time.Millisecond),
-	}
-}
-
 // each walks the days of all folders, the oldest first, as long as visit wants more.
 func (r *Reaper) each(ctx context.Context, zone *time.Location, visit func(folder string, day time.Time) (more bool, err error)) error {
 	for _, folder := range slices.Sorted(maps.Keys(folders)) {
