@@ -117,10 +117,7 @@ func (r *run) make(ctx context.Context) (rep Report, err error) {
 	}
 	rep = Report{
 		Run: r.m.Run, Files: len(r.m.Files), Copied: len(r.at), Open: len(r.m.Open), Left: r.left,
-		Signed: r.m.Signature != "", Keys: r.m.Keys, Faults: append([]string{}, r.faults...),
-	}
-	for _, e := range r.m.Files {
-		rep.Bytes += e.Size
+		Bytes: r.m.bytes(), Signed: r.m.Signature != "", Keys: r.m.Keys, Faults: append([]string{}, r.faults...),
 	}
 	for p := range r.at {
 		rep.Written += r.done[p].Size
@@ -246,7 +243,7 @@ var transient = []string{
 
 // dead reports whether a file below the data folder is none that a backup has.
 func dead(p string) bool {
-	top, rest, deep := cutTop(p)
+	top, rest, deep := strings.Cut(p, "/")
 	switch {
 	case slices.Contains(transient, top):
 		return true
@@ -265,7 +262,7 @@ func isSegment(name string) bool {
 // names. Folders at the top of the data folder may be links to elsewhere; deeper links are refused,
 // because what they point at would be missing.
 func (r *run) each(dir string, do func(p string, info fs.FileInfo) error) error {
-	top, rest, deep := cutTop(dir)
+	top, rest, deep := strings.Cut(dir, "/")
 	if info, err := r.data.Lstat(top); err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		return r.eachBelow(r.data, "", dir, do)
 	}
@@ -337,7 +334,7 @@ func (r *run) noteFolder(p string, d fs.DirEntry) error {
 // source is where a file of the data folder is read from: below a root of its own where the top of
 // its path is a link.
 func (r *run) source(p string) (place, func(), error) {
-	top, rest, deep := cutTop(p)
+	top, rest, deep := strings.Cut(p, "/")
 	if info, err := r.data.Lstat(top); deep && err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		root, err := os.OpenRoot(filepath.Join(r.o.Data, top))
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -126,36 +127,57 @@ func (f *folder) settle(m Manifest) error {
 
 // prune removes what the manifest does not name.
 func (f *folder) prune(m Manifest) error {
-	named := m.byPath()
-	stays := map[string]bool{}
+	extra, err := f.strangers(m)
+	if err != nil {
+		return err
+	}
+	for _, p := range extra {
+		if err := f.Remove(p); err != nil {
+			return err
+		}
+	}
+	stays := map[string]bool{dataFolder: true, configFolder: true}
 	for _, d := range m.Folders {
 		stays[inData(d.Path)] = true
 	}
 	var empty []string
+	err = f.each(func(p string, d fs.DirEntry) {
+		if d.IsDir() && !stays[p] {
+			empty = append(empty, p)
+		}
+	})
+	for _, p := range slices.Backward(empty) { // the deepest first
+		_ = f.Remove(p) // not empty: it is needed
+	}
+	return err
+}
+
+// strangers are files that the manifest does not name.
+func (f *folder) strangers(m Manifest) (list []string, err error) {
+	named := m.byPath()
+	err = f.each(func(p string, d fs.DirEntry) {
+		if _, ok := named[p]; !ok && !d.IsDir() {
+			list = append(list, p)
+		}
+	})
+	return list, err
+}
+
+// each walks what a backup is made of.
+func (f *folder) each(do func(p string, d fs.DirEntry)) error {
 	for _, top := range []string{dataFolder, configFolder} {
 		err := fs.WalkDir(f.FS(), top, func(p string, d fs.DirEntry, err error) error {
-			switch {
-			case p == top && errors.Is(err, fs.ErrNotExist):
+			if p == top && errors.Is(err, fs.ErrNotExist) {
 				return fs.SkipDir
-			case err != nil:
+			} else if err != nil {
 				return err
-			case d.IsDir():
-				if p != top && !stays[p] {
-					empty = append(empty, p)
-				}
-				return nil
 			}
-			if _, ok := named[p]; !ok {
-				return f.Remove(p)
-			}
+			do(p, d)
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-	}
-	for i := len(empty) - 1; i >= 0; i-- { // the deepest first
-		_ = f.Remove(empty[i]) // not empty: it is needed
 	}
 	return nil
 }

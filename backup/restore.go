@@ -275,11 +275,7 @@ func (t *target) copy(ctx context.Context) error {
 			return err
 		}
 	}
-	var total int64
-	for _, e := range t.m.Files {
-		total += e.Size
-	}
-	t.pace.begin("restoring", total)
+	t.pace.begin("restoring", t.m.bytes())
 	for _, e := range t.m.Files {
 		p, ok := t.place(e)
 		if !ok {
@@ -344,11 +340,7 @@ func (t *target) copyKeys(ctx context.Context) error {
 
 // readBack reads the files as the disk has them.
 func (t *target) readBack(ctx context.Context) error {
-	var total int64
-	for _, e := range t.m.Files {
-		total += e.Size
-	}
-	t.pace.begin("reading it back", total)
+	t.pace.begin("reading it back", t.m.bytes())
 	for _, e := range t.m.Files {
 		p, ok := t.place(e)
 		if !ok {
