@@ -438,7 +438,7 @@ func (r *run) copyRows(ctx context.Context) error {
 		}
 	}
 	var err error
-	r.rows, err = store.CheckRows(ctx, filepath.Join(to, store.RowsFile), true)
+	r.rows, err = store.CheckRows(ctx, filepath.Join(to, store.RowsFile))
 	r.m.Schema = r.rows.Schema
 	return err
 }

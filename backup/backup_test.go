@@ -112,7 +112,7 @@ func TestWhileThingsHappen(t *testing.T) {
 			t.Errorf("%q", r.Faults)
 		}
 		m := good(t, dir)
-		rows, err := store.CheckRows(t.Context(), filepath.Join(dir, dataFolder, store.RowsFile), true)
+		rows, err := store.CheckRows(t.Context(), filepath.Join(dir, dataFolder, store.RowsFile))
 		must(t, err)
 		if m.Taken.Before(began) {
 			t.Errorf("the rows are of %s, before it began", m.Taken)

@@ -123,7 +123,7 @@ func restore(ctx context.Context, o RestoreOptions) (done Restored, err error) {
 	if len(v.Faults) > 0 {
 		return done, fmt.Errorf("the backup is damaged, and nothing was restored: %s (and %d more): take another backup", v.Faults[0], len(v.Faults)-1)
 	}
-	if _, err := store.CheckRows(ctx, filepath.Join(o.Dir, dataFolder, store.RowsFile), true); err != nil {
+	if _, err := store.CheckRows(ctx, filepath.Join(o.Dir, dataFolder, store.RowsFile)); err != nil {
 		return done, fmt.Errorf("the backup is damaged, and nothing was restored: %w: take another backup", err)
 	}
 	done = Restored{Run: m.Run, Taken: m.Taken, Files: len(m.Files), Bytes: v.Bytes, Open: len(m.Open)}
@@ -371,7 +371,7 @@ func (t *target) settle(ctx context.Context) error {
 
 // check looks at the folder as a server will find it.
 func (t *target) check(ctx context.Context) ([]string, error) {
-	rows, err := store.CheckRows(ctx, filepath.Join(t.o.Data, store.RowsFile), true)
+	rows, err := store.CheckRows(ctx, filepath.Join(t.o.Data, store.RowsFile))
 	if err != nil {
 		return nil, err
 	}

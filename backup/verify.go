@@ -41,7 +41,7 @@ func Verify(ctx context.Context, o VerifyOptions) (v Verification, err error) {
 	if v, err = verifyFiles(ctx, p, dir, o.Keys); err != nil {
 		return v, fmt.Errorf("verify: %w", explained(err, o.Dir))
 	}
-	rows, err := store.CheckRows(ctx, filepath.Join(o.Dir, dataFolder, store.RowsFile), true)
+	rows, err := store.CheckRows(ctx, filepath.Join(o.Dir, dataFolder, store.RowsFile))
 	if err != nil {
 		v.Faults = append(v.Faults, inData(store.RowsFile)+": "+err.Error())
 		return v, ctx.Err()

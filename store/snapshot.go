@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -90,7 +91,7 @@ func readSpool(dir string) (entries []entry, err error) {
 			}
 		}
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return int(a.seq) - int(b.seq) })
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.seq, b.seq) })
 	return entries, nil
 }
 
@@ -175,14 +176,12 @@ func Schema() int64 {
 type Rows struct {
 	Schema     int64
 	Recordings map[string]call.ID // by path relative to the data folder: what closed calls name
-	Open       map[call.ID]bool   // calls that are not closed
 	Cases      map[call.ID]bool   // messages that a case has been made of
 }
 
 // CheckRows reads a database that nobody else has open, and changes nothing, not even beside it. The
-// error says what SQLite's own check finds wrong. check is false for a look without that, which
-// reads every page.
-func CheckRows(ctx context.Context, path string, check bool) (r Rows, err error) {
+// error says what SQLite's own check, which reads every page, finds wrong.
+func CheckRows(ctx context.Context, path string) (r Rows, err error) {
 	if _, err := os.Stat(path); err != nil {
 		return r, err
 	}
@@ -200,31 +199,24 @@ func CheckRows(ctx context.Context, path string, check bool) (r Rows, err error)
 			err = fmt.Errorf("%s: %w", RowsFile, err)
 		}
 	}()
-	if check {
-		if err := integrity(ctx, db); err != nil {
-			return r, err
-		}
+	if err := integrity(ctx, db); err != nil {
+		return r, err
 	}
 	if err := db.QueryRowContext(ctx, `SELECT max(version_id) FROM schema WHERE is_applied`).Scan(&r.Schema); err != nil {
 		return r, fmt.Errorf("read the version of the schema: %w", err)
 	}
-	r.Recordings, r.Open, r.Cases = map[string]call.ID{}, map[call.ID]bool{}, map[call.ID]bool{}
+	r.Recordings, r.Cases = map[string]call.ID{}, map[call.ID]bool{}
 	type named struct {
-		id    call.ID
-		path  string
-		ended bool
+		id   call.ID
+		path string
 	}
-	calls, err := query(ctx, db, func(rows *sql.Rows) (n named, err error) { return n, rows.Scan(&n.id, &n.path, &n.ended) },
-		`SELECT id, recording, ended IS NOT NULL FROM calls WHERE recording <> '' OR ended IS NULL`)
+	calls, err := query(ctx, db, func(rows *sql.Rows) (n named, err error) { return n, rows.Scan(&n.id, &n.path) },
+		`SELECT id, recording FROM calls WHERE recording <> '' AND ended IS NOT NULL`)
 	if err != nil {
 		return r, err
 	}
 	for _, c := range calls {
-		if c.ended {
-			r.Recordings[c.path] = c.id
-		} else {
-			r.Open[c.id] = true
-		}
+		r.Recordings[c.path] = c.id
 	}
 	if r.Schema < casesSchema {
 		return r, nil
