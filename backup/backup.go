@@ -248,14 +248,9 @@ func dead(p string) bool {
 	case slices.Contains(transient, top):
 		return true
 	case top == store.SpoolFolder && deep:
-		return path.Ext(rest) != ".log" || isSegment(rest) // rejected.log is for whoever investigates
+		return path.Ext(rest) != ".log" || store.IsSegment(rest) // rejected.log is for whoever investigates
 	}
 	return path.Ext(p) == ".tmp"
-}
-
-// isSegment reports whether a file of the spool is one of its segments, whose names are numbers.
-func isSegment(name string) bool {
-	return strings.Trim(strings.TrimSuffix(name, ".log"), "0123456789") == ""
 }
 
 // each walks the files below a folder of the data folder that a backup has, in the order of their

@@ -38,12 +38,8 @@ var pauses = []time.Duration{0, 0, 0, 0, time.Second, 2 * time.Second, 5 * time.
 // quietly does something until nothing that it needs is removed meanwhile.
 func quietly(ctx context.Context, folder string, do func(context.Context) (map[string]Entry, error)) (map[string]Entry, error) {
 	for _, pause := range pauses {
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
 		}
 		taken, err := do(ctx)
 		if !errors.Is(err, fs.ErrNotExist) {

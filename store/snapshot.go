@@ -67,6 +67,12 @@ func CopyRows(ctx context.Context, dir, to string, wait func(bytes int) error) e
 	return nil
 }
 
+// IsSegment reports whether a file of a spool is one of those that CopyRows reads.
+func IsSegment(name string) bool {
+	_, ok := segmentName(name)
+	return ok
+}
+
 // readSpool reads the whole lines of a spool that somebody else may be writing.
 func readSpool(dir string) (entries []entry, err error) {
 	names, err := os.ReadDir(dir)
@@ -76,7 +82,7 @@ func readSpool(dir string) (entries []entry, err error) {
 		return nil, err
 	}
 	for _, n := range names {
-		if _, ok := segmentName(n.Name()); !ok {
+		if !IsSegment(n.Name()) {
 			continue
 		}
 		b, err := os.ReadFile(filepath.Join(dir, n.Name()))
