@@ -128,7 +128,7 @@ func (r *run) copyRecordings(ctx context.Context) error {
 //
 // A recording that is open in the first listing is copied at once, as far as it is. It stays as
 // that copy if it is sealed too late for its manifest to be taken.
-func (r *run) recordingsOnce(ctx context.Context) (taken map[string]Entry, err error) {
+func (r *run) recordingsOnce(ctx context.Context) (map[string]Entry, error) {
 	r.pace.goOn("copying recordings")
 	first, err := r.list()
 	if err != nil {
@@ -138,91 +138,117 @@ func (r *run) recordingsOnce(ctx context.Context) (taken map[string]Entry, err e
 	if err != nil {
 		return nil, err
 	}
-	live, gone := map[string][]Entry{}, false
-	for _, s := range first.shelves {
-		if s.has(manifestExt) {
-			continue
-		}
-		if live[s.stem], err = r.copyLive(ctx, s); err != nil {
-			return nil, err
-		}
-		if !slices.ContainsFunc(live[s.stem], func(e Entry) bool { return path.Ext(e.Path) == draftExt }) && r.isThere(s.stem+manifestExt) {
-			gone = true // it was sealed before its draft could be read: the next round takes the manifest
-		}
+	r.m.Heads, r.m.Open, r.left, r.sealed = heads, nil, 0, map[string]bool{}
+	t := taking{run: r, first: first, live: map[string][]Entry{}, taken: map[string]Entry{}}
+	if err := t.takeLive(ctx); err != nil {
+		return nil, err
 	}
 	r.stepped("listed")
 	second, err := r.list()
 	if err != nil {
 		return nil, err
 	}
-	taken = map[string]Entry{}
-	take := func(p string) error {
-		e, err := r.put(ctx, p, inData(p))
-		switch {
-		case err == nil:
-			taken[e.Path] = e
-		case errors.Is(err, fs.ErrNotExist):
-			gone = true // the rest first: what is copied now the next round need not
-			return nil
-		}
-		return err
-	}
-	r.m.Open, r.left, r.sealed = nil, 0, map[string]bool{}
 	for _, s := range second.shelves {
-		whole := s.has(manifestExt)
-		if whole {
-			if whole, err = r.within(s.stem+manifestExt, heads); errors.Is(err, fs.ErrNotExist) {
-				gone = true
-				continue
-			} else if err != nil {
-				return nil, err
-			}
-		}
-		switch {
-		case whole:
-			r.sealed[s.stem] = true
-			if first.lost(s) {
-				gone = true // erased; the link that says so is one of the next round's
-			}
-			for _, p := range s.files {
-				if path.Ext(p) == draftExt {
-					continue // it goes away with the seal
-				}
-				if err := take(p); err != nil {
-					return nil, err
-				}
-			}
-		case len(live[s.stem]) > 0:
-			r.m.Open = append(r.m.Open, s.stem)
-			for _, e := range live[s.stem] {
-				taken[e.Path] = e
-			}
-		default:
-			r.left++
+		if err := t.takeShelf(ctx, s); err != nil {
+			return nil, err
 		}
 	}
 	for _, p := range second.links {
-		ok, err := r.within(p, heads)
-		if err != nil {
+		if ok, err := r.within(p); err != nil {
 			return nil, err
-		}
-		if !ok {
+		} else if !ok {
 			continue
 		}
-		if err := take(p); err != nil {
+		if err := t.take(ctx, p); err != nil {
 			return nil, err
 		}
 	}
 	for _, p := range second.others {
-		if err := take(p); err != nil {
+		if err := t.take(ctx, p); err != nil {
 			return nil, err
 		}
 	}
-	r.m.Heads = heads
-	if gone {
+	if t.gone {
 		return nil, fmt.Errorf("while it was copied: %w", fs.ErrNotExist)
 	}
-	return taken, nil
+	return t.taken, nil
+}
+
+// A taking is one try to copy a set of recordings that belongs together.
+type taking struct {
+	*run
+	first listing
+	live  map[string][]Entry // copies of what was open in the first listing, by stem
+	taken map[string]Entry
+	gone  bool // something was removed meanwhile: the rest first, for what is copied now the next try need not
+}
+
+// takeLive copies what is open in the first listing.
+func (t *taking) takeLive(ctx context.Context) error {
+	for _, s := range t.first.shelves {
+		if s.has(manifestExt) {
+			continue
+		}
+		list, err := t.copyLive(ctx, s)
+		if err != nil {
+			return err
+		}
+		t.live[s.stem] = list
+		if !slices.ContainsFunc(list, func(e Entry) bool { return path.Ext(e.Path) == draftExt }) && t.isThere(s.stem+manifestExt) {
+			t.gone = true // it was sealed before its draft could be read: the next try takes the manifest
+		}
+	}
+	return nil
+}
+
+// takeShelf takes a recording of the second listing: whole, or as the open one that was copied, or not.
+func (t *taking) takeShelf(ctx context.Context, s shelf) error {
+	whole := s.has(manifestExt)
+	if whole {
+		var err error
+		if whole, err = t.within(s.stem + manifestExt); errors.Is(err, fs.ErrNotExist) {
+			t.gone = true
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	switch live := t.live[s.stem]; {
+	case whole:
+		t.sealed[s.stem] = true
+		if t.first.lost(s) {
+			t.gone = true // erased; the link that says so is one of the next try's
+		}
+		for _, p := range s.files {
+			if path.Ext(p) == draftExt {
+				continue // it goes away with the seal
+			}
+			if err := t.take(ctx, p); err != nil {
+				return err
+			}
+		}
+	case len(live) > 0:
+		t.m.Open = append(t.m.Open, s.stem)
+		for _, e := range live {
+			t.taken[e.Path] = e
+		}
+	default:
+		t.left++
+	}
+	return nil
+}
+
+// take takes one file.
+func (t *taking) take(ctx context.Context, p string) error {
+	e, err := t.put(ctx, p, inData(p))
+	switch {
+	case err == nil:
+		t.taken[e.Path] = e
+	case errors.Is(err, fs.ErrNotExist):
+		t.gone = true
+		return nil
+	}
+	return err
 }
 
 // copyLive copies a recording that is open: its draft, its sound, and the draft again, which then knows
@@ -291,13 +317,13 @@ func (r *run) heads(l listing) (map[string]int64, error) {
 	return heads, nil
 }
 
-// within reports whether a link is one of those up to the heads. What is no link of a chain is.
-func (r *run) within(p string, heads map[string]int64) (bool, error) {
+// within reports whether a link is one of those up to the heads of this backup. What is no link of a chain is.
+func (r *run) within(p string) (bool, error) {
 	if r.unchanged(p) {
 		return true, nil
 	}
 	n, err := r.link(p)
-	return n.Seq <= 0 || n.Seq <= heads[n.Key], err
+	return n.Seq <= 0 || n.Seq <= r.m.Heads[n.Key], err
 }
 
 // unchanged reports whether the backup before has this very file.
