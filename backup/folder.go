@@ -117,10 +117,9 @@ func (f *folder) settle(m Manifest) error {
 	if err := f.prune(m); err != nil {
 		return fmt.Errorf("end the backup of %s: %w", m.Run, err)
 	}
-	for _, top := range []string{dataFolder, configFolder} {
-		if err := syncFolders(f.Root, top); err != nil {
-			return fmt.Errorf("end the backup of %s: %w", m.Run, err)
-		}
+	// next goes last: where a power cut has undone some of this, it is what says so.
+	if err := errors.Join(syncFolders(f.Root, dataFolder), syncFolders(f.Root, configFolder), syncFolder(f.Root, ".")); err != nil {
+		return fmt.Errorf("end the backup of %s: %w", m.Run, err)
 	}
 	return errors.Join(f.RemoveAll(next), syncFolder(f.Root, "."))
 }
