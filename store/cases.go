@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -184,6 +185,24 @@ func (s *Store) CountCases(ctx context.Context, now time.Time) (by map[call.Case
 		return nil, 0, fmt.Errorf("count cases: %w", err)
 	}
 	return by, overdue, nil
+}
+
+// CasesOf gives the cases of calls, by call, without their histories.
+func (s *Store) CasesOf(ctx context.Context, ids []call.ID) (map[call.ID][]call.Case, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, fmt.Errorf("cases of calls: %w", err)
+	}
+	rows, err := query(ctx, s.reader, scanCase,
+		`SELECT `+caseColumns+` FROM cases WHERE call IN (SELECT value FROM json_each(?)) ORDER BY year, seq`, string(list))
+	if err != nil {
+		return nil, fmt.Errorf("cases of calls: %w", err)
+	}
+	out := map[call.ID][]call.Case{}
+	for _, c := range rows {
+		out[c.Call] = append(out[c.Call], c)
+	}
+	return out, nil
 }
 
 // A CaseChange is what is done to a case. Zero fields leave what is.

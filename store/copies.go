@@ -137,12 +137,3 @@ func (s *Store) ChangeCopy(ctx context.Context, number string, change CopyChange
 	}
 	return s.Copy(ctx, number)
 }
-
-// CallsOn are the calls that arrived from a time on and before another, the oldest first, those of operators left out.
-func (s *Store) CallsOn(ctx context.Context, from, to time.Time) ([]call.Record, error) {
-	if err := s.fresh(ctx); err != nil {
-		return nil, fmt.Errorf("list calls: %w", err)
-	}
-	return s.calls(ctx, `SELECT `+columns+` FROM calls WHERE arrived >= ? AND arrived < ? AND kind IN ('call', 'callback') ORDER BY arrived, id`,
-		from.UnixMicro(), to.UnixMicro())
-}

@@ -103,17 +103,3 @@ func TestARequestForACopyGoesOn(t *testing.T) {
 		t.Errorf("open are %v, all are %v", open, all)
 	}
 }
-
-// Calls of a day are those that arrived in it, and no calls of operators' own.
-func TestCallsOfADay(t *testing.T) {
-	s := openIn(t, t.TempDir())
-	for id, at := range map[string]time.Duration{"before": -time.Second, "first": 0, "last": 24*time.Hour - time.Microsecond, "after": 24 * time.Hour} {
-		must(t, s.Arrived(call.Record{ID: call.ID(id), Line: "919", Arrived: t0.Add(at)}))
-	}
-	must(t, s.Arrived(call.Record{ID: "own", Line: "919", Arrived: t0.Add(time.Hour), Kind: call.KindOwn}))
-	list, err := s.CallsOn(context.Background(), t0, t0.Add(24*time.Hour))
-	must(t, err)
-	if len(list) != 2 || list[0].ID != "first" || list[1].ID != "last" {
-		t.Errorf("of the day are %v", list)
-	}
-}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -115,64 +114,4 @@ func (s *Store) LiftHold(ctx context.Context, id int64, by, with, why string, at
 		}})
 	}
 	return list[0], nil
-}
-
-// CallsFrom are the calls of a number, and those in which we called it back, the oldest first. Carriers write one
-// number in several ways: same says which are meant.
-func (s *Store) CallsFrom(ctx context.Context, same func(call.Number) bool) ([]call.Record, error) {
-	if err := s.fresh(ctx); err != nil {
-		return nil, fmt.Errorf("calls of a number: %w", err)
-	}
-	all, err := query(ctx, s.reader, func(rows *sql.Rows) (n string, err error) { return n, rows.Scan(&n) },
-		`SELECT DISTINCT from_number FROM calls WHERE from_number <> ''`)
-	if err != nil {
-		return nil, fmt.Errorf("calls of a number: %w", err)
-	}
-	list, err := json.Marshal(slices.DeleteFunc(all, func(n string) bool { return !same(call.Number(n)) }))
-	if err != nil {
-		return nil, fmt.Errorf("calls of a number: %w", err)
-	}
-	got, err := s.calls(ctx, `SELECT `+columns+` FROM calls WHERE from_number IN (SELECT value FROM json_each(?)) ORDER BY arrived, id`, string(list))
-	if err != nil {
-		return nil, fmt.Errorf("calls of a number: %w", err)
-	}
-	return got, nil
-}
-
-// Records gives the records of calls by id; of those that are not known there is none.
-func (s *Store) Records(ctx context.Context, ids []call.ID) (map[call.ID]call.Record, error) {
-	if err := s.fresh(ctx); err != nil {
-		return nil, fmt.Errorf("records of calls: %w", err)
-	}
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return nil, fmt.Errorf("records of calls: %w", err)
-	}
-	rows, err := s.calls(ctx, `SELECT `+columns+` FROM calls WHERE id IN (SELECT value FROM json_each(?))`, string(list))
-	if err != nil {
-		return nil, fmt.Errorf("records of calls: %w", err)
-	}
-	out := make(map[call.ID]call.Record, len(rows))
-	for _, r := range rows {
-		out[r.ID] = r
-	}
-	return out, nil
-}
-
-// CasesOf gives the cases of calls, by call, without their histories.
-func (s *Store) CasesOf(ctx context.Context, ids []call.ID) (map[call.ID][]call.Case, error) {
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return nil, fmt.Errorf("cases of calls: %w", err)
-	}
-	rows, err := query(ctx, s.reader, scanCase,
-		`SELECT `+caseColumns+` FROM cases WHERE call IN (SELECT value FROM json_each(?)) ORDER BY year, seq`, string(list))
-	if err != nil {
-		return nil, fmt.Errorf("cases of calls: %w", err)
-	}
-	out := map[call.ID][]call.Case{}
-	for _, c := range rows {
-		out[c.Call] = append(out[c.Call], c)
-	}
-	return out, nil
 }
