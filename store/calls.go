@@ -315,6 +315,17 @@ func query[T any](ctx context.Context, db querier, scan func(*sql.Rows) (T, erro
 	return got, rows.Err()
 }
 
+// one is the first of what query gives; ErrUnknown: there is none.
+func one[T any](list []T, err error) (v T, _ error) {
+	if err != nil {
+		return v, err
+	}
+	if len(list) == 0 {
+		return v, ErrUnknown
+	}
+	return list[0], nil
+}
+
 // micro is a time as SQL has it; the zero time is NULL.
 func micro(t time.Time) any {
 	if t.IsZero() {

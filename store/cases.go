@@ -226,11 +226,11 @@ func (s *Store) ChangeCase(ctx context.Context, number string, change CaseChange
 		return c, err
 	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		list, err := query(ctx, tx, scanCase, `SELECT `+caseColumns+` FROM cases WHERE id = ?`, string(c.ID))
-		if err != nil || len(list) == 0 {
-			return errors.Join(err, ErrUnknown)
+		was, err := one(query(ctx, tx, scanCase, `SELECT `+caseColumns+` FROM cases WHERE id = ?`, string(c.ID)))
+		if err != nil {
+			return err
 		}
-		return changeCase(ctx, tx, list[0], change)
+		return changeCase(ctx, tx, was, change)
 	})
 	if err != nil {
 		return c, fmt.Errorf("case %s: %w", number, err)

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -109,11 +108,10 @@ func (s *Store) ChangeCopy(ctx context.Context, number string, change CopyChange
 		return call.Copy{}, err
 	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		list, err := query(ctx, tx, scanCopy, `SELECT `+copyColumns+` FROM copies WHERE year = ? AND seq = ?`, year, seq)
-		if err != nil || len(list) == 0 {
-			return errors.Join(err, ErrUnknown)
+		c, err := one(query(ctx, tx, scanCopy, `SELECT `+copyColumns+` FROM copies WHERE year = ? AND seq = ?`, year, seq))
+		if err != nil {
+			return err
 		}
-		c := list[0]
 		if change.State != "" {
 			if err := c.May(change.State); err != nil {
 				return err

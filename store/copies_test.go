@@ -103,3 +103,14 @@ func TestARequestForACopyGoesOn(t *testing.T) {
 		t.Errorf("open are %v, all are %v", open, all)
 	}
 }
+
+// A database that cannot be read is no request that there is not.
+func TestAnErrorIsNoUnknownRequest(t *testing.T) {
+	s := openIn(t, t.TempDir())
+	number := requestCopy(t, s, aCopy("c1")).Number
+	_, err := s.writer.Exec(`ALTER TABLE copies RENAME COLUMN silence TO noise`)
+	must(t, err)
+	if _, err := s.ChangeCopy(t.Context(), number, CopyChange{Entry: call.CaseEntry{At: t0, By: "leyla"}}); err == nil || errors.Is(err, ErrUnknown) {
+		t.Errorf("got %v", err)
+	}
+}
