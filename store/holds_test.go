@@ -14,9 +14,9 @@ func TestHolds(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
 	s := openIn(t, dir)
 	one, two := call.NewID(), call.NewID()
-	first, err := s.AddHold(ctx, Hold{Calls: []call.ID{one, two}, Why: "a court asked for it", By: "rena", At: t0})
+	first, err := s.AddHold(ctx, call.Hold{Calls: []call.ID{one, two}, Why: "a court asked for it", By: "rena", At: t0})
 	must(t, err)
-	ends, err := s.AddHold(ctx, Hold{Calls: []call.ID{two, two}, Why: "an inquiry goes on", By: "rena", At: t0, Until: t0.Add(time.Hour)})
+	ends, err := s.AddHold(ctx, call.Hold{Calls: []call.ID{two, two}, Why: "an inquiry goes on", By: "rena", At: t0, Until: t0.Add(time.Hour)})
 	must(t, err)
 	if first.ID == ends.ID {
 		t.Fatal("two holds of one number")
@@ -53,7 +53,7 @@ func TestHolds(t *testing.T) {
 	}
 	lifted, err := s.LiftHold(ctx, first.ID, "rena", "sara", "the court is done", t0.Add(time.Minute))
 	must(t, err)
-	want := Hold{ID: first.ID, Calls: []call.ID{one, two}, Why: "a court asked for it", By: "rena", At: t0,
+	want := call.Hold{ID: first.ID, Calls: []call.ID{one, two}, Why: "a court asked for it", By: "rena", At: t0,
 		Lifted: t0.Add(time.Minute), LiftedWhy: "the court is done", LiftedBy: "rena", LiftedWith: "sara"}
 	if !reflect.DeepEqual(lifted, want) {
 		t.Errorf("got %+v\nwant %+v", lifted, want)
@@ -70,7 +70,7 @@ func TestHolds(t *testing.T) {
 	if len(events) != 2 || events[0].Name != "recording.held" || events[1].Name != "recording.released" || events[1].Data["with"] != "sara" {
 		t.Errorf("journal: %+v", events)
 	}
-	for _, h := range []Hold{{Why: "w", By: "b", At: t0}, {Calls: []call.ID{one}, By: "b", At: t0}, {Calls: []call.ID{one}, Why: "w", At: t0}} {
+	for _, h := range []call.Hold{{Why: "w", By: "b", At: t0}, {Calls: []call.ID{one}, By: "b", At: t0}, {Calls: []call.ID{one}, Why: "w", At: t0}} {
 		if _, err := s.AddHold(ctx, h); err == nil {
 			t.Errorf("placed: %+v", h)
 		}

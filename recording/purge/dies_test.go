@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"hotline/call"
-	"hotline/recording/retention"
 )
 
 // A killed is the end of a process.
@@ -87,7 +86,7 @@ func TestHoldAfterAKill(t *testing.T) {
 		h := newHouse(t, memory(t))
 		goes, stays := street(h)
 		died := h.tryPass(at)
-		h.holds = append(h.holds, retention.Hold{ID: 2, Calls: []call.ID{nth(1), nth(2)}, By: "chief", Why: "a court", At: h.now})
+		h.holds = append(h.holds, call.Hold{ID: 2, Calls: []call.ID{nth(1), nth(2)}, By: "chief", Why: "a court", At: h.now})
 		before := map[call.ID]string{}
 		for _, id := range goes {
 			before[id] = h.left(id)

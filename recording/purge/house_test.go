@@ -40,7 +40,7 @@ type house struct {
 	mono    time.Duration
 	records map[call.ID]call.Record
 	cases   map[call.ID][]call.Case
-	holds   []retention.Hold
+	holds   []call.Hold
 	rules   retention.Rules
 	told    []call.ID
 	away    func(Erasure) error
@@ -138,8 +138,8 @@ func (h *house) CasesOf(_ context.Context, ids []call.ID) (map[call.ID][]call.Ca
 	return out, nil
 }
 
-func (h *house) Holding(_ context.Context, now time.Time) ([]retention.Hold, error) {
-	return slices.DeleteFunc(slices.Clone(h.holds), func(k retention.Hold) bool { return !k.Binds(now) }), nil
+func (h *house) Holding(_ context.Context, now time.Time) ([]call.Hold, error) {
+	return slices.DeleteFunc(slices.Clone(h.holds), func(k call.Hold) bool { return !k.Binds(now) }), nil
 }
 
 // A link is one of the chain.
@@ -345,7 +345,7 @@ func street(h *house) (goes []call.ID, stays map[call.ID]string) {
 	goes = []call.ID{h.put(1, old, "wav", "peaks"), h.put(2, old, "rec", "key")}
 	goes = append(goes, h.message(3, goes[0], old))
 	held, open, closed := h.put(4, old, "wav"), h.put(5, old, "wav"), h.put(6, old, "wav")
-	h.holds = []retention.Hold{{ID: 1, Calls: []call.ID{held}, By: "chief", Why: "court order 12/2026", At: old}}
+	h.holds = []call.Hold{{ID: 1, Calls: []call.ID{held}, By: "chief", Why: "court order 12/2026", At: old}}
 	h.cases[open] = []call.Case{{Number: "2026-000001", State: call.CaseAnswered}}
 	h.cases[closed] = []call.Case{{Number: "2026-000002", State: call.CaseClosed, Closed: young}}
 	fresh := h.put(7, young, "wav")

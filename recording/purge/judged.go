@@ -35,7 +35,7 @@ func (j judged) kept(why string) Kept {
 
 // unerased are the recordings of a day that are not erased yet, judged by the rows, and how many shelves there are that
 // may still have to be. Those that are still being written, and messages that nobody has been told of, are left out.
-func (r *Reaper) unerased(ctx context.Context, folder string, day time.Time, holds []retention.Hold, now time.Time) (list []judged, left int, err error) {
+func (r *Reaper) unerased(ctx context.Context, folder string, day time.Time, holds []call.Hold, now time.Time) (list []judged, left int, err error) {
 	all, err := shelves(r.root, folder, day)
 	if err != nil {
 		return nil, 0, err
@@ -76,7 +76,7 @@ func (r *Reaper) judgeClosely(ctx context.Context, s shelf, now time.Time) (judg
 }
 
 // judge finds out what the rules say of some, from their shelves and papers.
-func (r *Reaper) judge(ctx context.Context, list []judged, holds []retention.Hold, now time.Time) error {
+func (r *Reaper) judge(ctx context.Context, list []judged, holds []call.Hold, now time.Time) error {
 	rules := r.o.Rules()
 	if err := rules.Check(); err != nil { // nothing is erased by rules that cannot be
 		return err

@@ -47,7 +47,7 @@ func TestLifeOfAHouse(t *testing.T) {
 					if r.IsErased(id, h.records[id].Recording) {
 						return nil
 					}
-					k := retention.Hold{ID: int64(len(h.holds) + 1), Calls: []call.ID{id}, By: "chief", Why: "a court", At: h.now}
+					k := call.Hold{ID: int64(len(h.holds) + 1), Calls: []call.ID{id}, By: "chief", Why: "a court", At: h.now}
 					if rapid.Bool().Draw(t, "ends") {
 						k.Until = h.now.Add(time.Duration(rapid.IntRange(1, 3000).Draw(t, "until")) * time.Hour)
 					}
@@ -87,7 +87,7 @@ func (h *house) judgeOneself(id call.ID, ended time.Time) {
 	if gone && h.now.Before(ended.In(baku).AddDate(0, 3, 0)) {
 		h.t.Fatalf("erased %v, under three months after %v", h.now, ended)
 	}
-	held := slices.ContainsFunc(h.holds, func(k retention.Hold) bool { return k.Calls[0] == id && k.Binds(h.now) })
+	held := slices.ContainsFunc(h.holds, func(k call.Hold) bool { return k.Calls[0] == id && k.Binds(h.now) })
 	if held && gone {
 		// A hold on what was erased before is not placed, so it was erased under it.
 		h.t.Fatalf("%s was erased under a hold", id)

@@ -228,7 +228,7 @@ func TestWhatDatesARecording(t *testing.T) {
 		t.Errorf("a call of a long class: %q, its consult: %q", h.left(caller), h.left(consult))
 	}
 	h.rules.Classes = nil
-	h.holds = []retention.Hold{{ID: 1, Calls: []call.ID{caller}, By: "chief", Why: "a court"}}
+	h.holds = []call.Hold{{ID: 1, Calls: []call.ID{caller}, By: "chief", Why: "a court"}}
 	h.tryPass(0)
 	if h.left(consult) != "json wav" {
 		t.Error("a consult about a call that is held was erased")

@@ -162,7 +162,7 @@ type Rows interface {
 	// CasesOf gives the cases of calls, by call.
 	CasesOf(ctx context.Context, calls []call.ID) (map[call.ID][]call.Case, error)
 	// Holding gives the holds that bind at a time.
-	Holding(ctx context.Context, now time.Time) ([]retention.Hold, error)
+	Holding(ctx context.Context, now time.Time) ([]call.Hold, error)
 }
 
 // Gate is who is asked before anything is erased.
