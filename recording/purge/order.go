@@ -11,8 +11,8 @@ import (
 )
 
 // Order erases the recording of one call, and the messages left in it, before its time, because two persons have
-// ordered it: a court, say. path is that of the recording, relative to the data folder, messages those of the
-// messages. It is refused with ErrKept under a hold, while a case is open, and before LeastMonths are over.
+// ordered it: a court, say. It is refused with ErrKept under a hold, while a case is open, and before LeastMonths are
+// over, and with ErrUnknown where nothing of things is there.
 func (r *Reaper) Order(ctx context.Context, ask access.Entry, things []Thing) (Certificate, error) {
 	if err := call.TwoPersons(ask.Who, ask.With); err != nil {
 		return Certificate{}, fmt.Errorf("%w: %w", ErrKept, err)

@@ -41,11 +41,7 @@ type Kept struct {
 }
 
 func (r *Reaper) newRun(stuck []Erasure) *run {
-	id, err := uuid.NewV7()
-	if err != nil { // no randomness: then one that is only unlikely to be there already
-		id = uuid.NewSHA1(uuid.NameSpaceOID, []byte(r.o.Now().String()))
-	}
-	return &run{ID: id.String(), Begun: r.o.Now().UTC().Truncate(time.Millisecond), Stuck: stuck}
+	return &run{ID: uuid.Must(uuid.NewV7()).String(), Begun: r.o.Now().UTC().Truncate(time.Millisecond), Stuck: stuck}
 }
 
 // begin gives a new run, or that of a process that died over it.
