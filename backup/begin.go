@@ -26,7 +26,7 @@ func (r *run) open() (err error) {
 	if r.data, err = os.OpenRoot(r.o.Data); err != nil {
 		return err
 	}
-	if r.dir, err = openFolder(r.o.Dir, true); err != nil {
+	if r.dir, err = makeFolder(r.o.Dir); err != nil {
 		return errors.Join(err, r.data.Close())
 	}
 	now := time.Now().UTC()

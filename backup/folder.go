@@ -21,14 +21,29 @@ type folder struct {
 	lock *os.File
 }
 
-// openFolder opens the folder of a backup for this process alone. create is to make one where there
-// is none, or where it is empty.
-func openFolder(dir string, create bool) (*folder, error) {
-	if create {
-		if err := os.MkdirAll(dir, folderMode); err != nil {
-			return nil, err
-		}
+// makeFolder opens the folder of a backup for this process alone, and makes one where there is none or where it is
+// empty.
+func makeFolder(dir string) (*folder, error) {
+	if err := os.MkdirAll(dir, folderMode); err != nil {
+		return nil, err
 	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{Root: root}
+	if err := f.mayBe(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if err := f.take(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// openFolder opens the folder of a backup for this process alone. What only can be read is not locked: nobody can
+// change it.
+func openFolder(dir string) (*folder, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: name the folder of a backup", err)
@@ -36,7 +51,10 @@ func openFolder(dir string, create bool) (*folder, error) {
 		return nil, err
 	}
 	f := &folder{Root: root}
-	if err := f.take(create); err != nil {
+	if _, err := f.Stat(File); errors.Is(err, fs.ErrNotExist) {
+		return f, nil // nothing to lock; Read says it
+	}
+	if err := f.take(); err != nil && !errors.Is(err, syscall.EROFS) && !errors.Is(err, fs.ErrPermission) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
@@ -50,20 +68,9 @@ func (f *folder) Close() error {
 	return err
 }
 
-// take locks the folder. What only can be read is not locked: nobody can change it.
-func (f *folder) take(create bool) (err error) {
-	if create {
-		if err := f.mayBe(); err != nil {
-			return err
-		}
-	} else if _, err := f.Stat(File); errors.Is(err, fs.ErrNotExist) {
-		return nil // nothing to lock; Read says it
-	}
-	f.lock, err = f.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, fileMode)
-	switch {
-	case err != nil && !create && (errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)):
-		return nil
-	case err != nil:
+// take locks the folder.
+func (f *folder) take() (err error) {
+	if f.lock, err = f.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, fileMode); err != nil {
 		return err
 	}
 	if err := syscall.Flock(int(f.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {

@@ -31,7 +31,7 @@ func TestWhatIsRefused(t *testing.T) {
 	o.WithoutKeys = true
 	_, err = Make(t.Context(), o)
 	must(t, err)
-	busy, err := openFolder(filepath.Join(temp(t), "busy"), true)
+	busy, err := makeFolder(filepath.Join(temp(t), "busy"))
 	must(t, err)
 	defer busy.Close()
 	half := temp(t)

@@ -65,7 +65,7 @@ func restore(ctx context.Context, o RestoreOptions) (done Restored, err error) {
 	if err := apart(o.Data, o.Dir); err != nil {
 		return done, err
 	}
-	dir, err := openFolder(o.Dir, false)
+	dir, err := openFolder(o.Dir)
 	if err != nil {
 		return done, err
 	}

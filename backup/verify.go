@@ -32,7 +32,7 @@ type Verification struct {
 // changes nothing but to end a run that had written BACKUP.json and died then. The error says that
 // the folder holds no backup, or that it cannot be read.
 func Verify(ctx context.Context, o VerifyOptions) (v Verification, err error) {
-	dir, err := openFolder(o.Dir, false)
+	dir, err := openFolder(o.Dir)
 	if err != nil {
 		return v, fmt.Errorf("verify: %w", explained(err, o.Dir))
 	}
