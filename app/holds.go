@@ -12,7 +12,6 @@ import (
 	"hotline/desk"
 	"hotline/recording/access"
 	"hotline/recording/purge"
-	"hotline/recording/retention"
 	"hotline/store"
 )
 
@@ -68,7 +67,7 @@ func (k *keeper) callsFrom(ctx context.Context, number string) ([]call.Record, e
 
 // Hold implements desk.Holds. It waits for what is being erased, and comes too late for what has been.
 func (k *keeper) Hold(ctx context.Context, n wire.NewHold) (out wire.Hold, err error) {
-	h := store.Hold{Why: strings.TrimSpace(n.Why), By: strings.TrimSpace(n.By), At: k.now().UTC()}
+	h := call.Hold{Why: strings.TrimSpace(n.Why), By: strings.TrimSpace(n.By), At: k.now().UTC()}
 	if n.Until != nil {
 		h.Until = n.Until.UTC()
 	}
@@ -96,7 +95,7 @@ func (k *keeper) Hold(ctx context.Context, n wire.NewHold) (out wire.Hold, err e
 		if len(h.Calls) == 0 {
 			return fmt.Errorf("%w: what it would keep is gone: %w", desk.ErrInvalid, purge.ErrErased)
 		}
-		if err := retention.Hold(h).Check(k.now()); err != nil {
+		if err := h.Check(k.now()); err != nil {
 			return fmt.Errorf("%w: %w", desk.ErrInvalid, err)
 		}
 		h, err = k.store.AddHold(ctx, h)
@@ -146,7 +145,7 @@ func (k *keeper) Lift(ctx context.Context, id int64, d wire.Decision) (out wire.
 	if err := k.ask(ctx, e); err != nil {
 		return out, err
 	}
-	var h store.Hold
+	var h call.Hold
 	err = k.reaper.Holding(func() error {
 		h, err = k.store.LiftHold(ctx, id, d.By, d.With, d.Why, k.now())
 		return known(err)
@@ -154,10 +153,10 @@ func (k *keeper) Lift(ctx context.Context, id int64, d wire.Decision) (out wire.
 	return k.wire(h), err
 }
 
-func (k *keeper) wire(h store.Hold) wire.Hold {
+func (k *keeper) wire(h call.Hold) wire.Hold {
 	out := wire.Hold{
 		ID: h.ID, Calls: make([]string, len(h.Calls)), Why: h.Why, By: h.By, At: wire.Time(h.At), Until: wire.Time(h.Until),
-		Binds: retention.Hold(h).Binds(k.now()), Lifted: wire.Time(h.Lifted), LiftedWhy: h.LiftedWhy, LiftedBy: h.LiftedBy, LiftedWith: h.LiftedWith,
+		Binds: h.Binds(k.now()), Lifted: wire.Time(h.Lifted), LiftedWhy: h.LiftedWhy, LiftedBy: h.LiftedBy, LiftedWith: h.LiftedWith,
 	}
 	for i, c := range h.Calls {
 		out.Calls[i] = string(c)

@@ -150,7 +150,7 @@ func retentionRules(f *configs.File) retention.Rules {
 type retained struct{ *store.Store }
 
 // Holding implements purge.Rows. As long as a citizen waits for a copy, what it is to be made of is held, too.
-func (r retained) Holding(ctx context.Context, now time.Time) ([]retention.Hold, error) {
+func (r retained) Holding(ctx context.Context, now time.Time) ([]call.Hold, error) {
 	list, err := r.Holds(ctx, store.HoldFilter{At: now})
 	if err != nil {
 		return nil, err
@@ -159,14 +159,10 @@ func (r retained) Holding(ctx context.Context, now time.Time) ([]retention.Hold,
 	if err != nil {
 		return nil, err
 	}
-	out := make([]retention.Hold, 0, len(list)+len(copies))
-	for _, h := range list {
-		out = append(out, retention.Hold(h))
-	}
 	for _, c := range copies {
-		out = append(out, retention.Hold{Calls: []call.ID{c.Call}, Why: "a citizen waits for a copy, request " + c.Number, By: c.By, At: c.Asked})
+		list = append(list, call.Hold{Calls: []call.ID{c.Call}, Why: "a citizen waits for a copy, request " + c.Number, By: c.By, At: c.Asked})
 	}
-	return out, nil
+	return list, nil
 }
 
 // told writes down that something was erased: in the rows, and in the journal of its call.
@@ -206,7 +202,7 @@ func (k *keeper) role(ctx context.Context, name string) (string, error) {
 
 // second says what is wrong with the second person.
 func (k *keeper) second(ctx context.Context, by, with string) error {
-	if err := retention.TwoPersons(by, with); err != nil {
+	if err := call.TwoPersons(by, with); err != nil {
 		return fmt.Errorf("%w: %w", desk.ErrInvalid, err)
 	}
 	role, err := k.role(ctx, with)

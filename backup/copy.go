@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
-	"syscall"
 	"time"
 )
 
@@ -154,72 +152,4 @@ func hashFile(ctx context.Context, p *pace, at place) (sum string, size int64, e
 	sum, size, err = pour(ctx, p, nil, f)
 	leaveCache(f)
 	return sum, size, err
-}
-
-// makeFolders makes a folder and those above it, for their owner alone.
-func makeFolders(root *os.Root, dir string) error {
-	if dir == "." {
-		return nil
-	}
-	if err := root.MkdirAll(dir, folderMode); err != nil {
-		return fmt.Errorf("make folder %s: %w", dir, err)
-	}
-	return nil
-}
-
-// syncFolder makes the names in a folder survive a power cut.
-func syncFolder(root *os.Root, dir string) error {
-	f, err := root.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// syncFolders does it for a folder and all below it.
-func syncFolders(root *os.Root, dir string) error {
-	return fs.WalkDir(root.FS(), dir, func(p string, d fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil || !d.IsDir():
-			return err
-		}
-		return syncFolder(root, p)
-	})
-}
-
-// writeFile writes a small file that is on the disk, under its name, when it returns.
-func writeFile(root *os.Root, name string, b []byte) error {
-	part := name + partExt
-	f, err := root.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, root.Remove(part))
-	}
-	if err := root.Rename(part, name); err != nil {
-		return err
-	}
-	return syncFolder(root, path.Dir(name))
-}
-
-// explained adds what would be right to the errors that people can do something about.
-func explained(err error, where string) error {
-	switch {
-	case errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("%w: %s is full: make room there or name a folder on a larger disk, and run it again: it goes on where it was", err, where)
-	case errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("%w: the quota on %s is used up: raise it or name another folder, and run it again", err, where)
-	case errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%w: %s cannot be written: mount it read-write or name another folder", err, where)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: run it as root, or as the user whom the data folder and %s belong to", err, where)
-	}
-	return err
 }

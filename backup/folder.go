@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -20,14 +21,29 @@ type folder struct {
 	lock *os.File
 }
 
-// openFolder opens the folder of a backup for this process alone. create is to make one where there
-// is none, or where it is empty.
-func openFolder(dir string, create bool) (*folder, error) {
-	if create {
-		if err := os.MkdirAll(dir, folderMode); err != nil {
-			return nil, err
-		}
+// makeFolder opens the folder of a backup for this process alone, and makes one where there is none or where it is
+// empty.
+func makeFolder(dir string) (*folder, error) {
+	if err := os.MkdirAll(dir, folderMode); err != nil {
+		return nil, err
 	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{Root: root}
+	if err := f.mayBe(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if err := f.take(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// openFolder opens the folder of a backup for this process alone. What only can be read is not locked: nobody can
+// change it.
+func openFolder(dir string) (*folder, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: name the folder of a backup", err)
@@ -35,7 +51,10 @@ func openFolder(dir string, create bool) (*folder, error) {
 		return nil, err
 	}
 	f := &folder{Root: root}
-	if err := f.take(create); err != nil {
+	if _, err := f.Stat(File); errors.Is(err, fs.ErrNotExist) {
+		return f, nil // nothing to lock; Read says it
+	}
+	if err := f.take(); err != nil && !errors.Is(err, syscall.EROFS) && !errors.Is(err, fs.ErrPermission) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
@@ -49,20 +68,9 @@ func (f *folder) Close() error {
 	return err
 }
 
-// take locks the folder. What only can be read is not locked: nobody can change it.
-func (f *folder) take(create bool) (err error) {
-	if create {
-		if err := f.mayBe(); err != nil {
-			return err
-		}
-	} else if _, err := f.Stat(File); errors.Is(err, fs.ErrNotExist) {
-		return nil // nothing to lock; Read says it
-	}
-	f.lock, err = f.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, fileMode)
-	switch {
-	case err != nil && !create && (errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)):
-		return nil
-	case err != nil:
+// take locks the folder.
+func (f *folder) take() (err error) {
+	if f.lock, err = f.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, fileMode); err != nil {
 		return err
 	}
 	if err := syscall.Flock(int(f.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
@@ -116,46 +124,66 @@ func (f *folder) settle(m Manifest) error {
 	if err := f.prune(m); err != nil {
 		return fmt.Errorf("end the backup of %s: %w", m.Run, err)
 	}
-	for _, top := range []string{dataFolder, configFolder} {
-		if err := syncFolders(f.Root, top); err != nil {
-			return fmt.Errorf("end the backup of %s: %w", m.Run, err)
-		}
+	// next goes last: where a power cut has undone some of this, it is what says so.
+	if err := errors.Join(syncFolders(f.Root, dataFolder), syncFolders(f.Root, configFolder), syncFolder(f.Root, ".")); err != nil {
+		return fmt.Errorf("end the backup of %s: %w", m.Run, err)
 	}
 	return errors.Join(f.RemoveAll(next), syncFolder(f.Root, "."))
 }
 
 // prune removes what the manifest does not name.
 func (f *folder) prune(m Manifest) error {
-	named := m.byPath()
-	stays := map[string]bool{}
+	extra, err := f.strangers(m)
+	if err != nil {
+		return err
+	}
+	for _, p := range extra {
+		if err := f.Remove(p); err != nil {
+			return err
+		}
+	}
+	stays := map[string]bool{dataFolder: true, configFolder: true}
 	for _, d := range m.Folders {
 		stays[inData(d.Path)] = true
 	}
 	var empty []string
+	err = f.each(func(p string, d fs.DirEntry) {
+		if d.IsDir() && !stays[p] {
+			empty = append(empty, p)
+		}
+	})
+	for _, p := range slices.Backward(empty) { // the deepest first
+		_ = f.Remove(p) // not empty: it is needed
+	}
+	return err
+}
+
+// strangers are files that the manifest does not name.
+func (f *folder) strangers(m Manifest) (list []string, err error) {
+	named := m.byPath()
+	err = f.each(func(p string, d fs.DirEntry) {
+		if _, ok := named[p]; !ok && !d.IsDir() {
+			list = append(list, p)
+		}
+	})
+	return list, err
+}
+
+// each walks what a backup is made of.
+func (f *folder) each(do func(p string, d fs.DirEntry)) error {
 	for _, top := range []string{dataFolder, configFolder} {
 		err := fs.WalkDir(f.FS(), top, func(p string, d fs.DirEntry, err error) error {
-			switch {
-			case p == top && errors.Is(err, fs.ErrNotExist):
+			if p == top && errors.Is(err, fs.ErrNotExist) {
 				return fs.SkipDir
-			case err != nil:
+			} else if err != nil {
 				return err
-			case d.IsDir():
-				if p != top && !stays[p] {
-					empty = append(empty, p)
-				}
-				return nil
 			}
-			if _, ok := named[p]; !ok {
-				return f.Remove(p)
-			}
+			do(p, d)
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-	}
-	for i := len(empty) - 1; i >= 0; i-- { // the deepest first
-		_ = f.Remove(empty[i]) // not empty: it is needed
 	}
 	return nil
 }

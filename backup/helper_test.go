@@ -252,7 +252,7 @@ func checkWorld(_ context.Context, data string, expected map[string]call.ID, pro
 			return err
 		}
 		stem, ext := strings.TrimSuffix(p, path.Ext(p)), path.Ext(p)
-		switch top, _, _ := cutTop(p); {
+		switch top, _, _ := strings.Cut(p, "/"); {
 		case top == recordingsFolder && ext == ".json":
 			var l struct {
 				Seq          int64

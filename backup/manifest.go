@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"time"
 )
 
@@ -153,7 +154,7 @@ func unpack(b []byte) (m Manifest, err error) {
 	}
 	seen := make(map[string]bool, len(m.Files))
 	for _, e := range m.Files {
-		if top, _, _ := cutTop(e.Path); !fs.ValidPath(e.Path) || (top != dataFolder && top != configFolder) || seen[e.Path] {
+		if top, _, _ := strings.Cut(e.Path, "/"); !fs.ValidPath(e.Path) || (top != dataFolder && top != configFolder) || seen[e.Path] {
 			return m, fmt.Errorf("it names the file %q", e.Path)
 		}
 		seen[e.Path] = true
@@ -193,6 +194,14 @@ func (m Manifest) byPath() map[string]Entry {
 	return all
 }
 
+// bytes are how many its files have together.
+func (m Manifest) bytes() (n int64) {
+	for _, e := range m.Files {
+		n += e.Size
+	}
+	return n
+}
+
 // The folders of a backup.
 const (
 	dataFolder   = "data"
@@ -202,15 +211,6 @@ const (
 
 // next is where a run puts what replaces files of the backup before.
 func (m Manifest) next() string { return nextFolder + m.Run }
-
-func cutTop(p string) (top, rest string, found bool) {
-	for i := range len(p) {
-		if p[i] == '/' {
-			return p[:i], p[i+1:], true
-		}
-	}
-	return p, "", false
-}
 
 // inData is the path of a file in the data folder as it is in a backup.
 func inData(p string) string { return path.Join(dataFolder, p) }

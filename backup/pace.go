@@ -48,7 +48,12 @@ func (p *pace) took(ctx context.Context, n int) error {
 	if wait < time.Millisecond { // the kernel's clock is no finer
 		return ctx.Err()
 	}
-	timer := time.NewTimer(wait)
+	return sleep(ctx, wait)
+}
+
+// sleep waits, or for the end of ctx.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

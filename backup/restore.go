@@ -3,7 +3,6 @@ package backup
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,37 +14,6 @@ import (
 
 	"hotline/store"
 )
-
-// Marker is a file in a data folder into which a restore has begun and not ended. A server does not
-// start on such a folder.
-const Marker = "restoring.json"
-
-// A mark is what the marker holds.
-type mark struct {
-	Backup string `json:"backup"` // where it is
-	Run    string `json:"run"`
-	Digest string `json:"digest"`
-}
-
-// ErrUnfinished says that a restore into a data folder has not ended.
-var ErrUnfinished = errors.New("a restore into it has not ended")
-
-// Whole is nil for a data folder on which a server may start; otherwise it is ErrUnfinished and says
-// what would be right.
-func Whole(data string) error {
-	b, err := os.ReadFile(filepath.Join(data, Marker))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	var m mark
-	_ = json.Unmarshal(b, &m) // cut off by a crash: the command below is right all the same
-	if m.Backup == "" {
-		m.Backup = "DIR"
-	}
-	return fmt.Errorf("data folder %s: %w: run `hotline restore %s` to its end, or empty the folder", data, ErrUnfinished, m.Backup)
-}
 
 // RestoreOptions are what a backup is put back with.
 type RestoreOptions struct {
@@ -97,7 +65,7 @@ func restore(ctx context.Context, o RestoreOptions) (done Restored, err error) {
 	if err := apart(o.Data, o.Dir); err != nil {
 		return done, err
 	}
-	dir, err := openFolder(o.Dir, false)
+	dir, err := openFolder(o.Dir)
 	if err != nil {
 		return done, err
 	}
@@ -123,7 +91,7 @@ func restore(ctx context.Context, o RestoreOptions) (done Restored, err error) {
 	if len(v.Faults) > 0 {
 		return done, fmt.Errorf("the backup is damaged, and nothing was restored: %s (and %d more): take another backup", v.Faults[0], len(v.Faults)-1)
 	}
-	if _, err := store.CheckRows(ctx, filepath.Join(o.Dir, dataFolder, store.RowsFile), true); err != nil {
+	if _, err := store.CheckRows(ctx, filepath.Join(o.Dir, dataFolder, store.RowsFile)); err != nil {
 		return done, fmt.Errorf("the backup is damaged, and nothing was restored: %w: take another backup", err)
 	}
 	done = Restored{Run: m.Run, Taken: m.Taken, Files: len(m.Files), Bytes: v.Bytes, Open: len(m.Open)}
@@ -141,33 +109,6 @@ type target struct {
 	root *os.Root
 	uid  int // whom all is to belong to; -1: whoever restores
 	gid  int
-}
-
-// mayFill is nil for a folder that is missing or empty, or that the same restore has begun to fill.
-func (t *target) mayFill() error {
-	names, err := os.ReadDir(t.o.Data)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	b, err := os.ReadFile(filepath.Join(t.o.Data, Marker))
-	if err == nil {
-		var was mark
-		if json.Unmarshal(b, &was) == nil && was.Digest == t.m.Digest {
-			return nil
-		}
-		return fmt.Errorf("a restore of another backup (%s of %s) into %s has not ended: end that one, or empty the folder first", was.Run, was.Backup, t.o.Data)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	for _, n := range names {
-		// An earlier restore died between its lock and its marker, or the folder is a mount point.
-		if n.Name() != "lock" && n.Name() != "lost+found" && n.Name() != Marker+partExt {
-			return fmt.Errorf("%s is not empty: a restore fills only an empty folder. Stop the server, move the folder out of the way (mv %s %s.old), and restore again", t.o.Data, t.o.Data, filepath.Clean(t.o.Data))
-		}
-	}
-	return nil
 }
 
 func (t *target) stepped(name string) {
@@ -231,20 +172,6 @@ func (t *target) whose() error {
 	return nil
 }
 
-// mark says that the folder is not whole.
-func (t *target) mark() error {
-	abs, err := filepath.Abs(t.o.Dir)
-	if err != nil {
-		return err
-	}
-	b, err := json.Marshal(mark{Backup: abs, Run: t.m.Run, Digest: t.m.Digest})
-	if err != nil {
-		return err
-	}
-	t.stepped("mark")
-	return writeFile(t.root, Marker, append(b, '\n'))
-}
-
 // clear removes what an earlier try has made of the files, and what it has not ended.
 func (t *target) clear(context.Context) error {
 	named := t.m.byPath()
@@ -275,11 +202,7 @@ func (t *target) copy(ctx context.Context) error {
 			return err
 		}
 	}
-	var total int64
-	for _, e := range t.m.Files {
-		total += e.Size
-	}
-	t.pace.begin("restoring", total)
+	t.pace.begin("restoring", t.m.bytes())
 	for _, e := range t.m.Files {
 		p, ok := t.place(e)
 		if !ok {
@@ -344,11 +267,7 @@ func (t *target) copyKeys(ctx context.Context) error {
 
 // readBack reads the files as the disk has them.
 func (t *target) readBack(ctx context.Context) error {
-	var total int64
-	for _, e := range t.m.Files {
-		total += e.Size
-	}
-	t.pace.begin("reading it back", total)
+	t.pace.begin("reading it back", t.m.bytes())
 	for _, e := range t.m.Files {
 		p, ok := t.place(e)
 		if !ok {
@@ -379,7 +298,7 @@ func (t *target) settle(ctx context.Context) error {
 
 // check looks at the folder as a server will find it.
 func (t *target) check(ctx context.Context) ([]string, error) {
-	rows, err := store.CheckRows(ctx, filepath.Join(t.o.Data, store.RowsFile), true)
+	rows, err := store.CheckRows(ctx, filepath.Join(t.o.Data, store.RowsFile))
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ type Verification struct {
 // changes nothing but to end a run that had written BACKUP.json and died then. The error says that
 // the folder holds no backup, or that it cannot be read.
 func Verify(ctx context.Context, o VerifyOptions) (v Verification, err error) {
-	dir, err := openFolder(o.Dir, false)
+	dir, err := openFolder(o.Dir)
 	if err != nil {
 		return v, fmt.Errorf("verify: %w", explained(err, o.Dir))
 	}
@@ -41,7 +41,7 @@ func Verify(ctx context.Context, o VerifyOptions) (v Verification, err error) {
 	if v, err = verifyFiles(ctx, p, dir, o.Keys); err != nil {
 		return v, fmt.Errorf("verify: %w", explained(err, o.Dir))
 	}
-	rows, err := store.CheckRows(ctx, filepath.Join(o.Dir, dataFolder, store.RowsFile), true)
+	rows, err := store.CheckRows(ctx, filepath.Join(o.Dir, dataFolder, store.RowsFile))
 	if err != nil {
 		v.Faults = append(v.Faults, inData(store.RowsFile)+": "+err.Error())
 		return v, ctx.Err()
@@ -67,9 +67,7 @@ func verifyFiles(ctx context.Context, p *pace, dir *folder, keys []ed25519.Publi
 	if err := dir.settle(v.Manifest); err != nil {
 		return v, err
 	}
-	for _, e := range v.Manifest.Files {
-		v.Bytes += e.Size
-	}
+	v.Bytes = v.Manifest.bytes()
 	p.begin("reading the backup", v.Bytes)
 	for _, e := range v.Manifest.Files {
 		fault, err := examine(ctx, p, dir, e)
@@ -81,7 +79,7 @@ func verifyFiles(ctx context.Context, p *pace, dir *folder, keys []ed25519.Publi
 		}
 		p.file()
 	}
-	extra, err := strangers(dir, v.Manifest)
+	extra, err := dir.strangers(v.Manifest)
 	for _, s := range extra {
 		v.Faults = append(v.Faults, s+": "+File+" does not name it: somebody has put it there")
 	}
@@ -111,27 +109,4 @@ func examine(ctx context.Context, p *pace, dir *folder, e Entry) (string, error)
 		return "it was changed: its SHA-256 is another", nil
 	}
 	return "", nil
-}
-
-// strangers are files that the manifest does not name.
-func strangers(dir *folder, m Manifest) (list []string, err error) {
-	named := m.byPath()
-	for _, top := range []string{dataFolder, configFolder} {
-		err := fs.WalkDir(dir.FS(), top, func(p string, d fs.DirEntry, err error) error {
-			switch {
-			case p == top && errors.Is(err, fs.ErrNotExist):
-				return fs.SkipDir
-			case err != nil || d.IsDir():
-				return err
-			}
-			if _, ok := named[p]; !ok {
-				list = append(list, p)
-			}
-			return nil
-		})
-		if err != nil {
-			return list, err
-		}
-	}
-	return list, nil
 }

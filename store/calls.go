@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -103,6 +104,57 @@ func (s *Store) FindCall(ctx context.Context, prefix string) (call.ID, error) {
 		return "", fmt.Errorf("call %q: %w", prefix, ErrManyFit)
 	}
 	return ids[0], nil
+}
+
+// Records gives the records of calls by id; of those that are not known there is none.
+func (s *Store) Records(ctx context.Context, ids []call.ID) (map[call.ID]call.Record, error) {
+	if err := s.fresh(ctx); err != nil {
+		return nil, fmt.Errorf("records of calls: %w", err)
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, fmt.Errorf("records of calls: %w", err)
+	}
+	rows, err := s.calls(ctx, `SELECT `+columns+` FROM calls WHERE id IN (SELECT value FROM json_each(?))`, string(list))
+	if err != nil {
+		return nil, fmt.Errorf("records of calls: %w", err)
+	}
+	out := make(map[call.ID]call.Record, len(rows))
+	for _, r := range rows {
+		out[r.ID] = r
+	}
+	return out, nil
+}
+
+// CallsOn are the calls that arrived from a time on and before another, the oldest first, those of operators left out.
+func (s *Store) CallsOn(ctx context.Context, from, to time.Time) ([]call.Record, error) {
+	if err := s.fresh(ctx); err != nil {
+		return nil, fmt.Errorf("list calls: %w", err)
+	}
+	return s.calls(ctx, `SELECT `+columns+` FROM calls WHERE arrived >= ? AND arrived < ? AND kind IN ('call', 'callback') ORDER BY arrived, id`,
+		from.UnixMicro(), to.UnixMicro())
+}
+
+// CallsFrom are the calls of a number, and those in which we called it back, the oldest first. Carriers write one
+// number in several ways: same says which are meant.
+func (s *Store) CallsFrom(ctx context.Context, same func(call.Number) bool) ([]call.Record, error) {
+	if err := s.fresh(ctx); err != nil {
+		return nil, fmt.Errorf("calls of a number: %w", err)
+	}
+	all, err := query(ctx, s.reader, func(rows *sql.Rows) (n string, err error) { return n, rows.Scan(&n) },
+		`SELECT DISTINCT from_number FROM calls WHERE from_number <> ''`)
+	if err != nil {
+		return nil, fmt.Errorf("calls of a number: %w", err)
+	}
+	list, err := json.Marshal(slices.DeleteFunc(all, func(n string) bool { return !same(call.Number(n)) }))
+	if err != nil {
+		return nil, fmt.Errorf("calls of a number: %w", err)
+	}
+	got, err := s.calls(ctx, `SELECT `+columns+` FROM calls WHERE from_number IN (SELECT value FROM json_each(?)) ORDER BY arrived, id`, string(list))
+	if err != nil {
+		return nil, fmt.Errorf("calls of a number: %w", err)
+	}
+	return got, nil
 }
 
 // Events returns the journal of one call in the order it was written; of operators where id
@@ -261,6 +313,17 @@ func query[T any](ctx context.Context, db querier, scan func(*sql.Rows) (T, erro
 		got = append(got, v)
 	}
 	return got, rows.Err()
+}
+
+// one is the first of what query gives; ErrUnknown: there is none.
+func one[T any](list []T, err error) (v T, _ error) {
+	if err != nil {
+		return v, err
+	}
+	if len(list) == 0 {
+		return v, ErrUnknown
+	}
+	return list[0], nil
 }
 
 // micro is a time as SQL has it; the zero time is NULL.

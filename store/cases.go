@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -186,6 +187,24 @@ func (s *Store) CountCases(ctx context.Context, now time.Time) (by map[call.Case
 	return by, overdue, nil
 }
 
+// CasesOf gives the cases of calls, by call, without their histories.
+func (s *Store) CasesOf(ctx context.Context, ids []call.ID) (map[call.ID][]call.Case, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, fmt.Errorf("cases of calls: %w", err)
+	}
+	rows, err := query(ctx, s.reader, scanCase,
+		`SELECT `+caseColumns+` FROM cases WHERE call IN (SELECT value FROM json_each(?)) ORDER BY year, seq`, string(list))
+	if err != nil {
+		return nil, fmt.Errorf("cases of calls: %w", err)
+	}
+	out := map[call.ID][]call.Case{}
+	for _, c := range rows {
+		out[c.Call] = append(out[c.Call], c)
+	}
+	return out, nil
+}
+
 // A CaseChange is what is done to a case. Zero fields leave what is.
 type CaseChange struct {
 	Entry    call.CaseEntry // always written
@@ -207,11 +226,11 @@ func (s *Store) ChangeCase(ctx context.Context, number string, change CaseChange
 		return c, err
 	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		list, err := query(ctx, tx, scanCase, `SELECT `+caseColumns+` FROM cases WHERE id = ?`, string(c.ID))
-		if err != nil || len(list) == 0 {
-			return errors.Join(err, ErrUnknown)
+		was, err := one(query(ctx, tx, scanCase, `SELECT `+caseColumns+` FROM cases WHERE id = ?`, string(c.ID)))
+		if err != nil {
+			return err
 		}
-		return changeCase(ctx, tx, list[0], change)
+		return changeCase(ctx, tx, was, change)
 	})
 	if err != nil {
 		return c, fmt.Errorf("case %s: %w", number, err)

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -109,11 +108,10 @@ func (s *Store) ChangeCopy(ctx context.Context, number string, change CopyChange
 		return call.Copy{}, err
 	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		list, err := query(ctx, tx, scanCopy, `SELECT `+copyColumns+` FROM copies WHERE year = ? AND seq = ?`, year, seq)
-		if err != nil || len(list) == 0 {
-			return errors.Join(err, ErrUnknown)
+		c, err := one(query(ctx, tx, scanCopy, `SELECT `+copyColumns+` FROM copies WHERE year = ? AND seq = ?`, year, seq))
+		if err != nil {
+			return err
 		}
-		c := list[0]
 		if change.State != "" {
 			if err := c.May(change.State); err != nil {
 				return err
@@ -136,13 +134,4 @@ func (s *Store) ChangeCopy(ctx context.Context, number string, change CopyChange
 		return call.Copy{}, fmt.Errorf("request %s: %w", number, err)
 	}
 	return s.Copy(ctx, number)
-}
-
-// CallsOn are the calls that arrived from a time on and before another, the oldest first, those of operators left out.
-func (s *Store) CallsOn(ctx context.Context, from, to time.Time) ([]call.Record, error) {
-	if err := s.fresh(ctx); err != nil {
-		return nil, fmt.Errorf("list calls: %w", err)
-	}
-	return s.calls(ctx, `SELECT `+columns+` FROM calls WHERE arrived >= ? AND arrived < ? AND kind IN ('call', 'callback') ORDER BY arrived, id`,
-		from.UnixMicro(), to.UnixMicro())
 }

@@ -104,16 +104,13 @@ func TestARequestForACopyGoesOn(t *testing.T) {
 	}
 }
 
-// Calls of a day are those that arrived in it, and no calls of operators' own.
-func TestCallsOfADay(t *testing.T) {
+// A database that cannot be read is no request that there is not.
+func TestAnErrorIsNoUnknownRequest(t *testing.T) {
 	s := openIn(t, t.TempDir())
-	for id, at := range map[string]time.Duration{"before": -time.Second, "first": 0, "last": 24*time.Hour - time.Microsecond, "after": 24 * time.Hour} {
-		must(t, s.Arrived(call.Record{ID: call.ID(id), Line: "919", Arrived: t0.Add(at)}))
-	}
-	must(t, s.Arrived(call.Record{ID: "own", Line: "919", Arrived: t0.Add(time.Hour), Kind: call.KindOwn}))
-	list, err := s.CallsOn(context.Background(), t0, t0.Add(24*time.Hour))
+	number := requestCopy(t, s, aCopy("c1")).Number
+	_, err := s.writer.Exec(`ALTER TABLE copies RENAME COLUMN silence TO noise`)
 	must(t, err)
-	if len(list) != 2 || list[0].ID != "first" || list[1].ID != "last" {
-		t.Errorf("of the day are %v", list)
+	if _, err := s.ChangeCopy(t.Context(), number, CopyChange{Entry: call.CaseEntry{At: t0, By: "leyla"}}); err == nil || errors.Is(err, ErrUnknown) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -6,27 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
 	"hotline/call"
 )
-
-// A Hold keeps the recordings of calls from being erased.
-type Hold struct {
-	ID    int64
-	Calls []call.ID
-	Why   string
-	By    string
-	At    time.Time
-	Until time.Time // zero: until it is lifted
-
-	Lifted     time.Time // zero: it has not been
-	LiftedWhy  string
-	LiftedBy   string
-	LiftedWith string // the second person
-}
 
 // A HoldFilter chooses holds.
 type HoldFilter struct {
@@ -36,7 +20,7 @@ type HoldFilter struct {
 }
 
 // Holds lists holds, the oldest first.
-func (s *Store) Holds(ctx context.Context, f HoldFilter) ([]Hold, error) {
+func (s *Store) Holds(ctx context.Context, f HoldFilter) ([]call.Hold, error) {
 	list, err := query(ctx, s.reader, scanHold, `SELECT id, why, by, at, until, lifted, lifted_why, lifted_by, lifted_with,
 			(SELECT json_group_array(call) FROM hold_calls WHERE hold = id)
 		FROM holds WHERE (?1 IS NULL OR lifted IS NULL AND (until IS NULL OR until > ?1))
@@ -48,7 +32,7 @@ func (s *Store) Holds(ctx context.Context, f HoldFilter) ([]Hold, error) {
 	return list, nil
 }
 
-func scanHold(rows *sql.Rows) (h Hold, err error) {
+func scanHold(rows *sql.Rows) (h call.Hold, err error) {
 	var at int64
 	var until, lifted sql.NullInt64
 	var calls []byte
@@ -60,11 +44,15 @@ func scanHold(rows *sql.Rows) (h Hold, err error) {
 }
 
 // AddHold places a hold on calls, and tells the journal of each. When it returns, the hold outlives the process.
-func (s *Store) AddHold(ctx context.Context, h Hold) (Hold, error) {
-	if len(h.Calls) == 0 || h.Why == "" || h.By == "" || h.At.IsZero() {
-		return h, errors.New("place a hold: it names calls, who has ordered it, when and why")
+func (s *Store) AddHold(ctx context.Context, h call.Hold) (call.Hold, error) {
+	err := h.Check(h.At)
+	if h.At.IsZero() {
+		err = errors.Join(err, errors.New("a hold says when it was ordered"))
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	if err != nil {
+		return h, fmt.Errorf("place a hold: %w", err)
+	}
+	err = s.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `INSERT INTO holds (why, by, at, until) VALUES (?, ?, ?, ?)`, h.Why, h.By, micro(h.At), micro(h.Until))
 		if err != nil {
 			return err
@@ -93,9 +81,12 @@ func (s *Store) AddHold(ctx context.Context, h Hold) (Hold, error) {
 }
 
 // LiftHold ends a hold; ErrUnknown: there is none of this number that has not been lifted.
-func (s *Store) LiftHold(ctx context.Context, id int64, by, with, why string, at time.Time) (h Hold, err error) {
-	if by == "" || with == "" || by == with || why == "" {
-		return h, errors.New("lift a hold: two persons do it, and say why")
+func (s *Store) LiftHold(ctx context.Context, id int64, by, with, why string, at time.Time) (h call.Hold, err error) {
+	if err := call.TwoPersons(by, with); err != nil {
+		return h, fmt.Errorf("lift a hold: %w", err)
+	}
+	if why == "" {
+		return h, errors.New("lift a hold: say why")
 	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE holds SET lifted = ?, lifted_why = ?, lifted_by = ?, lifted_with = ? WHERE id = ? AND lifted IS NULL`,
@@ -115,64 +106,4 @@ func (s *Store) LiftHold(ctx context.Context, id int64, by, with, why string, at
 		}})
 	}
 	return list[0], nil
-}
-
-// CallsFrom are the calls of a number, and those in which we called it back, the oldest first. Carriers write one
-// number in several ways: same says which are meant.
-func (s *Store) CallsFrom(ctx context.Context, same func(call.Number) bool) ([]call.Record, error) {
-	if err := s.fresh(ctx); err != nil {
-		return nil, fmt.Errorf("calls of a number: %w", err)
-	}
-	all, err := query(ctx, s.reader, func(rows *sql.Rows) (n string, err error) { return n, rows.Scan(&n) },
-		`SELECT DISTINCT from_number FROM calls WHERE from_number <> ''`)
-	if err != nil {
-		return nil, fmt.Errorf("calls of a number: %w", err)
-	}
-	list, err := json.Marshal(slices.DeleteFunc(all, func(n string) bool { return !same(call.Number(n)) }))
-	if err != nil {
-		return nil, fmt.Errorf("calls of a number: %w", err)
-	}
-	got, err := s.calls(ctx, `SELECT `+columns+` FROM calls WHERE from_number IN (SELECT value FROM json_each(?)) ORDER BY arrived, id`, string(list))
-	if err != nil {
-		return nil, fmt.Errorf("calls of a number: %w", err)
-	}
-	return got, nil
-}
-
-// Records gives the records of calls by id; of those that are not known there is none.
-func (s *Store) Records(ctx context.Context, ids []call.ID) (map[call.ID]call.Record, error) {
-	if err := s.fresh(ctx); err != nil {
-		return nil, fmt.Errorf("records of calls: %w", err)
-	}
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return nil, fmt.Errorf("records of calls: %w", err)
-	}
-	rows, err := s.calls(ctx, `SELECT `+columns+` FROM calls WHERE id IN (SELECT value FROM json_each(?))`, string(list))
-	if err != nil {
-		return nil, fmt.Errorf("records of calls: %w", err)
-	}
-	out := make(map[call.ID]call.Record, len(rows))
-	for _, r := range rows {
-		out[r.ID] = r
-	}
-	return out, nil
-}
-
-// CasesOf gives the cases of calls, by call, without their histories.
-func (s *Store) CasesOf(ctx context.Context, ids []call.ID) (map[call.ID][]call.Case, error) {
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return nil, fmt.Errorf("cases of calls: %w", err)
-	}
-	rows, err := query(ctx, s.reader, scanCase,
-		`SELECT `+caseColumns+` FROM cases WHERE call IN (SELECT value FROM json_each(?)) ORDER BY year, seq`, string(list))
-	if err != nil {
-		return nil, fmt.Errorf("cases of calls: %w", err)
-	}
-	out := map[call.ID][]call.Case{}
-	for _, c := range rows {
-		out[c.Call] = append(out[c.Call], c)
-	}
-	return out, nil
 }

@@ -14,9 +14,9 @@ func TestHolds(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
 	s := openIn(t, dir)
 	one, two := call.NewID(), call.NewID()
-	first, err := s.AddHold(ctx, Hold{Calls: []call.ID{one, two}, Why: "a court asked for it", By: "rena", At: t0})
+	first, err := s.AddHold(ctx, call.Hold{Calls: []call.ID{one, two}, Why: "a court asked for it", By: "rena", At: t0})
 	must(t, err)
-	ends, err := s.AddHold(ctx, Hold{Calls: []call.ID{two, two}, Why: "an inquiry goes on", By: "rena", At: t0, Until: t0.Add(time.Hour)})
+	ends, err := s.AddHold(ctx, call.Hold{Calls: []call.ID{two, two}, Why: "an inquiry goes on", By: "rena", At: t0, Until: t0.Add(time.Hour)})
 	must(t, err)
 	if first.ID == ends.ID {
 		t.Fatal("two holds of one number")
@@ -53,7 +53,7 @@ func TestHolds(t *testing.T) {
 	}
 	lifted, err := s.LiftHold(ctx, first.ID, "rena", "sara", "the court is done", t0.Add(time.Minute))
 	must(t, err)
-	want := Hold{ID: first.ID, Calls: []call.ID{one, two}, Why: "a court asked for it", By: "rena", At: t0,
+	want := call.Hold{ID: first.ID, Calls: []call.ID{one, two}, Why: "a court asked for it", By: "rena", At: t0,
 		Lifted: t0.Add(time.Minute), LiftedWhy: "the court is done", LiftedBy: "rena", LiftedWith: "sara"}
 	if !reflect.DeepEqual(lifted, want) {
 		t.Errorf("got %+v\nwant %+v", lifted, want)
@@ -70,45 +70,9 @@ func TestHolds(t *testing.T) {
 	if len(events) != 2 || events[0].Name != "recording.held" || events[1].Name != "recording.released" || events[1].Data["with"] != "sara" {
 		t.Errorf("journal: %+v", events)
 	}
-	for _, h := range []Hold{{Why: "w", By: "b", At: t0}, {Calls: []call.ID{one}, By: "b", At: t0}, {Calls: []call.ID{one}, Why: "w", At: t0}} {
+	for _, h := range []call.Hold{{Why: "w", By: "b", At: t0}, {Calls: []call.ID{one}, By: "b", At: t0}, {Calls: []call.ID{one}, Why: "w", At: t0}} {
 		if _, err := s.AddHold(ctx, h); err == nil {
 			t.Errorf("placed: %+v", h)
 		}
-	}
-}
-
-func TestWhatRetentionAsks(t *testing.T) {
-	ctx := context.Background()
-	s := openIn(t, t.TempDir())
-	numbers := []call.Number{"+994501112233", "0501112233", "+994504445566", ""}
-	var ids []call.ID
-	for i, n := range numbers {
-		r := call.Record{ID: call.NewID(), From: n, Line: "919", Arrived: t0.Add(time.Duration(i) * time.Minute), Ended: t0.Add(time.Hour), Outcome: call.Completed}
-		must(t, s.Closed(r))
-		ids = append(ids, r.ID)
-	}
-	got, err := s.Records(ctx, append([]call.ID{"nobody"}, ids[:2]...))
-	must(t, err)
-	if len(got) != 2 || got[ids[1]].From != "0501112233" || !got[ids[0]].Ended.Equal(t0.Add(time.Hour)) {
-		t.Errorf("records: %+v", got)
-	}
-	same, err := s.CallsFrom(ctx, func(n call.Number) bool { return n == "+994501112233" || n == "0501112233" })
-	must(t, err)
-	if len(same) != 2 || same[0].ID != ids[0] || same[1].ID != ids[1] {
-		t.Errorf("calls of a number: %+v", same)
-	}
-	c := aCase("m1")
-	c.Call = ids[0]
-	openCase(t, s, c)
-	c = aCase("m2")
-	c.Call = ids[0]
-	openCase(t, s, c)
-	cases, err := s.CasesOf(ctx, ids)
-	must(t, err)
-	if len(cases) != 1 || len(cases[ids[0]]) != 2 || cases[ids[0]][1].Number != "2026-000002" {
-		t.Errorf("cases: %+v", cases)
-	}
-	if empty, err := s.Records(ctx, nil); err != nil || len(empty) != 0 {
-		t.Errorf("nobody asked for: %v, %v", empty, err)
 	}
 }

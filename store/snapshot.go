@@ -2,8 +2,8 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,12 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 
 	"modernc.org/sqlite"
-
-	"hotline/call"
 )
 
 // The names of what CopyRows makes.
@@ -66,6 +62,12 @@ func CopyRows(ctx context.Context, dir, to string, wait func(bytes int) error) e
 	return nil
 }
 
+// IsSegment reports whether a file of a spool is one of those that CopyRows reads.
+func IsSegment(name string) bool {
+	_, ok := segmentName(name)
+	return ok
+}
+
 // readSpool reads the whole lines of a spool that somebody else may be writing.
 func readSpool(dir string) (entries []entry, err error) {
 	names, err := os.ReadDir(dir)
@@ -75,7 +77,7 @@ func readSpool(dir string) (entries []entry, err error) {
 		return nil, err
 	}
 	for _, n := range names {
-		if _, ok := segmentName(n.Name()); !ok {
+		if !IsSegment(n.Name()) {
 			continue
 		}
 		b, err := os.ReadFile(filepath.Join(dir, n.Name()))
@@ -90,7 +92,7 @@ func readSpool(dir string) (entries []entry, err error) {
 			}
 		}
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return int(a.seq) - int(b.seq) })
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.seq, b.seq) })
 	return entries, nil
 }
 
@@ -158,129 +160,4 @@ func copyPages(ctx context.Context, conn any, to string, page int, wait func(byt
 			return err
 		}
 	}
-}
-
-// Schema is the newest schema that this release knows.
-func Schema() int64 {
-	names, err := fs.Glob(migrations, "migrations/sqlite/*.sql")
-	if err != nil || len(names) == 0 {
-		return 0 // cannot be: they are part of the program
-	}
-	digits, _, _ := strings.Cut(filepath.Base(names[len(names)-1]), "_")
-	version, _ := strconv.ParseInt(digits, 10, 64)
-	return version
-}
-
-// Rows is what CheckRows finds in a database.
-type Rows struct {
-	Schema     int64
-	Recordings map[string]call.ID // by path relative to the data folder: what closed calls name
-	Open       map[call.ID]bool   // calls that are not closed
-	Cases      map[call.ID]bool   // messages that a case has been made of
-}
-
-// CheckRows reads a database that nobody else has open, and changes nothing, not even beside it. The
-// error says what SQLite's own check finds wrong. check is false for a look without that, which
-// reads every page.
-func CheckRows(ctx context.Context, path string, check bool) (r Rows, err error) {
-	if _, err := os.Stat(path); err != nil {
-		return r, err
-	}
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return r, err
-	}
-	u := url.URL{Scheme: "file", Path: abs, RawQuery: "mode=ro&immutable=1&_pragma=query_only(1)"}
-	db, err := sql.Open("sqlite", u.String())
-	if err != nil {
-		return r, err
-	}
-	defer func() {
-		if err = errors.Join(err, db.Close()); err != nil {
-			err = fmt.Errorf("%s: %w", RowsFile, err)
-		}
-	}()
-	if check {
-		if err := integrity(ctx, db); err != nil {
-			return r, err
-		}
-	}
-	if err := db.QueryRowContext(ctx, `SELECT max(version_id) FROM schema WHERE is_applied`).Scan(&r.Schema); err != nil {
-		return r, fmt.Errorf("read the version of the schema: %w", err)
-	}
-	r.Recordings, r.Open, r.Cases = map[string]call.ID{}, map[call.ID]bool{}, map[call.ID]bool{}
-	type named struct {
-		id    call.ID
-		path  string
-		ended bool
-	}
-	calls, err := query(ctx, db, func(rows *sql.Rows) (n named, err error) { return n, rows.Scan(&n.id, &n.path, &n.ended) },
-		`SELECT id, recording, ended IS NOT NULL FROM calls WHERE recording <> '' OR ended IS NULL`)
-	if err != nil {
-		return r, err
-	}
-	for _, c := range calls {
-		if c.ended {
-			r.Recordings[c.path] = c.id
-		} else {
-			r.Open[c.id] = true
-		}
-	}
-	if r.Schema < casesSchema {
-		return r, nil
-	}
-	cases, err := query(ctx, db, func(rows *sql.Rows) (id call.ID, err error) { return id, rows.Scan(&id) }, `SELECT id FROM cases`)
-	for _, id := range cases {
-		r.Cases[id] = true
-	}
-	return r, err
-}
-
-// casesSchema is the first schema with cases.
-const casesSchema = 6
-
-// integrity is nil if SQLite finds nothing wrong.
-func integrity(ctx context.Context, db *sql.DB) error {
-	said, err := query(ctx, db, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }, `PRAGMA integrity_check(3)`)
-	if err != nil {
-		return fmt.Errorf("check: %w", err)
-	}
-	if len(said) != 1 || said[0] != "ok" {
-		return fmt.Errorf("check: %s", strings.Join(said, "; "))
-	}
-	return nil
-}
-
-// ForgetDialogs forgets all dialogs: those of a restored folder have ended long ago, or are
-// another server's.
-func (s *Store) ForgetDialogs(ctx context.Context) error {
-	all, err := s.Dialogs(ctx)
-	if err != nil {
-		return err
-	}
-	for _, d := range all {
-		if err := s.RemoveDialog(d.Leg); err != nil {
-			return err
-		}
-	}
-	return s.Flush(ctx)
-}
-
-// ForgetSecrets removes the SIP secrets from the database of a folder whose keys/seal.key is lost, so
-// that Open takes it, and returns whose they were. No telephone of theirs can register until it
-// has a new secret. Nobody else may have the folder open.
-func ForgetSecrets(ctx context.Context, dir string) (names []string, err error) {
-	db, err := openSQL(filepath.Join(dir, RowsFile), "busy_timeout(400)", "synchronous(FULL)")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	names, err = query(ctx, db, func(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }, `SELECT DISTINCT user FROM sip_secrets ORDER BY user`)
-	if err != nil {
-		return nil, fmt.Errorf("list SIP secrets: %w", err)
-	}
-	if _, err := db.ExecContext(ctx, `DELETE FROM sip_secrets`); err != nil {
-		return nil, fmt.Errorf("forget SIP secrets: %w", err)
-	}
-	return names, nil
 }

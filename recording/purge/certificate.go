@@ -8,6 +8,7 @@ import (
 
 	"hotline/recording/chain"
 	"hotline/recording/durable"
+	"hotline/recording/retention"
 )
 
 // A Certificate says what one run has erased, by what rules, and what was held back and why. It is signed as the
@@ -25,7 +26,7 @@ type Certificate struct {
 	chain.Link
 }
 
-func (r *Reaper) certificate(run *run) (Certificate, error) {
+func (r *Reaper) certificate(run *run) Certificate {
 	rules := r.o.Rules()
 	c := Certificate{
 		Kind: "purge", ID: run.ID, Node: r.o.Node, Begun: run.Begun, Ended: r.o.Now().UTC().Truncate(time.Millisecond),
@@ -34,19 +35,27 @@ func (r *Reaper) certificate(run *run) (Certificate, error) {
 		Erased: append([]Erasure{}, run.Done...), Held: append([]Kept{}, run.Held...), Stuck: slices.Clone(run.Stuck),
 	}
 	for _, k := range rules.Classes {
-		said := fmt.Sprintf("%s: %d calendar months", k.Name, k.Keep)
-		var matters []string
-		for _, m := range k.Matters {
-			matters = append(matters, string(m))
-		}
-		for name, list := range map[string][]string{"lines": k.Lines, "queues": k.Queues, "matters": matters, "topics": k.Topics} {
-			if len(list) > 0 {
-				said += "; " + name + " " + strings.Join(list, ", ")
-			}
-		}
-		c.Rules = append(c.Rules, said)
+		c.Rules = append(c.Rules, inWords(k))
 	}
-	return c, nil
+	return c
+}
+
+// inWords says of what a class is and how long it is kept.
+func inWords(k retention.Class) string {
+	said := fmt.Sprintf("%s: %d calendar months", k.Name, k.Keep)
+	matters := make([]string, len(k.Matters))
+	for i, m := range k.Matters {
+		matters[i] = string(m)
+	}
+	for _, l := range []struct {
+		of   string
+		list []string
+	}{{"lines", k.Lines}, {"queues", k.Queues}, {"matters", matters}, {"topics", k.Topics}} {
+		if len(l.list) > 0 {
+			said += "; " + l.of + " " + strings.Join(l.list, ", ")
+		}
+	}
+	return said
 }
 
 // File is the certificate's name, relative to the data folder.
@@ -54,23 +63,20 @@ func (c Certificate) File() string { return (&run{ID: c.ID, Begun: c.Begun}).fil
 
 // certify writes the certificate, signed, and what it says as a text. The text is there first: where the signed
 // one is, the certificate is whole.
-func (r *Reaper) certify(run *run) error {
-	c, err := r.certificate(run)
-	if err != nil {
-		return err
-	}
+func (r *Reaper) certify(run *run) (Certificate, error) {
+	c := r.certificate(run)
 	line, err := r.o.Key.Seal(&c, &c.Link)
 	if err != nil {
-		return fmt.Errorf("the certificate: %w", err)
+		return c, fmt.Errorf("the certificate: %w", err)
 	}
 	if err := durable.Replace(r.root, run.file()+".txt", []byte(c.Text()), fileMode); err != nil {
-		return fmt.Errorf("the certificate: %w", err)
+		return c, fmt.Errorf("the certificate: %w", err)
 	}
 	r.o.step("told")
 	if err := durable.Replace(r.root, run.file()+".json", line, fileMode); err != nil {
-		return fmt.Errorf("the certificate: %w", err)
+		return c, fmt.Errorf("the certificate: %w", err)
 	}
-	return nil
+	return c, nil
 }
 
 // Text is what a certificate says, for people.

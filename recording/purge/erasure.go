@@ -1,12 +1,9 @@
 package purge
 
 import (
-	"context"
 	"time"
 
 	"hotline/call"
-	"hotline/recording/access"
-	"hotline/recording/retention"
 )
 
 // What an erasure is of.
@@ -35,25 +32,15 @@ type Erasure struct {
 	Why  string `json:"why,omitempty"`
 }
 
-// Rows is what the reaper asks the database.
-type Rows interface {
-	// Records gives the records of calls, those that there are.
-	Records(ctx context.Context, calls []call.ID) (map[call.ID]call.Record, error)
-	// CasesOf gives the cases of calls, by call.
-	CasesOf(ctx context.Context, calls []call.ID) (map[call.ID][]call.Case, error)
-	// Holding gives the holds that bind at a time.
-	Holding(ctx context.Context, now time.Time) ([]retention.Hold, error)
-}
-
-// Gate is who is asked before anything is erased.
-type Gate interface {
-	Ask(ctx context.Context, e access.Entry) error
-}
-
-// Chain makes the links that say what was erased.
-type Chain interface {
-	// Erased puts links into the chain that say what is erased now, and gives each as a line of JSON, in the
-	// order of list. They are on the disk when it returns. It may be asked again for what is in the chain
-	// already: a reaper that was killed before it had the answer asks once more.
-	Erased(ctx context.Context, list []Erasure) (links [][]byte, err error)
+// erasure is what is erased of a judged one at a time.
+func (r *Reaper) erasure(j judged, now time.Time) Erasure {
+	link := ""
+	if j.Seq > 0 {
+		link = j.Digest
+	}
+	return Erasure{
+		Link: link,
+		ID:   j.id, Kind: j.kind, Call: j.subject.Call, Path: j.sound(), SHA256: j.SHA256, Bytes: j.bytes(r.root),
+		Class: j.verdict.Class, Due: j.verdict.Due.UTC(), Rule: j.verdict.Why, At: now.UTC().Truncate(time.Millisecond),
+	}
 }

@@ -48,8 +48,12 @@ func (r *Reaper) Forecast(ctx context.Context, free, size int64) (f Forecast, er
 	goes := load{}       // what is there, by the day on which it is erased
 	habit := load{}      // of the last week, by how many days it is kept
 	first := time.Time{} // day of the oldest recording
+	holds, err := r.o.Rows.Holding(ctx, now)
+	if err != nil {
+		return f, fmt.Errorf("forecast of the disk: %w", err)
+	}
 	err = r.each(ctx, rules.Zone, func(folder string, day time.Time) (bool, error) {
-		list, _, err := r.unerased(ctx, folder, day, false, now)
+		list, _, err := r.unerased(ctx, folder, day, holds, now)
 		if err != nil || len(list) == 0 {
 			return err == nil, err
 		}

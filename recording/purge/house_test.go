@@ -7,11 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,10 +40,11 @@ type house struct {
 	mono    time.Duration
 	records map[call.ID]call.Record
 	cases   map[call.ID][]call.Case
-	holds   []retention.Hold
+	holds   []call.Hold
 	rules   retention.Rules
 	told    []call.ID
 	away    func(Erasure) error
+	rowless error                // what the rows say instead of an answer; nil: they answer
 	live    func() time.Duration // goes by itself; nil: time is what the test makes it
 	there   bool                 // the files are there already: only the rows are made
 }
@@ -113,6 +116,9 @@ func (h *house) pass(d time.Duration) {
 
 // Records, CasesOf and Holding implement Rows.
 func (h *house) Records(_ context.Context, ids []call.ID) (map[call.ID]call.Record, error) {
+	if h.rowless != nil {
+		return nil, h.rowless
+	}
 	out := map[call.ID]call.Record{}
 	for _, id := range ids {
 		if r, ok := h.records[id]; ok {
@@ -132,8 +138,8 @@ func (h *house) CasesOf(_ context.Context, ids []call.ID) (map[call.ID][]call.Ca
 	return out, nil
 }
 
-func (h *house) Holding(_ context.Context, now time.Time) ([]retention.Hold, error) {
-	return slices.DeleteFunc(slices.Clone(h.holds), func(k retention.Hold) bool { return !k.Binds(now) }), nil
+func (h *house) Holding(_ context.Context, now time.Time) ([]call.Hold, error) {
+	return slices.DeleteFunc(slices.Clone(h.holds), func(k call.Hold) bool { return !k.Binds(now) }), nil
 }
 
 // A link is one of the chain.
@@ -325,4 +331,88 @@ func signed(line []byte, public ed25519.PublicKey) error {
 		return errors.New("its signature is wrong")
 	}
 	return nil
+}
+
+// old is a day whose recordings are due in the house's year, young one whose are not.
+var (
+	old   = time.Date(2026, 3, 2, 12, 0, 0, 0, baku)
+	young = time.Date(2026, 9, 1, 12, 0, 0, 0, baku)
+)
+
+// street fills a house: what is due, plain and encrypted and a message; what a hold keeps; what a case keeps; what
+// is young. It gives who must go and who must stay, with what lies of each.
+func street(h *house) (goes []call.ID, stays map[call.ID]string) {
+	goes = []call.ID{h.put(1, old, "wav", "peaks"), h.put(2, old, "rec", "key")}
+	goes = append(goes, h.message(3, goes[0], old))
+	held, open, closed := h.put(4, old, "wav"), h.put(5, old, "wav"), h.put(6, old, "wav")
+	h.holds = []call.Hold{{ID: 1, Calls: []call.ID{held}, By: "chief", Why: "court order 12/2026", At: old}}
+	h.cases[open] = []call.Case{{Number: "2026-000001", State: call.CaseAnswered}}
+	h.cases[closed] = []call.Case{{Number: "2026-000002", State: call.CaseClosed, Closed: young}}
+	fresh := h.put(7, young, "wav")
+	return goes, map[call.ID]string{held: "json wav", open: "json wav", closed: "json wav", fresh: "json wav"}
+}
+
+// promises holds at every step: nothing that should stay has lost a byte; nothing is taken away that is not in the
+// chain, with its tombstone; nothing is in the chain that is not in the log of accesses; no sound outlives its key
+// the wrong way round.
+func (h *house) promises(goes []call.ID, stays map[call.ID]string) {
+	h.t.Helper()
+	for id, files := range stays {
+		if got := h.left(id); got != files {
+			h.t.Fatalf("of %s, which is kept, there is %q, want %q", id, got, files)
+		}
+	}
+	linked, asked := h.linked(), h.askedFor()
+	whole := map[call.ID]string{nth(1): "json peaks wav", nth(2): "json key rec", nth(3): "json wav"}
+	for _, id := range goes {
+		left := strings.Replace(strings.Replace(h.left(id), "gone.tmp ", "", 1), "gone ", "", 1)
+		if left != whole[id] {
+			if !linked[id] || !strings.Contains(h.left(id), "gone") {
+				h.t.Fatalf("%s has been begun to be taken away (%q) without a link or a tombstone", id, left)
+			}
+			if strings.Contains(left, "key") && !strings.Contains(left, "rec") {
+				h.t.Fatalf("the sound of %s went before its key", id)
+			}
+		}
+		of := id
+		if id == nth(3) {
+			of = nth(1)
+		}
+		if linked[id] && !asked[of] {
+			h.t.Fatalf("%s is in the chain and not in the log of accesses", id)
+		}
+	}
+}
+
+// over says that all is done.
+func (h *house) over(goes []call.ID, stays map[call.ID]string) {
+	h.t.Helper()
+	h.promises(goes, stays)
+	for _, id := range goes {
+		want := "gone json"
+		if id == nth(3) {
+			want = "gone" // the slip has the caller's number
+		}
+		if got := h.left(id); got != want {
+			h.t.Errorf("of %s there is %q, want %q", id, got, want)
+		}
+		if !slices.Contains(h.told, id) {
+			h.t.Errorf("nobody was told of %s", id)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(h.dir, planFile)); !errors.Is(err, fs.ErrNotExist) {
+		h.t.Errorf("the plan is still there: %v", err)
+	}
+}
+
+// memory is a folder in memory, where the machine has one: these tests sync thousands of times, and what a sync
+// is for, a power cut, they do not try.
+func memory(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "hotline-purge")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }

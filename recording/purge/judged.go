@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
+
 	"hotline/call"
 	"hotline/recording/retention"
 )
@@ -21,57 +23,95 @@ type judged struct {
 	verdict retention.Verdict
 }
 
-// judge has the shelves of one day judged. Those that are still being written, and messages that nobody has been
-// told of, are left out; close reads each manifest, which says more surely when the sound ended than the rows.
-func (r *Reaper) judge(ctx context.Context, list []shelf, close bool, now time.Time) ([]judged, error) {
-	rules := r.o.Rules()
-	if err := rules.Check(); err != nil { // nothing is erased by rules that cannot be
-		return nil, err
+// due says whether it is to be erased now: its time is over, or it is in the chain as erased and something is left.
+func (j judged) due(now time.Time) bool {
+	return len(j.verdict.Holds) == 0 && (j.gone || j.verdict.Erase(now))
+}
+
+// kept says why it stays.
+func (j judged) kept(why string) Kept {
+	return Kept{ID: j.id, Kind: j.kind, Call: j.subject.Call, Class: j.verdict.Class, Why: why}
+}
+
+// unerased are the recordings of a day that are not erased yet, judged by the rows, and how many shelves there are that
+// may still have to be. Those that are still being written, and messages that nobody has been told of, are left out.
+func (r *Reaper) unerased(ctx context.Context, folder string, day time.Time, holds []call.Hold, now time.Time) (list []judged, left int, err error) {
+	all, err := shelves(r.root, folder, day)
+	if err != nil {
+		return nil, 0, err
 	}
-	var out []judged
-	asked := map[call.ID]bool{}
-	for _, s := range list {
-		if !s.manifest && !s.gone {
+	for _, s := range all {
+		if s.erased() {
 			continue
 		}
-		j := judged{shelf: s, subject: retention.Subject{Call: s.id}}
-		if close || s.kind == KindMessage {
+		left++
+		if !s.sealed() {
+			continue
+		}
+		j := judged{shelf: s}
+		if s.kind == KindMessage { // only the slip says of which call it is
 			j.paper = r.paperOf(s)
 		}
-		if s.kind == KindMessage && j.paper.Call != "" {
+		list = append(list, j)
+	}
+	if len(list) == 0 {
+		return nil, left, nil
+	}
+	if err := r.judge(ctx, list, holds, now); err != nil {
+		return nil, 0, err
+	}
+	return list, left, nil
+}
+
+// judgeClosely judges one that is sealed by its manifest too, which says more surely when the sound ended than the
+// rows, and by the holds that bind at this moment.
+func (r *Reaper) judgeClosely(ctx context.Context, s shelf, now time.Time) (judged, error) {
+	holds, err := r.o.Rows.Holding(ctx, now)
+	if err != nil {
+		return judged{}, err
+	}
+	list := []judged{{shelf: s, paper: r.paperOf(s)}}
+	err = r.judge(ctx, list, holds, now)
+	return list[0], err
+}
+
+// judge finds out what the rules say of some, from their shelves and papers.
+func (r *Reaper) judge(ctx context.Context, list []judged, holds []call.Hold, now time.Time) error {
+	rules := r.o.Rules()
+	if err := rules.Check(); err != nil { // nothing is erased by rules that cannot be
+		return err
+	}
+	asked := map[call.ID]bool{}
+	for i := range list {
+		j := &list[i]
+		j.subject.Call = j.id
+		if j.kind == KindMessage && j.paper.Call != "" {
 			j.subject.Call = j.paper.Call
 		}
 		asked[j.subject.Call] = true
-		out = append(out, j)
 	}
 	records, err := r.o.Rows.Records(ctx, slices.Collect(maps.Keys(asked)))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for i := range out {
-		if err := r.dated(&out[i], records, rules.Zone); err != nil {
-			return nil, err
-		}
-		if l := out[i].subject.Linked; l != "" {
+	for i := range list {
+		r.dated(&list[i], records, rules.Zone)
+		if l := list[i].subject.Linked; l != "" {
 			asked[l] = true
 		}
 	}
-	if err := r.asItsCall(ctx, out); err != nil {
-		return nil, err
+	if err := r.asItsCall(ctx, list); err != nil {
+		return err
 	}
 	cases, err := r.o.Rows.CasesOf(ctx, slices.Collect(maps.Keys(asked)))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	holds, err := r.o.Rows.Holding(ctx, now)
-	if err != nil {
-		return nil, err
+	for i := range list {
+		s := list[i].subject
+		list[i].verdict = rules.Judge(s, slices.Concat(cases[s.Call], cases[s.Linked]), holds, now)
 	}
-	for i := range out {
-		s := out[i].subject
-		out[i].verdict = rules.Judge(s, append(slices.Clone(cases[s.Call]), cases[s.Linked]...), holds, now)
-	}
-	return out, nil
+	return nil
 }
 
 // asItsCall gives a consult the line and the queue of the call it was about: it is kept as that call is.
@@ -101,14 +141,14 @@ func (r *Reaper) asItsCall(ctx context.Context, list []judged) error {
 func (r *Reaper) paperOf(s shelf) paper {
 	p, err := s.read(r.root)
 	if err != nil && !s.gone && !errors.Is(err, fs.ErrNotExist) {
-		r.log.Warn("a manifest cannot be read; the rows and the folder say when it was recorded", callField(s.id), errField(err))
+		r.log.Warn("a manifest cannot be read; the rows and the folder say when it was recorded", logged(s.id), zap.Error(err))
 	}
 	return p
 }
 
 // dated finds out of what line and queue a recording is and when it ended: the latest that anybody says of the
 // row, the manifest and the folder of its day. A call whose row is open has not ended.
-func (r *Reaper) dated(j *judged, records map[call.ID]call.Record, zone *time.Location) error {
+func (r *Reaper) dated(j *judged, records map[call.ID]call.Record, zone *time.Location) {
 	row, known := records[j.subject.Call]
 	if !known && j.paper == (paper{}) {
 		j.paper = r.paperOf(j.shelf)
@@ -118,7 +158,7 @@ func (r *Reaper) dated(j *judged, records map[call.ID]call.Record, zone *time.Lo
 	if known {
 		s.Line, s.Queue, s.Linked = row.Line, row.Queue, row.Linked
 		if row.Ended.IsZero() {
-			return nil // Judge keeps what has no end
+			return // Judge keeps what has no end
 		}
 	}
 	y, m, d := j.day.Date()
@@ -130,20 +170,6 @@ func (r *Reaper) dated(j *judged, records map[call.ID]call.Record, zone *time.Lo
 	}
 	if !known && p.Ended.IsZero() && p.At.IsZero() { // a call may last into the next day
 		s.Ended = s.Ended.Add(48 * time.Hour)
-	}
-	return nil
-}
-
-// erasure is what is erased of a judged one at a time.
-func (r *Reaper) erasure(j judged, now time.Time) Erasure {
-	link := ""
-	if j.Seq > 0 {
-		link = j.Digest
-	}
-	return Erasure{
-		Link: link,
-		ID:   j.id, Kind: j.kind, Call: j.subject.Call, Path: j.sound(), SHA256: j.SHA256, Bytes: j.bytes(r.root),
-		Class: j.verdict.Class, Due: j.verdict.Due.UTC(), Rule: j.verdict.Why, At: now.UTC().Truncate(time.Millisecond),
 	}
 }
 

@@ -8,14 +8,13 @@ import (
 
 	"hotline/call"
 	"hotline/recording/access"
-	"hotline/recording/retention"
 )
 
 // Order erases the recording of one call, and the messages left in it, before its time, because two persons have
-// ordered it: a court, say. path is that of the recording, relative to the data folder, messages those of the
-// messages. It is refused with ErrKept under a hold, while a case is open, and before LeastMonths are over.
+// ordered it: a court, say. It is refused with ErrKept under a hold, while a case is open, and before LeastMonths are
+// over, and with ErrUnknown where nothing of things is there.
 func (r *Reaper) Order(ctx context.Context, ask access.Entry, things []Thing) (Certificate, error) {
-	if err := retention.TwoPersons(ask.Who, ask.With); err != nil {
+	if err := call.TwoPersons(ask.Who, ask.With); err != nil {
 		return Certificate{}, fmt.Errorf("%w: %w", ErrKept, err)
 	}
 	ask.Do = access.Purge
@@ -33,7 +32,7 @@ func (r *Reaper) Order(ctx context.Context, ask access.Entry, things []Thing) (C
 		return Certificate{}, err
 	}
 	if len(run.Now)+len(run.Stuck) > 0 { // left by a run that was killed: that is finished first, with a certificate of its own
-		if _, err := r.pass(ctx, run); err != nil {
+		if _, err := r.pass(ctx, run, tried{}); err != nil {
 			return Certificate{}, err
 		}
 		run = r.newRun(run.Stuck)
@@ -49,13 +48,14 @@ func (r *Reaper) Order(ctx context.Context, ask access.Entry, things []Thing) (C
 	if len(run.Done) == 0 && len(run.Held) > 0 {
 		return Certificate{}, fmt.Errorf("%w: %s", ErrKept, run.Held[0].Why)
 	}
-	if err := r.finish(run); err != nil {
+	c, err := r.finish(run)
+	if err == nil && len(run.Stuck) > before {
+		err = fmt.Errorf("%w: the log says why", ErrStuck)
+	}
+	if err != nil {
 		return Certificate{}, err
 	}
-	if len(run.Stuck) > before {
-		return Certificate{}, fmt.Errorf("%w: the log says why", ErrStuck)
-	}
-	return r.certificate(run)
+	return c, nil
 }
 
 // A Thing is one recording or message that is ordered to be erased.
@@ -69,24 +69,21 @@ type Thing struct {
 func (r *Reaper) ordered(ctx context.Context, ask access.Entry, things []Thing) (list []Erasure, err error) {
 	now := r.o.Now()
 	for _, t := range things {
-		s, err := r.shelfOf(Erasure{ID: t.ID, Kind: t.Kind, Path: t.Path})
+		s, err := find(r.root, Erasure{ID: t.ID, Kind: t.Kind, Path: t.Path})
 		if err != nil {
 			return nil, err
 		}
-		if s.erased() || !s.manifest && !s.gone {
+		if s.erased() || !s.sealed() {
 			continue
 		}
-		j, err := r.judge(ctx, []shelf{s}, true, now)
+		j, err := r.judgeClosely(ctx, s, now)
 		if err != nil {
 			return nil, err
 		}
-		if len(j) == 0 {
-			continue
-		}
-		if err := r.mayOrder(j[0], now); err != nil {
+		if err := r.mayOrder(j, now); err != nil {
 			return nil, err
 		}
-		e := r.erasure(j[0], now)
+		e := r.erasure(j, now)
 		e.By, e.With, e.Why = ask.Who, ask.With, ask.Why
 		e.Rule = "ordered by two persons: " + e.Why
 		list = append(list, e)
@@ -101,7 +98,7 @@ func (r *Reaper) ordered(ctx context.Context, ask access.Entry, things []Thing) 
 func (r *Reaper) mayOrder(j judged, now time.Time) error {
 	v := j.verdict
 	if len(v.Holds) > 0 {
-		return fmt.Errorf("%w by %s; lift that first", ErrKept, v.HeldBack(never))
+		return fmt.Errorf("%w by %s; lift that first", ErrKept, v.HeldBy())
 	}
 	if len(v.Open) > 0 {
 		return fmt.Errorf("%w: case %s is open; close it first", ErrKept, strings.Join(v.Open, ", "))

@@ -23,19 +23,22 @@ func (r *Reaper) Plan(ctx context.Context) (p Plan, err error) {
 	now, rules := r.o.Now(), r.o.Rules()
 	p.At = now
 	p.Stopped, p.Left = r.clock.Stopped()
+	holds, err := r.o.Rows.Holding(ctx, now)
+	if err != nil {
+		return p, fmt.Errorf("look for what is due: %w", err)
+	}
 	err = r.each(ctx, rules.Zone, func(folder string, day time.Time) (bool, error) {
 		soonest := retention.Over(day, rules.Shortest(), rules.Zone)
 		if now.Before(soonest) && p.Next != nil && p.Next.Due.Before(soonest) {
 			return false, nil // what this day and later ones have comes due later
 		}
-		list, _, err := r.unerased(ctx, folder, day, false, now)
+		list, _, err := r.unerased(ctx, folder, day, holds, now)
 		for _, j := range list {
-			switch why := j.verdict.HeldBack(now); {
-			case len(j.verdict.Holds) == 0 && (j.gone || j.verdict.Erase(now)):
+			if j.due(now) {
 				p.Due = append(p.Due, r.erasure(j, now))
-			case why != "":
-				p.Held = append(p.Held, Kept{ID: j.id, Kind: j.kind, Call: j.subject.Call, Class: j.verdict.Class, Why: why})
-			case !j.verdict.Due.IsZero() && len(j.verdict.Holds) == 0 && (p.Next == nil || j.verdict.Due.Before(p.Next.Due)):
+			} else if why := j.verdict.HeldBack(now); why != "" {
+				p.Held = append(p.Held, j.kept(why))
+			} else if due := j.verdict.Due; !due.IsZero() && len(j.verdict.Holds) == 0 && (p.Next == nil || due.Before(p.Next.Due)) {
 				e := r.erasure(j, now)
 				p.Next = &e
 			}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"hotline/call"
 	"hotline/recording/retention"
 )
 
@@ -74,7 +75,7 @@ func TestForecast(t *testing.T) {
 		t.Errorf("got %+v, full in %v, %v", f, left, err)
 	}
 	// A hold on it moves it back.
-	h.holds = []retention.Hold{{ID: 1, Calls: nil}}
+	h.holds = []call.Hold{{ID: 1, Calls: nil}}
 	h.holds[0].Calls = append(h.holds[0].Calls, nth(200))
 	f, err = r.Forecast(t.Context(), 100*aDay+10, 1<<30)
 	if left, _ := f.Left(); err != nil || left.Round(24*time.Hour) != 100*24*time.Hour {

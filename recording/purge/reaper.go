@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -17,21 +16,6 @@ import (
 	"hotline/recording/access"
 	"hotline/recording/chain"
 	"hotline/recording/retention"
-)
-
-const (
-	// every is how often it is looked for what is due.
-	every = time.Hour
-
-	// lookEvery is how often the clock is looked at.
-	lookEvery = time.Minute
-
-	// batch is how many are erased before whoever wants to place a hold gets their turn: each takes half a dozen
-	// syncs, so it is a second or two.
-	batch = 20
-
-	// most is how many one certificate lists: the plan of a run is written anew after each batch.
-	most = 1000
 )
 
 // Errors that somebody branches on.
@@ -131,375 +115,6 @@ func New(o Options) (*Reaper, error) {
 // Close closes the data folder. Run must have returned.
 func (r *Reaper) Close() error { return r.root.Close() }
 
-// Run looks at the clock once a minute and erases what is due once an hour, until ctx ends.
-func (r *Reaper) Run(ctx context.Context) {
-	if why, _ := r.clock.Stopped(); why != "" {
-		r.stopped(why)
-	}
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	for passed := -every; ; {
-		trusted := r.look()
-		if now := r.o.Mono(); trusted && now-passed >= every {
-			passed = now
-			if err := r.guarded(ctx); err != nil && ctx.Err() == nil {
-				r.log.Error("recordings that are due were not erased, it is tried again in an hour", zap.Error(err))
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-look.C:
-		}
-	}
-}
-
-// guarded is Pass, with a bug kept from ending the server.
-func (r *Reaper) guarded(ctx context.Context) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			r.metrics.panics.Inc()
-			r.log.Error("a panic while erasing", zap.Any("panic", p), zap.StackSkip("stack", 2))
-			err = fmt.Errorf("a panic: %v", p)
-		}
-	}()
-	return r.Pass(ctx)
-}
-
-// look looks at the clock, and says whether it is believed.
-func (r *Reaper) look() bool {
-	why, began, ended, err := r.clock.Look()
-	if err != nil {
-		r.log.Warn("the time cannot be written down; a restart may wait for a day before it erases anything", zap.Error(err))
-	}
-	if began {
-		r.stopped(why)
-	}
-	if ended {
-		r.log.Info("the clock has been steady for a day, recordings are erased again when they are due")
-	}
-	r.metrics.stopped.Set(oneIf(why != ""))
-	return why == ""
-}
-
-func (r *Reaper) stopped(why string) {
-	r.metrics.stopped.Set(1)
-	r.log.Error("nothing is erased: the clock is not believed. Where it is right, say so by hotline recording purge --clock-is-right; "+
-		"else set it right and wait for a day", zap.String("clock", why))
-}
-
-// Pass erases what is due now, and finishes what a run before has left. ErrClock: the time is not believed, and
-// nothing was done. Other errors are the disk's, the database's, and of whoever stands before the sound; what
-// could not be erased is tried again by the next pass.
-func (r *Reaper) Pass(ctx context.Context) (err error) {
-	r.passing.Lock()
-	defer r.passing.Unlock()
-	if !r.look() {
-		why, _ := r.clock.Stopped()
-		return fmt.Errorf("%w: %s", ErrClock, why)
-	}
-	defer func() {
-		if err != nil {
-			r.metrics.failures.Inc()
-			return
-		}
-		r.metrics.last.Set(float64(r.o.Now().Unix()))
-	}()
-	run, err := r.begin()
-	if err != nil {
-		return err
-	}
-	for {
-		more, err := r.pass(ctx, run)
-		if err != nil {
-			return err
-		}
-		if !more {
-			break
-		}
-		run = r.newRun(run.Stuck)
-	}
-	if len(run.Stuck) > 0 {
-		return fmt.Errorf("%w: %d", ErrStuck, len(run.Stuck))
-	}
-	return nil
-}
-
-// pass is one certificate's worth. more says that there may be more.
-func (r *Reaper) pass(ctx context.Context, run *run) (more bool, err error) {
-	again := append(run.Now, run.Stuck...) // what a run before was at, and what it could not
-	run.Now, run.Stuck = nil, nil
-	var errs []error
-	if err := r.erase(ctx, run, again); err != nil {
-		errs = append(errs, err)
-	}
-	found, err := r.due(ctx, run)
-	if err != nil {
-		errs = append(errs, err)
-	}
-	more = len(found) >= most
-	found = slices.DeleteFunc(found, func(e Erasure) bool {
-		return slices.ContainsFunc(run.Stuck, func(s Erasure) bool { return s.ID == e.ID && s.Kind == e.Kind }) // tried a moment ago
-	})
-	for len(found) > 0 && len(errs) == 0 && ctx.Err() == nil {
-		n := min(batch, len(found))
-		if err := r.erase(ctx, run, found[:n]); err != nil {
-			errs = append(errs, err)
-		}
-		found = found[n:]
-	}
-	r.overdue(append(append(found, run.Now...), run.Stuck...))
-	if err := r.finish(run); err != nil {
-		errs = append(errs, err)
-	}
-	return more, errors.Join(append(errs, ctx.Err())...)
-}
-
-// overdue tells for how long the oldest of what should be gone has been due.
-func (r *Reaper) overdue(left []Erasure) {
-	worst := time.Duration(0)
-	for _, e := range left {
-		if !e.Due.IsZero() {
-			worst = max(worst, r.o.Now().Sub(e.Due))
-		}
-	}
-	r.metrics.overdue.Set(worst.Seconds())
-}
-
-// due finds what is to be erased now, at most most of it, and notes in run what is held back.
-func (r *Reaper) due(ctx context.Context, run *run) (found []Erasure, err error) {
-	now, rules := r.o.Now(), r.o.Rules()
-	held := map[string]int{}
-	err = r.each(ctx, rules.Zone, func(folder string, day time.Time) (bool, error) {
-		if now.Before(retention.Over(day, rules.Shortest(), rules.Zone)) || len(found) >= most {
-			return false, nil
-		}
-		key := settledDay{folder, day.Unix()}
-		if r.settled[key] {
-			return true, nil
-		}
-		list, left, err := r.unerased(ctx, folder, day, false, now)
-		if err != nil {
-			return false, err
-		}
-		if left == 0 {
-			r.settled[key] = true
-		}
-		for _, j := range list {
-			switch why := j.verdict.HeldBack(now); {
-			case len(j.verdict.Holds) == 0 && (j.gone || j.verdict.Erase(now)):
-				found = append(found, r.erasure(j, now))
-			case why != "":
-				run.Held = append(run.Held, Kept{ID: j.id, Kind: j.kind, Call: j.subject.Call, Class: j.verdict.Class, Why: why})
-				held[heldBy(j.verdict)]++
-			}
-		}
-		return true, nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for what is due: %w", err)
-	}
-	for _, by := range []string{"hold", "case"} {
-		r.metrics.held.WithLabelValues(by).Set(float64(held[by]))
-	}
-	if len(found) > most {
-		found = found[:most]
-	}
-	return found, nil
-}
-
-func heldBy(v retention.Verdict) string {
-	if len(v.Holds) > 0 {
-		return "hold"
-	}
-	return "case"
-}
-
-// unerased are the recordings of a day that are not erased yet, judged, and how many shelves there are that may
-// still have to be.
-func (r *Reaper) unerased(ctx context.Context, folder string, day time.Time, close bool, now time.Time) (list []judged, left int, err error) {
-	all, err := shelves(r.root, folder, day)
-	if err != nil {
-		return nil, 0, err
-	}
-	var some []shelf
-	for _, s := range all {
-		if !s.erased() {
-			some = append(some, s)
-		}
-	}
-	if len(some) == 0 {
-		return nil, 0, nil
-	}
-	list, err = r.judge(ctx, some, close, now)
-	return list, len(some), err
-}
-
-// erase erases some, in the order that the package's story tells. Under the lock it is judged once more: a hold
-// may have come meanwhile. What cannot be taken away stays in run.Stuck; an error says that nothing more should be
-// tried now.
-func (r *Reaper) erase(ctx context.Context, run *run, list []Erasure) error {
-	if len(list) == 0 {
-		return nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := r.o.Now()
-	var at []judged // of each in run.Now
-	for _, e := range list {
-		j, why, err := r.lookAgain(ctx, &e, now)
-		switch {
-		case err != nil:
-			return err
-		case why != "":
-			run.Held = append(run.Held, Kept{ID: e.ID, Kind: e.Kind, Call: e.Call, Class: e.Class, Why: why})
-			continue
-		}
-		run.Now = append(run.Now, e)
-		at = append(at, j)
-	}
-	if err := r.save(run); err != nil {
-		return err
-	}
-	r.o.step("planned")
-	if err := r.sayFirst(ctx, run, at); err != nil {
-		return err
-	}
-	doing := run.Now
-	run.Now = nil
-	for i, e := range doing {
-		if err := r.one(ctx, e, at[i].shelf); err != nil {
-			r.metrics.failures.Inc()
-			r.log.Error("a recording could not be erased, it is tried again", callField(e.ID), errField(err))
-			run.Stuck = append(run.Stuck, e)
-			continue
-		}
-		run.Done = append(run.Done, e)
-	}
-	if err := r.save(run); err != nil {
-		return err
-	}
-	r.o.step("erased")
-	return nil
-}
-
-// lookAgain judges one more time, from the manifest too. why says what keeps it; then it is not erased.
-func (r *Reaper) lookAgain(ctx context.Context, e *Erasure, now time.Time) (j judged, why string, err error) {
-	s, err := r.shelfOf(*e)
-	if err != nil {
-		return j, "", err
-	}
-	if s.erased() { // all but the certificate is done
-		return judged{shelf: s}, "", nil
-	}
-	list, err := r.judge(ctx, []shelf{s}, true, now)
-	if err != nil {
-		return j, "", err
-	}
-	if len(list) == 0 {
-		return j, "it is not there as it was", nil
-	}
-	j = list[0]
-	switch {
-	case len(j.verdict.Holds) > 0:
-		return j, j.verdict.HeldBack(never), nil // a hold beats also what is in the chain already
-	case s.gone:
-		return j, "", nil
-	case e.By != "":
-		if err := r.mayOrder(j, now); err != nil {
-			return j, err.Error(), nil
-		}
-		return j, "", nil
-	case !j.verdict.Erase(now):
-		return j, j.verdict.Why, nil
-	}
-	*e = r.erasure(j, now)
-	return j, "", nil
-}
-
-// never is later than everything.
-var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// sayFirst writes down that those of run.Now are erased, before any is: into the log of accesses, and into the
-// chain, with a copy beside each manifest. What is in the chain already is not said again.
-func (r *Reaper) sayFirst(ctx context.Context, run *run, at []judged) error {
-	var fresh []Erasure
-	var where []shelf
-	for i, e := range run.Now {
-		if at[i].gone {
-			continue
-		}
-		if e.By == "" {
-			err := r.o.Gate.Ask(ctx, access.Entry{Who: "hotline", Role: access.Server, From: "retention", Do: access.Purge, Call: e.Call, Why: e.Rule})
-			if err != nil {
-				return fmt.Errorf("erase %s: %w", e.ID, err)
-			}
-			r.o.step("asked")
-		}
-		fresh, where = append(fresh, e), append(where, at[i].shelf)
-	}
-	if len(fresh) == 0 {
-		return nil
-	}
-	links, err := r.o.Chain.Erased(ctx, fresh)
-	if err == nil && len(links) != len(fresh) {
-		err = fmt.Errorf("%d links for %d erasures", len(links), len(fresh))
-	}
-	if err != nil {
-		return fmt.Errorf("the chain does not take what is erased: %w", err)
-	}
-	r.o.step("linked")
-	for i, s := range where {
-		if err := entomb(r.root, s, links[i]); err != nil {
-			return fmt.Errorf("the tombstone of %s: %w", s.id, err)
-		}
-		r.o.step("entombed")
-	}
-	return nil
-}
-
-// one takes away what there is of one.
-func (r *Reaper) one(ctx context.Context, e Erasure, s shelf) error {
-	if r.o.Away != nil {
-		if err := r.o.Away(ctx, e); err != nil {
-			return fmt.Errorf("elsewhere: %w", err)
-		}
-		r.o.step("away")
-	}
-	if err := s.erase(r.root, r.o.step); err != nil {
-		return err
-	}
-	r.metrics.purged.WithLabelValues(s.kind).Inc()
-	r.metrics.bytes.Add(float64(e.Bytes))
-	if r.o.Told != nil {
-		r.o.Told(e)
-	}
-	r.o.step("gone")
-	return nil
-}
-
-// shelfOf is where the files of an erasure lie.
-func (r *Reaper) shelfOf(e Erasure) (shelf, error) {
-	for folder, kind := range folders {
-		if kind != e.Kind {
-			continue
-		}
-		day, err := dayOf(e.Path, folder)
-		if err != nil {
-			return shelf{}, err
-		}
-		s, there, err := find(r.root, folder, day, e.ID)
-		if err != nil {
-			return s, err
-		}
-		if !there {
-			s = shelf{id: e.ID, kind: kind, dir: folder + "/" + day.Format("2006/01/02"), day: day}
-		}
-		return s, nil
-	}
-	return shelf{}, fmt.Errorf("%q is no kind of recording", e.Kind)
-}
-
 // Holding runs f while nothing is being erased: whoever places a hold, or lifts one, does it in f.
 func (r *Reaper) Holding(f func() error) error {
 	r.mu.Lock()
@@ -510,8 +125,12 @@ func (r *Reaper) Holding(f func() error) error {
 // IsErased says whether the recording of a call, by its path relative to the data folder, is in the chain as
 // erased.
 func (r *Reaper) IsErased(id call.ID, path string) bool {
-	s, err := r.shelfOf(Erasure{ID: id, Kind: KindRecording, Path: path})
-	return err == nil && s.gone
+	folder, day, err := where(Erasure{ID: id, Kind: KindRecording, Path: path})
+	if err != nil {
+		return false
+	}
+	_, err = r.root.Lstat(emptyShelf(folder, day, id).stem() + goneExt)
+	return err == nil
 }
 
 // Vouch believes the clock because somebody says that it is right.
@@ -527,12 +146,34 @@ func (r *Reaper) Vouch(by string) error {
 // Clock says why the time is not believed, or "", and how much longer it must go right.
 func (r *Reaper) Clock() (why string, left time.Duration) { return r.clock.Stopped() }
 
-func callField(id call.ID) zap.Field { return zap.String("call", string(id)) }
-func errField(err error) zap.Field   { return zap.Error(err) }
+func logged(id call.ID) zap.Field { return zap.String("call", string(id)) }
 
 func oneIf(b bool) float64 {
 	if b {
 		return 1
 	}
 	return 0
+}
+
+// Rows is what the reaper asks the database.
+type Rows interface {
+	// Records gives the records of calls, those that there are.
+	Records(ctx context.Context, calls []call.ID) (map[call.ID]call.Record, error)
+	// CasesOf gives the cases of calls, by call.
+	CasesOf(ctx context.Context, calls []call.ID) (map[call.ID][]call.Case, error)
+	// Holding gives the holds that bind at a time.
+	Holding(ctx context.Context, now time.Time) ([]call.Hold, error)
+}
+
+// Gate is who is asked before anything is erased.
+type Gate interface {
+	Ask(ctx context.Context, e access.Entry) error
+}
+
+// Chain makes the links that say what was erased.
+type Chain interface {
+	// Erased puts links into the chain that say what is erased now, and gives each as a line of JSON, in the
+	// order of list. They are on the disk when it returns. It may be asked again for what is in the chain
+	// already: a reaper that was killed before it had the answer asks once more.
+	Erased(ctx context.Context, list []Erasure) (links [][]byte, err error)
 }

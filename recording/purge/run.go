@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"go.uber.org/zap"
 
 	"hotline/call"
 	"hotline/recording/durable"
@@ -41,11 +41,7 @@ type Kept struct {
 }
 
 func (r *Reaper) newRun(stuck []Erasure) *run {
-	id, err := uuid.NewV7()
-	if err != nil { // no randomness: then one that is only unlikely to be there already
-		id = uuid.NewSHA1(uuid.NameSpaceOID, []byte(r.o.Now().String()))
-	}
-	return &run{ID: id.String(), Begun: r.o.Now().UTC().Truncate(time.Millisecond), Stuck: stuck}
+	return &run{ID: uuid.Must(uuid.NewV7()).String(), Begun: r.o.Now().UTC().Truncate(time.Millisecond), Stuck: stuck}
 }
 
 // begin gives a new run, or that of a process that died over it.
@@ -59,7 +55,7 @@ func (r *Reaper) begin() (*run, error) {
 	was := new(run)
 	if err := json.Unmarshal(b, was); err != nil {
 		// It is written whole or not at all, so somebody has been at it. What it was at shows beside the recordings.
-		r.log.Error("the plan of a run cannot be read; a new one is begun, and the certificate of that one is missing", errField(err))
+		r.log.Error("the plan of a run cannot be read; a new one is begun, and the certificate of that one is missing", zap.Error(err))
 		return r.newRun(nil), nil
 	}
 	if _, err := r.root.Stat(was.file() + ".json"); err == nil { // its certificate is there: only the plan stayed
@@ -84,38 +80,26 @@ func (r *Reaper) save(run *run) error {
 }
 
 // finish writes the certificate of a run that has erased something, and forgets the run but for what is stuck.
-func (r *Reaper) finish(run *run) error {
+func (r *Reaper) finish(run *run) (c Certificate, err error) {
+	next := run
 	if len(run.Done) > 0 {
-		if err := r.certify(run); err != nil {
-			return err
+		if c, err = r.certify(run); err != nil {
+			return c, err
 		}
 		r.o.step("certified")
-	}
-	if len(run.Now)+len(run.Stuck) > 0 {
-		if len(run.Done) == 0 {
-			return r.save(run)
-		}
-		next := r.newRun(run.Stuck)
+		next = r.newRun(run.Stuck)
 		next.Now = run.Now
-		return r.save(next)
+	}
+	if len(next.Now)+len(next.Stuck) > 0 {
+		return c, r.save(next)
 	}
 	if err := r.root.Remove(planFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the plan of a run: %w", err)
+		return c, fmt.Errorf("the plan of a run: %w", err)
 	}
-	return durable.SyncFolder(r.root, certificateFolder)
+	return c, durable.SyncFolder(r.root, certificateFolder)
 }
 
 // file is the path of a run's certificate without its ending.
 func (u *run) file() string {
 	return path.Join(certificateFolder, u.Begun.UTC().Format("2006-01-02T150405Z")+"-"+u.ID)
-}
-
-// dayOf is the day of a path such as recordings/2026/03/02/ID.wav.
-func dayOf(p, folder string) (time.Time, error) {
-	rel, ok := strings.CutPrefix(p, folder+"/")
-	day, err := time.Parse("2006/01/02", path.Dir(rel))
-	if !ok || err != nil {
-		return day, fmt.Errorf("%q is not the path of a recording; it should be like %s/2026/03/02/ID.wav", p, folder)
-	}
-	return day, nil
 }

@@ -19,13 +19,14 @@ import (
 // The folders in which sound lies, in the data folder, and what each is of.
 var folders = map[string]string{"recordings": KindRecording, "messages": KindMessage}
 
+// dayForm is how the folders of days are named below those.
+const dayForm = "2006/01/02"
+
 // What lies beside each other. Any other file named after an id is sound, or made of sound.
 const (
 	manifestExt = ".json"
 	goneExt     = ".gone"
 	keyExt      = ".key"
-	draftExt    = ".draft"
-	tempExt     = ".tmp"
 )
 
 // A shelf is what lies of one recording in the folder of its day.
@@ -37,13 +38,15 @@ type shelf struct {
 	files    []string // names, without the manifest and the tombstone
 	manifest bool
 	gone     bool // it is in the chain as erased
-	open     bool // it is being written
 }
 
 func (s shelf) stem() string { return path.Join(s.dir, string(s.id)) }
 
 // sound is the file whose name the outside knows.
 func (s shelf) sound() string { return s.stem() + ".wav" }
+
+// sealed says that it is written to its end, or was.
+func (s shelf) sealed() bool { return s.manifest || s.gone }
 
 // erased says that nothing is left to do.
 func (s shelf) erased() bool {
@@ -55,7 +58,7 @@ func days(root *os.Root, folder string, zone *time.Location) (list []time.Time, 
 	for _, y := range names(root, folder, &err) {
 		for _, m := range names(root, path.Join(folder, y), &err) {
 			for _, d := range names(root, path.Join(folder, y, m), &err) {
-				if t, e := time.ParseInLocation("2006/01/02", path.Join(y, m, d), zone); e == nil {
+				if t, e := time.ParseInLocation(dayForm, path.Join(y, m, d), zone); e == nil {
 					list = append(list, t)
 				}
 			}
@@ -81,8 +84,7 @@ func names(root *os.Root, dir string, errp *error) (list []string) {
 
 // shelves are the recordings of one day, by id.
 func shelves(root *os.Root, folder string, day time.Time) ([]shelf, error) {
-	dir := path.Join(folder, day.Format("2006/01/02"))
-	entries, err := fs.ReadDir(root.FS(), dir)
+	entries, err := fs.ReadDir(root.FS(), path.Join(folder, day.Format(dayForm)))
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +95,7 @@ func shelves(root *os.Root, folder string, day time.Time) ([]shelf, error) {
 			continue // not ours
 		}
 		if n := len(list); n == 0 || list[n-1].id != call.ID(stem) {
-			list = append(list, shelf{id: call.ID(stem), kind: folders[folder], dir: dir, day: day})
+			list = append(list, emptyShelf(folder, day, call.ID(stem)))
 		}
 		s := &list[len(list)-1]
 		switch "." + ext {
@@ -101,9 +103,6 @@ func shelves(root *os.Root, folder string, day time.Time) ([]shelf, error) {
 			s.manifest = true
 		case goneExt:
 			s.gone = true
-		case draftExt:
-			s.open = true
-			s.files = append(s.files, e.Name())
 		default:
 			s.files = append(s.files, e.Name())
 		}
@@ -111,18 +110,48 @@ func shelves(root *os.Root, folder string, day time.Time) ([]shelf, error) {
 	return list, nil
 }
 
-// find is the shelf of one id in a folder of a day; false: there is none.
-func find(root *os.Root, folder string, day time.Time, id call.ID) (shelf, bool, error) {
-	list, err := shelves(root, folder, day)
-	if errors.Is(err, fs.ErrNotExist) {
-		return shelf{}, false, nil
-	}
-	for _, s := range list {
-		if s.id == id {
-			return s, true, nil
+// emptyShelf is one on which nothing lies.
+func emptyShelf(folder string, day time.Time, id call.ID) shelf {
+	return shelf{id: id, kind: folders[folder], dir: path.Join(folder, day.Format(dayForm)), day: day}
+}
+
+// where is the folder, and in it the day, of what is erased.
+func where(e Erasure) (folder string, day time.Time, err error) {
+	for folder, kind := range folders {
+		if kind == e.Kind {
+			day, err := dayOf(e.Path, folder)
+			return folder, day, err
 		}
 	}
-	return shelf{}, false, err
+	return "", day, fmt.Errorf("%q is no kind of recording", e.Kind)
+}
+
+// dayOf is the day of a path such as recordings/2026/03/02/ID.wav.
+func dayOf(p, folder string) (time.Time, error) {
+	rel, ok := strings.CutPrefix(p, folder+"/")
+	day, err := time.Parse(dayForm, path.Dir(rel))
+	if !ok || err != nil {
+		return day, fmt.Errorf("%q is not the path of a recording; it should be like %s/2026/03/02/ID.wav", p, folder)
+	}
+	return day, nil
+}
+
+// find is what lies of an erasure: an empty shelf where nothing does.
+func find(root *os.Root, e Erasure) (shelf, error) {
+	folder, day, err := where(e)
+	if err != nil {
+		return shelf{}, err
+	}
+	list, err := shelves(root, folder, day)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return shelf{}, err
+	}
+	for _, s := range list {
+		if s.id == e.ID {
+			return s, nil
+		}
+	}
+	return emptyShelf(folder, day, e.ID), nil
 }
 
 func isID(s string) bool {

@@ -3,6 +3,7 @@ package retention
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,8 +30,8 @@ type Verdict struct {
 	// Soonest is when it would be due if its call had no case.
 	Soonest time.Time
 
-	Open  []string // numbers of cases that are open
-	Holds []Hold   // that bind it now: it is not erased while there is one
+	Open  []string    // numbers of cases that are open
+	Holds []call.Hold // that bind it now: it is not erased while there is one
 }
 
 // Erase says whether it is to be erased at a time.
@@ -48,6 +49,11 @@ func (v Verdict) HeldBack(now time.Time) string {
 	if len(v.Holds) == 0 {
 		return v.Why
 	}
+	return v.HeldBy()
+}
+
+// HeldBy says which holds bind it; empty: none does.
+func (v Verdict) HeldBy() string {
 	said := make([]string, len(v.Holds))
 	for i, h := range v.Holds {
 		if said[i] = fmt.Sprintf("hold %d by %s: %s", h.ID, h.By, h.Why); h.ID == 0 { // nobody has placed it
@@ -59,7 +65,7 @@ func (v Verdict) HeldBack(now time.Time) string {
 
 // Judge says how long something is kept. cases are those of its call, and of the call it is linked
 // to; of holds those that do not concern it are passed over. The rules must have passed Check.
-func (r Rules) Judge(s Subject, cases []call.Case, holds []Hold, now time.Time) Verdict {
+func (r Rules) Judge(s Subject, cases []call.Case, holds []call.Hold, now time.Time) Verdict {
 	v := Verdict{Since: s.Ended, Holds: binding(s, holds, now)}
 	v.Class, v.Keep = r.classOf(s, cases)
 	if s.Ended.IsZero() { // rather for ever than by a guess
@@ -115,3 +121,13 @@ func later(a, b time.Time) time.Time {
 }
 
 func day(t time.Time, zone *time.Location) string { return t.In(zone).Format("2 January 2006") }
+
+// binding are the holds that bind a recording now.
+func binding(s Subject, holds []call.Hold, now time.Time) (list []call.Hold) {
+	for _, h := range holds {
+		if h.Binds(now) && (slices.Contains(h.Calls, s.Call) || s.Linked != "" && slices.Contains(h.Calls, s.Linked)) {
+			list = append(list, h)
+		}
+	}
+	return list
+}

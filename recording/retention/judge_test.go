@@ -123,7 +123,7 @@ type scene struct {
 	rules    Rules
 	subjects []Subject
 	cases    map[call.ID][]call.Case
-	holds    []Hold
+	holds    []call.Hold
 }
 
 func someScene(t *rapid.T) scene {
@@ -161,7 +161,7 @@ func someScene(t *rapid.T) scene {
 		}
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "holds") {
-		h := Hold{ID: int64(i + 1), By: "chief", Why: "a court asked for it", At: someTime(t, "held")}
+		h := call.Hold{ID: int64(i + 1), By: "chief", Why: "a court asked for it", At: someTime(t, "held")}
 		for _, sub := range s.subjects {
 			if rapid.Bool().Draw(t, "bound") {
 				h.Calls = append(h.Calls, sub.Call)
@@ -294,20 +294,5 @@ func TestRulesAreRefused(t *testing.T) {
 		if err := bad.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
-	}
-}
-
-func TestHoldsAndPersons(t *testing.T) {
-	now := time.Now()
-	if err := (Hold{Calls: []call.ID{"x"}, By: "chief", Why: "a court"}).Check(now); err != nil {
-		t.Error(err)
-	}
-	for _, h := range []Hold{{By: "chief", Why: "w"}, {Calls: []call.ID{"x"}, Why: "w"}, {Calls: []call.ID{"x"}, By: "c"}, {Calls: []call.ID{"x"}, By: "c", Why: "w", Until: now}} {
-		if h.Check(now) == nil {
-			t.Errorf("taken: %+v", h)
-		}
-	}
-	if TwoPersons("a", "b") != nil || TwoPersons("a", "a") == nil || TwoPersons("", "b") == nil || TwoPersons("a", "") == nil {
-		t.Error("two persons are two names that differ")
 	}
 }

@@ -1,19 +1,16 @@
-package retention
+package call
 
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
-
-	"hotline/call"
 )
 
 // A Hold keeps recordings from being erased, whatever else is said: a court, an inquiry or a citizen's
 // claim needs them.
 type Hold struct {
 	ID    int64
-	Calls []call.ID // whose recordings and messages it binds, and those of calls linked to them
+	Calls []ID // whose recordings and messages it binds, and those of calls linked to them
 	Why   string
 	By    string
 	At    time.Time
@@ -57,14 +54,4 @@ func TwoPersons(by, with string) error {
 		return fmt.Errorf("%s cannot be the second person too, name another", by)
 	}
 	return nil
-}
-
-// binding are the holds that bind a recording now.
-func binding(s Subject, holds []Hold, now time.Time) (list []Hold) {
-	for _, h := range holds {
-		if h.Binds(now) && (slices.Contains(h.Calls, s.Call) || s.Linked != "" && slices.Contains(h.Calls, s.Linked)) {
-			list = append(list, h)
-		}
-	}
-	return list
 }
