@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"hotline/recording/durable"
 )
 
 // marksFolder has what we remember: CALL.erase for each recording that is still to be erased.
@@ -150,7 +152,7 @@ func (a *Archive) storeMark(m *mark) error {
 	if err := makeMarks(a.root); err != nil {
 		return err
 	}
-	return writeWhole(a.root, markPath(m.Stem), append(b, '\n'))
+	return durable.Replace(a.root, markPath(m.Stem), append(b, '\n'), fileMode)
 }
 
 // loadMarks reads the marks that an earlier process has left.

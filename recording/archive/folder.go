@@ -72,7 +72,7 @@ func (p *Folder) look(root *os.Root) error {
 		return fmt.Errorf("%s is not the archive it was, its file %s is missing: is it mounted?", p.path, markName)
 	case err != nil:
 		got = rand.Text()
-		if err := writeWhole(root, markName, []byte(got+"\n")); err != nil {
+		if err := durable.Replace(root, markName, []byte(got+"\n"), fileMode); err != nil {
 			return err
 		}
 	case got == p.mark:
@@ -268,25 +268,4 @@ func (p *Folder) Delete(ctx context.Context, prefix string) error {
 		return err
 	}
 	return durable.SyncFolder(root, dir)
-}
-
-// writeWhole writes a small file under a temporary name, syncs it, gives it its name and syncs the
-// folder: under its name it is whole, and on the disk when this returns.
-func writeWhole(root *os.Root, name string, b []byte) error {
-	temp := name + tempExt
-	f, err := root.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := root.Rename(temp, name); err != nil {
-		return err
-	}
-	return durable.SyncFolder(root, path.Dir(name))
 }

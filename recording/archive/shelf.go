@@ -27,7 +27,6 @@ const (
 	sealedExt   = ".rec" // encrypted
 	manifestExt = ".json"
 	noteExt     = ".away"
-	tempExt     = ".tmp"
 )
 
 // beside are the files of a recording that go away, in their order: the manifest last.
