@@ -223,29 +223,25 @@ func (p *Folder) List(ctx context.Context, prefix string) iter.Seq2[Object, erro
 	}
 }
 
-// find tells of all files whose name begins with a prefix.
+// find tells of all files whose name begins with a prefix. What goes while it looks is passed over.
 func find(ctx context.Context, root *os.Root, prefix string, tell func(Object) error) error {
 	dir := "."
 	if i := strings.LastIndexByte(prefix, '/'); i > 0 {
 		dir = prefix[:i]
 	}
-	err := fs.WalkDir(root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
+	return fs.WalkDir(root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return err
+			return ignore(err, fs.ErrNotExist) // no folder, no file
 		case d.IsDir() || !strings.HasPrefix(name, prefix):
 			return ctx.Err()
 		}
 		st, err := d.Info()
 		if err != nil {
-			return err
+			return ignore(err, fs.ErrNotExist)
 		}
 		return tell(Object{Name: name, Size: st.Size()})
 	})
-	if errors.Is(err, fs.ErrNotExist) { // no folder, no file
-		return nil
-	}
-	return err
 }
 
 // Delete implements Place.
