@@ -277,9 +277,7 @@ func (a *Archive) noteCopy(stem string, c Copy) error {
 // remove removes the sound of a recording here. Each place is asked again before; where one does not
 // have it any more, it is sent once more.
 func (a *Archive) remove(ctx context.Context, stem string) error {
-	defer a.locks.take(stem)()
-	a.notes.Lock()
-	defer a.notes.Unlock()
+	defer a.locks.take(stem)() // so nobody else changes its note
 	n, err := readNote(a.root, stem)
 	if err != nil {
 		return ownFault{err}

@@ -9,8 +9,10 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -344,6 +346,47 @@ func TestAPlaceThatLosesWhatItHad(t *testing.T) {
 		}
 		h.Close()
 	})
+}
+
+// A hanging place gives no answer while it hangs.
+type hanging struct {
+	Located
+	hangs atomic.Bool
+	asked chan struct{}
+	free  chan struct{}
+}
+
+func (h *hanging) Stat(ctx context.Context, name string) (Object, error) {
+	if h.hangs.Load() {
+		select {
+		case h.asked <- struct{}{}:
+		default:
+		}
+		<-h.free
+	}
+	return h.Located.Stat(ctx, name)
+}
+
+// A place that hangs, asked whether the sound of one recording may go, keeps no other recording from the other place.
+func TestAPlaceThatHangsHoldsUpNoOther(t *testing.T) {
+	dir := t.TempDir()
+	p := &hanging{Located: folderAt(t, t.TempDir()), asked: make(chan struct{}, 1), free: make(chan struct{})}
+	q := folderAt(t, t.TempDir())
+	q.Name = "s3"
+	clock := newHandClock(begin)
+	k := record(t, dir, begin, 5000)
+	h := newHouse(t, dir, Options{Places: []Located{{Place: p, Name: p.Name, Where: p.Where}, q}, KeepLocal: 24 * time.Hour, Clock: clock})
+	free := sync.OnceFunc(func() { close(p.free) })
+	t.Cleanup(free)
+	h.Start()
+	clock.until(t, time.Second, func() bool { return len(h.note(k.stem).Copies) == 2 })
+	p.hangs.Store(true)
+	clock.until(t, time.Hour, func() bool { return len(p.asked) > 0 })
+	next := record(t, dir, clock.Now(), 5000)
+	h.Sealed(next.stem)
+	clock.until(t, time.Second, func() bool { return slices.Equal(Places(h.root, next.stem), []string{"s3"}) })
+	free()
+	clock.until(t, time.Second, func() bool { return !h.here(k.stem) && len(h.note(next.stem).Copies) == 2 })
 }
 
 // A place that is named later gets also what is not here any more.
