@@ -326,7 +326,17 @@ func TestRotationStopsAnywhere(t *testing.T) {
 // rotateIn names, in the environment of a process that is to be killed, the keyring and the folder.
 const rotateIn = "HOTLINE_TEST_ROTATE_IN"
 
+// retireIn names, in the environment of a process that retires epochs, the keyring, the folder and the recipient.
+const retireIn = "HOTLINE_TEST_RETIRE_IN"
+
 func TestMain(m *testing.M) {
+	if in := strings.Split(os.Getenv(retireIn), "\n"); len(in) == 3 {
+		if err := retireOnce(in[0], in[1], in[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if in := os.Getenv(rotateIn); in != "" {
 		dir, below, _ := strings.Cut(in, "\n")
 		if err := rotateForever(dir, below); err != nil {
@@ -353,6 +363,56 @@ func rotateForever(dir, below string) error {
 			return err
 		}
 		fmt.Println("once")
+	}
+}
+
+func retireOnce(dir, below, recipient string) error {
+	k, err := OpenKeyring(dir, []string{recipient})
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(below)
+	if err != nil {
+		return err
+	}
+	_, err = k.Retire(context.Background(), root, nil)
+	return errors.Join(err, root.Close(), k.Close())
+}
+
+// TestRetireAfterAKill: a process that dies may leave a key that is sealed anew under its name, and the name not on the
+// disk. It is put there before an epoch goes: after a power cut the key as it was before would open no more.
+func TestRetireAfterAKill(t *testing.T) {
+	s := newStrongbox(t)
+	name, _ := s.put(t)
+	first := s.Current()
+	if _, err := s.NewEpoch(); err != nil {
+		t.Fatal(err)
+	}
+	ids, err := s.identities()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err := s.rewrap(s.root, name, ids); err != nil || !done { // and it dies
+		t.Fatal(done, err)
+	}
+	past := time.Now().Add(-2 * Settle)
+	if err := s.Keyring.root.Chtimes(s.Current()+epochExt, past, past); err != nil {
+		t.Fatal(err)
+	}
+	trace := filepath.Join(t.TempDir(), "trace")
+	child := exec.CommandContext(t.Context(), "strace", "-f", "-q", "-y", "-s", "400", "-o", trace, "-e", "trace=fsync", os.Args[0])
+	child.Env = append(os.Environ(), retireIn+"="+s.dir+"\n"+s.root.Name()+"\n"+s.recipient)
+	if out, err := child.CombinedOutput(); err != nil {
+		t.Fatalf("%v (apt-get install strace): %s", err, out)
+	}
+	b, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := bytes.Index(b, []byte("<"+filepath.Join(s.root.Name(), filepath.Dir(name))+">"))
+	gone := bytes.Index(b, []byte("<"+filepath.Join(s.dir, first+epochExt)))
+	if day < 0 || gone < 0 || day > gone {
+		t.Errorf("the folder of the key is not on the disk before the epoch goes:\n%s", b)
 	}
 }
 

@@ -134,7 +134,7 @@ func (k *Keyring) pass(ctx context.Context, root *os.Root, progress func(Progres
 	ids = append(ids, recovery...)
 	p.Total = len(names)
 	var errs []error
-	changed := map[string]bool{}
+	dirs := map[string]bool{} // all: one who died may have sealed a key anew and not put its name on the disk
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			errs = append(errs, err)
@@ -146,15 +146,17 @@ func (k *Keyring) pass(ctx context.Context, root *os.Root, progress func(Progres
 		}
 		if done {
 			p.Sealed++
-			changed[path.Dir(name)] = true
 		}
+		dirs[path.Dir(name)] = true
 		p.Done++
 		if progress != nil {
 			progress(p)
 		}
 	}
-	for dir := range changed {
-		errs = append(errs, durable.SyncFolder(root, dir))
+	for dir := range dirs {
+		if err := durable.SyncFolder(root, dir); !errors.Is(err, fs.ErrNotExist) { // gone meanwhile
+			errs = append(errs, err)
+		}
 	}
 	return p, errors.Join(errs...)
 }
