@@ -177,7 +177,7 @@ func (a *Archive) source(ctx context.Context, key string, n Note) (Reader, error
 		}
 		r, err := p.Get(ctx, key)
 		if err == nil {
-			return r, nil
+			return farReader{r, ctx, &a.limit}, nil
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", p.Name, err))
 	}
