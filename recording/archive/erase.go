@@ -294,7 +294,7 @@ func (a *Archive) forget(stem string, m *mark) error {
 	if err := ignore(a.root.Remove(stem+noteExt), fs.ErrNotExist); err != nil {
 		return ownFault{err}
 	}
-	for _, ext := range []string{plainExt, sealedExt} {
+	for _, ext := range soundExts {
 		if _, err := a.root.Lstat(stem + ext); err == nil {
 			return nil
 		} else if !errors.Is(err, fs.ErrNotExist) {

@@ -310,7 +310,7 @@ func (a *Archive) remove(ctx context.Context, stem string) error {
 	if err := n.write(a.root, stem); err != nil {
 		return ownFault{err}
 	}
-	for _, ext := range []string{plainExt, sealedExt} {
+	for _, ext := range soundExts {
 		if err := ignore(a.root.Remove(stem+ext), fs.ErrNotExist); err != nil {
 			return ownFault{err}
 		}
