@@ -65,14 +65,12 @@ func eraseAway(open archived, log *zap.Logger) func(context.Context, purge.Erasu
 			return err
 		}
 		defer func() { err = errors.Join(err, done()) }()
-		var owed *elsewhere.OwedError
-		if err := a.Erase(ctx, e.Path); errors.As(err, &owed) {
+		err = a.Erase(ctx, e.Path)
+		if errors.As(err, new(*elsewhere.OwedError)) {
 			log.Warn("a purged recording still lies away; it is tried until it is erased there", zap.String("call", string(e.Call)), zap.Error(err))
 			return nil
-		} else if err != nil {
-			return err
 		}
-		return nil
+		return err
 	}
 }
 
@@ -185,8 +183,8 @@ func checkAway(f *configs.File) (faults configs.Faults) {
 	return faults
 }
 
-// openAway opens a sound that does not lie here where it does. missing is the error of opening it here.
-func openAway(ctx context.Context, p sealedSounds, told string, missing error) (sound *recording.Sound, err error) {
+// soundAway opens a sound that does not lie here where it does. missing is the error of opening it here.
+func soundAway(ctx context.Context, p sealedSounds, told string, missing error) (sound *recording.Sound, err error) {
 	dir := recordingsIn(p.data)
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -288,7 +288,7 @@ func (p sealedSounds) Sound(ctx context.Context, id call.ID) (io.ReadSeekCloser,
 	}
 	sound, err := recording.OpenPath(recordingsIn(p.data), r.Recording, p.unwrap)
 	if errors.Is(err, os.ErrNotExist) && p.away != nil {
-		sound, err = openAway(ctx, p, r.Recording, err)
+		sound, err = soundAway(ctx, p, r.Recording, err)
 	}
 	if err != nil {
 		return nil, "", err

@@ -42,7 +42,7 @@ type Archive struct {
 	clock   Clock
 	limit   limiter
 	locks   locks
-	notes   sync.Mutex // who changes a note holds it
+	notes   sync.Mutex // who changes a note of a recording that others may send holds it
 	marks   sync.Mutex // who changes a mark holds it
 
 	mu      sync.Mutex

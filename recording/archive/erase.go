@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"hotline/recording/durable"
 )
 
 // marksFolder has what we remember: CALL.erase for each recording that is still to be erased.
@@ -57,8 +59,10 @@ func (a *Archive) Erase(ctx context.Context, told string) error {
 	if !ok {
 		return fmt.Errorf("erase: %q is no recording, write it as 2026/12/05/CALL", told)
 	}
-	if err := a.markErased(stem); err != nil {
+	if marked, err := a.markErased(stem); err != nil {
 		return fmt.Errorf("erase %s: %w", stem, err)
+	} else if !marked {
+		return nil
 	}
 	var errs []error
 	for i, p := range a.o.Places {
@@ -73,9 +77,6 @@ func (a *Archive) Erase(ctx context.Context, told string) error {
 	defer a.mu.Unlock()
 	m := a.erasing[stem]
 	if m == nil || len(m.Owed) == 0 {
-		if len(a.o.Places) > 0 {
-			a.event(stem, "recording.away_erased", nil)
-		}
 		return errors.Join(errs...)
 	}
 	a.queueErasures(stem, m, a.clock.Now().Add(firstRest))
@@ -113,22 +114,33 @@ func (a *Archive) isErasing(stem string) bool {
 	return a.erasing[stem] != nil
 }
 
-// markErased puts the mark of a recording on the disk, and ends what is being sent of it.
-func (a *Archive) markErased(stem string) error {
+// markErased puts the mark of a recording on the disk, and ends what is being sent of it. false: it lies here alone,
+// and there is nothing to remember.
+func (a *Archive) markErased(stem string) (bool, error) {
 	n, err := readNote(a.root, stem)
 	if err != nil {
 		a.log.Warn("a note cannot be read; the recording is erased at the places that the configuration names", zap.Error(err))
 	}
-	m := &mark{Stem: stem, Asked: a.clock.Now().UTC(), Owed: n.at()}
-	for _, p := range a.o.Places {
-		if !slices.Contains(m.Owed, p.Where) {
-			m.Owed = append(m.Owed, p.Where)
-		}
-	}
 	a.marks.Lock()
 	defer a.marks.Unlock()
+	m := &mark{Stem: stem, Asked: a.clock.Now().UTC(), Owed: n.at()}
+	for _, p := range a.o.Places {
+		m.owe(p.Where)
+	}
+	a.mu.Lock()
+	old := a.erasing[stem]
+	if old != nil { // it was asked before
+		m.Asked = old.Asked
+		for _, where := range old.Owed {
+			m.owe(where)
+		}
+	}
+	a.mu.Unlock()
+	if old == nil && len(m.Owed) == 0 {
+		return false, ignore(a.root.Remove(stem+noteExt), fs.ErrNotExist)
+	}
 	if err := a.storeMark(m); err != nil {
-		return err
+		return false, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -136,7 +148,14 @@ func (a *Archive) markErased(stem string) error {
 	for _, cancel := range a.sending[stem] {
 		cancel()
 	}
-	return nil
+	return true, nil
+}
+
+// owe adds a place to those that have not erased it.
+func (m *mark) owe(where string) {
+	if !slices.Contains(m.Owed, where) {
+		m.Owed = append(m.Owed, where)
+	}
 }
 
 func markPath(stem string) string { return path.Join(marksFolder, path.Base(stem)+markExt) }
@@ -150,7 +169,7 @@ func (a *Archive) storeMark(m *mark) error {
 	if err := makeMarks(a.root); err != nil {
 		return err
 	}
-	return writeWhole(a.root, markPath(m.Stem), append(b, '\n'))
+	return durable.Replace(a.root, markPath(m.Stem), append(b, '\n'), fileMode)
 }
 
 // loadMarks reads the marks that an earlier process has left.
@@ -232,10 +251,11 @@ func (a *Archive) paid(stem, where string) error {
 	a.mu.Lock()
 	m.Owed = left.Owed
 	a.mu.Unlock()
-	if len(left.Owed) == 0 {
-		return a.forget(stem, m)
+	if len(left.Owed) > 0 {
+		return nil
 	}
-	return nil
+	a.event(stem, "recording.away_erased", nil)
+	return a.forget(stem, m)
 }
 
 // settleMark is forget for whoever does not have the recording alone.
@@ -274,7 +294,7 @@ func (a *Archive) forget(stem string, m *mark) error {
 	if err := ignore(a.root.Remove(stem+noteExt), fs.ErrNotExist); err != nil {
 		return ownFault{err}
 	}
-	for _, ext := range []string{plainExt, sealedExt} {
+	for _, ext := range soundExts {
 		if _, err := a.root.Lstat(stem + ext); err == nil {
 			return nil
 		} else if !errors.Is(err, fs.ErrNotExist) {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/johannesboyne/gofakes3"
+
+	"hotline/call"
 )
 
 // removeHere is what a purge does here.
@@ -150,6 +152,64 @@ func TestEraseBeforeTheSoundGoesHere(t *testing.T) {
 		synctest.Wait()
 		if got := marks(t, dir); len(got) != 0 {
 			t.Errorf("the marks %v are left", got)
+		}
+		h.Close()
+	})
+}
+
+// Where recordings lie here alone, an erasure leaves nothing to remember, before the sound goes and after.
+func TestEraseWithoutPlaces(t *testing.T) {
+	dir := t.TempDir()
+	k := record(t, dir, begin, 5000)
+	h := newHouse(t, dir, Options{KeepLocal: -1})
+	for range 2 {
+		if err := h.Erase(context.Background(), k.stem); err != nil {
+			t.Fatal(err)
+		}
+		if got := marks(t, dir); len(got) != 0 {
+			t.Errorf("the marks %v are left", got)
+		}
+		removeHere(t, dir, k)
+	}
+}
+
+// That a recording is erased everywhere is told once, when the last place has done it; and since when it is owed is
+// not forgotten where a purge asks again.
+func TestErasedIsToldWhenTheLastPlaceHasDoneIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		p, q := newShaky(folderAt(t, t.TempDir())), newShaky(folderAt(t, t.TempDir()))
+		q.Name = "s3"
+		k := record(t, dir, time.Now(), 5000)
+		var told []call.Event
+		h := newHouse(t, dir, Options{Places: []Located{p.as(), q.as()}, KeepLocal: -1, Events: func(e call.Event) {
+			if e.Name == "recording.away_erased" {
+				told = append(told, e)
+			}
+		}})
+		h.Start()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		q.fail(down)
+		asked := time.Now()
+		for range 2 {
+			if err := h.Erase(context.Background(), k.stem); !errors.As(err, new(*OwedError)) {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+			synctest.Wait()
+		}
+		if got := h.Erasing(); len(got) != 1 || !got[0].Asked.Equal(asked) {
+			t.Errorf("owed are %v, want one since %v", got, asked)
+		}
+		if len(told) != 0 {
+			t.Errorf("told before it was so: %v", told)
+		}
+		q.fail(nil)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if len(told) != 1 || told[0].Call != callOf(k.stem) || len(h.Erasing()) != 0 {
+			t.Errorf("told %v, owed %v", told, h.Erasing())
 		}
 		h.Close()
 	})

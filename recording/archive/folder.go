@@ -72,7 +72,7 @@ func (p *Folder) look(root *os.Root) error {
 		return fmt.Errorf("%s is not the archive it was, its file %s is missing: is it mounted?", p.path, markName)
 	case err != nil:
 		got = rand.Text()
-		if err := writeWhole(root, markName, []byte(got+"\n")); err != nil {
+		if err := durable.Replace(root, markName, []byte(got+"\n"), fileMode); err != nil {
 			return err
 		}
 	case got == p.mark:
@@ -223,29 +223,25 @@ func (p *Folder) List(ctx context.Context, prefix string) iter.Seq2[Object, erro
 	}
 }
 
-// find tells of all files whose name begins with a prefix.
+// find tells of all files whose name begins with a prefix. What goes while it looks is passed over.
 func find(ctx context.Context, root *os.Root, prefix string, tell func(Object) error) error {
 	dir := "."
 	if i := strings.LastIndexByte(prefix, '/'); i > 0 {
 		dir = prefix[:i]
 	}
-	err := fs.WalkDir(root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
+	return fs.WalkDir(root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return err
+			return ignore(err, fs.ErrNotExist) // no folder, no file
 		case d.IsDir() || !strings.HasPrefix(name, prefix):
 			return ctx.Err()
 		}
 		st, err := d.Info()
 		if err != nil {
-			return err
+			return ignore(err, fs.ErrNotExist)
 		}
 		return tell(Object{Name: name, Size: st.Size()})
 	})
-	if errors.Is(err, fs.ErrNotExist) { // no folder, no file
-		return nil
-	}
-	return err
 }
 
 // Delete implements Place.
@@ -268,25 +264,4 @@ func (p *Folder) Delete(ctx context.Context, prefix string) error {
 		return err
 	}
 	return durable.SyncFolder(root, dir)
-}
-
-// writeWhole writes a small file under a temporary name, syncs it, gives it its name and syncs the
-// folder: under its name it is whole, and on the disk when this returns.
-func writeWhole(root *os.Root, name string, b []byte) error {
-	temp := name + tempExt
-	f, err := root.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := root.Rename(temp, name); err != nil {
-		return err
-	}
-	return durable.SyncFolder(root, path.Dir(name))
 }

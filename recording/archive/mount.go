@@ -45,7 +45,7 @@ func OpenFolder(dir, folder string) (Located, error) {
 		if err := makeMarks(root); err != nil {
 			return err
 		}
-		return writeWhole(root, name, append(b, '\n'))
+		return durable.Replace(root, name, append(b, '\n'), fileMode)
 	}
 	return Located{Place: NewFolder(folder, m.Mark, remember), Name: "dir", Where: "file://" + folder}, nil
 }

@@ -4,88 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
 )
-
-// A shaky place is one that fails when a test says so.
-type shaky struct {
-	Located
-	mu    sync.Mutex
-	fault func(op, name string) error
-	puts  map[string]int // by name
-}
-
-func newShaky(p Located) *shaky { return &shaky{Located: p, puts: map[string]int{}} }
-
-func (s *shaky) as() Located { return Located{Place: s, Name: s.Name, Where: s.Where} }
-
-func (s *shaky) fail(f func(op, name string) error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fault = f
-}
-
-func (s *shaky) ask(op, name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if op == "put" {
-		s.puts[name]++
-	}
-	if s.fault == nil {
-		return nil
-	}
-	return s.fault(op, name)
-}
-
-func (s *shaky) Put(ctx context.Context, name string, src Source) error {
-	if err := s.ask("put", name); err != nil {
-		return err
-	}
-	return s.Located.Put(ctx, name, src)
-}
-
-func (s *shaky) Stat(ctx context.Context, name string) (Object, error) {
-	if err := s.ask("stat", name); err != nil {
-		return Object{}, err
-	}
-	return s.Located.Stat(ctx, name)
-}
-
-func (s *shaky) Get(ctx context.Context, name string) (Reader, error) {
-	if err := s.ask("get", name); err != nil {
-		return nil, err
-	}
-	return s.Located.Get(ctx, name)
-}
-
-func (s *shaky) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
-	if err := s.ask("list", prefix); err != nil {
-		return func(yield func(Object, error) bool) { yield(Object{}, err) }
-	}
-	return s.Located.List(ctx, prefix)
-}
-
-func (s *shaky) Delete(ctx context.Context, name string) error {
-	if err := s.ask("delete", name); err != nil {
-		return err
-	}
-	return s.Located.Delete(ctx, name)
-}
-
-var errDown = errors.New("no route to host")
-
-func down(string, string) error { return errDown }
 
 // synctest begins at midnight UTC, 2000-01-01.
 func TestAPlaceThatComesBackAfterAnHour(t *testing.T) {
@@ -139,92 +67,6 @@ func TestAPlaceThatComesBackAfterAnHour(t *testing.T) {
 					t.Errorf("%s was put %d times", name, p.puts[name])
 				}
 			}
-		}
-		h.Close()
-	})
-}
-
-// The sound stays as long as it is said, and the manifest stays with it and after it.
-func TestKeepLocal(t *testing.T) {
-	for name, c := range map[string]struct {
-		keep time.Duration
-		gone time.Duration // after the seal; 0: never
-	}{
-		"as long as it is kept": {-1, 0},
-		"a day":                 {24 * time.Hour, 24 * time.Hour},
-		"not at all":            {0, time.Second},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				dir := t.TempDir()
-				p, q := newShaky(folderAt(t, t.TempDir())), newShaky(folderAt(t, t.TempDir()))
-				q.Name = "s3"
-				q.fail(down)
-				h := newHouse(t, dir, Options{Places: []Located{p.as(), q.as()}, KeepLocal: c.keep})
-				h.Start()
-				k := record(t, dir, time.Now(), 5000)
-				h.Sealed(k.stem)
-				time.Sleep(time.Minute)
-				synctest.Wait()
-				if !h.here(k.stem) || len(h.note(k.stem).Copies) != 1 {
-					t.Errorf("one of two places has it: here %v, %+v", h.here(k.stem), h.note(k.stem))
-				}
-				time.Sleep(c.gone + time.Hour)
-				synctest.Wait()
-				if !h.here(k.stem) {
-					t.Fatal("it was removed, and only one of two places has it")
-				}
-				q.fail(nil)
-				time.Sleep(time.Hour)
-				synctest.Wait()
-				if got := !h.here(k.stem); got != (c.gone != 0) {
-					t.Errorf("both have it since long: gone %v", got)
-				}
-				k.mustLie(t, p)
-				k.mustLie(t, q)
-				if _, err := os.Stat(filepath.Join(dir, k.stem+manifestExt)); err != nil {
-					t.Error(err)
-				}
-				s, err := h.Open(context.Background(), k.stem)
-				if err != nil {
-					t.Fatal(err)
-				}
-				got, err := io.ReadAll(s)
-				s.Close()
-				if want := map[bool]string{true: "dir", false: ""}[c.gone != 0]; err != nil || !bytes.Equal(got, k.files[k.stem+plainExt]) || s.Place != want {
-					t.Errorf("%d bytes from %q: %v", len(got), s.Place, err)
-				}
-				if away := Away(h.root, k.stem); away != (c.gone != 0) {
-					t.Errorf("away %v", away)
-				}
-				h.Close()
-			})
-		})
-	}
-}
-
-// A day of waiting is a day after the seal, to the minute.
-func TestKeepLocalCountsFromTheSeal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		p := newShaky(folderAt(t, t.TempDir()))
-		k := record(t, dir, time.Now().Add(-23*time.Hour), 5000)
-		for range 2 { // also where the process died in between
-			h := newHouse(t, dir, Options{Places: []Located{p.as()}, KeepLocal: 24 * time.Hour})
-			h.Start()
-			time.Sleep(29 * time.Minute)
-			synctest.Wait()
-			if !h.here(k.stem) {
-				t.Fatal("it was removed early")
-			}
-			h.Close()
-		}
-		h := newHouse(t, dir, Options{Places: []Located{p.as()}, KeepLocal: 24 * time.Hour})
-		h.Start()
-		time.Sleep(3 * time.Minute)
-		synctest.Wait()
-		if h.here(k.stem) {
-			t.Error("it is still here")
 		}
 		h.Close()
 	})
@@ -310,83 +152,6 @@ func TestAKeyThatChangesFollows(t *testing.T) {
 		k.mustLie(t, p)
 		if p.puts[k.stem+sealedExt] != 1 || p.puts[k.stem+manifestExt] != 1 || p.puts[k.stem+".key"] != 2 {
 			t.Errorf("put: %v", p.puts)
-		}
-		h.Close()
-	})
-}
-
-// Before the sound goes here, the places are asked again. What one has lost is sent again first.
-func TestAPlaceThatLosesWhatItHad(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		p := newShaky(folderAt(t, t.TempDir()))
-		k := record(t, dir, time.Now(), 5000)
-		h := newHouse(t, dir, Options{Places: []Located{p.as()}, KeepLocal: 24 * time.Hour})
-		h.Start()
-		time.Sleep(time.Hour)
-		synctest.Wait()
-		if err := p.Located.Delete(context.Background(), k.stem+plainExt); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(23*time.Hour + time.Minute)
-		synctest.Wait()
-		if !h.here(k.stem) && len(all(t, p, k.stem)) != 3 {
-			t.Fatal("the recording is lost")
-		}
-		if h.value("hotline_away_mismatches_total", "dir") != 1 {
-			t.Error("nobody is told")
-		}
-		time.Sleep(time.Hour)
-		synctest.Wait()
-		k.mustLie(t, p)
-		if h.here(k.stem) {
-			t.Error("it is still here")
-		}
-		h.Close()
-	})
-}
-
-// A place that is named later gets also what is not here any more.
-func TestALaterPlaceGetsWhatIsGoneHere(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		p, q := newShaky(folderAt(t, t.TempDir())), newShaky(folderAt(t, t.TempDir()))
-		q.Name = "s3"
-		k := record(t, dir, time.Now(), 5000)
-		for _, places := range [][]Located{{p.as()}, {p.as(), q.as()}} {
-			h := newHouse(t, dir, Options{Places: places, KeepLocal: 0})
-			h.Start()
-			time.Sleep(time.Hour)
-			synctest.Wait()
-			if h.here(k.stem) || h.Pending() > 0 {
-				t.Errorf("here %v, pending %d", h.here(k.stem), h.Pending())
-			}
-			h.Close()
-		}
-		k.mustLie(t, p)
-		k.mustLie(t, q)
-	})
-}
-
-// All that is sent and read back together goes no faster than it may.
-func TestRate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		p := newShaky(folderAt(t, t.TempDir()))
-		var size int64
-		for range 10 {
-			size += record(t, dir, time.Now(), 100_000).size()
-		}
-		h := newHouse(t, dir, Options{Places: []Located{p.as()}, KeepLocal: -1, Rate: 50_000})
-		began := time.Now()
-		h.Start()
-		for h.Pending() > 0 || time.Since(began) == 0 {
-			time.Sleep(100 * time.Millisecond)
-			synctest.Wait()
-		}
-		want := time.Duration(float64(2*size) / 50_000 * float64(time.Second)) // out and back
-		if took := time.Since(began); took < want*95/100 || took > want*115/100 {
-			t.Errorf("%d bytes took %v, want %v", size, took, want)
 		}
 		h.Close()
 	})

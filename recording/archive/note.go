@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"hotline/call"
+	"hotline/recording/durable"
 )
 
 // noteVersion is the version of the form of CALL.away.
@@ -122,7 +123,7 @@ func (n Note) write(root *os.Root, stem string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeWhole(root, stem+noteExt, append(b, '\n')); err != nil {
+	if err := durable.Replace(root, stem+noteExt, append(b, '\n'), fileMode); err != nil {
 		return fmt.Errorf("note: %w", err)
 	}
 	return nil

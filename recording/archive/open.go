@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 )
 
 // A Sound is the sound of a recording, as it lies: a WAV, or encrypted. Reading from storage asks
@@ -29,7 +30,7 @@ func (a *Archive) Open(ctx context.Context, told string) (*Sound, error) {
 	if a.isErasing(stem) {
 		return nil, fmt.Errorf("open %s: it is erased: %w", stem, fs.ErrNotExist)
 	}
-	for _, ext := range []string{sealedExt, plainExt} {
+	for _, ext := range soundExts {
 		f, err := a.root.Open(stem + ext)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -92,28 +93,12 @@ func (p Located) sound(ctx context.Context, key string) (*Sound, error) {
 	return &Sound{Reader: r, Name: path.Base(key), Size: there.Size, Place: p.Name}, nil
 }
 
-// Where says where the sound of a recording lies: "here", and the names of the places where a copy
-// was verified.
-func (a *Archive) Where(told string) []string {
-	stem, ok := Stem(told)
-	if !ok {
-		return nil
-	}
-	var all []string
-	if Local(a.root, stem) {
-		all = append(all, here)
-	}
-	return append(all, Places(a.root, stem)...)
-}
-
 // Local reports whether the sound lies here. root and stem are as those of Places.
 func Local(root *os.Root, stem string) bool {
-	for _, ext := range []string{sealedExt, plainExt} {
-		if _, err := root.Lstat(stem + ext); err == nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(soundExts, func(ext string) bool {
+		_, err := root.Lstat(stem + ext)
+		return err == nil
+	})
 }
 
 // Places are the names of the places where CALL.away says that a copy was verified. root is the

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -187,6 +188,31 @@ func TestFolderThatIsNotMounted(t *testing.T) {
 	}
 	if err := put(); err != nil {
 		t.Errorf("it is mounted again: %v", err)
+	}
+}
+
+// A day that goes while a place is listed hides no day behind it.
+func TestFolderListsOnWhereADayGoes(t *testing.T) {
+	dir := t.TempDir()
+	p := folderAt(t, dir)
+	var sent int64
+	for _, name := range []string{"05/a.wav", "06/b.wav", "07/c.wav"} {
+		if err := p.Put(context.Background(), name, source([]byte("a"), &sent)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for o, err := range p.List(context.Background(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, o.Name)
+		if err := os.RemoveAll(filepath.Join(dir, "06")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"05/a.wav", "07/c.wav"}; !slices.Equal(got, want) {
+		t.Errorf("listed %v, want %v", got, want)
 	}
 }
 

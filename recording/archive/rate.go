@@ -62,3 +62,22 @@ func (m *meter) Read(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// A far reader reads what lies at a place and is to go to another: that is bounded too.
+type farReader struct {
+	Reader
+	ctx   context.Context
+	limit *limiter
+}
+
+func (r farReader) ReadAt(b []byte, at int64) (n int, err error) {
+	for n < len(b) && err == nil {
+		var done int
+		done, err = r.Reader.ReadAt(b[n:min(len(b), n+chunk)], at+int64(n))
+		n += done
+		if waited := r.limit.wait(r.ctx, done); waited != nil {
+			return n, waited
+		}
+	}
+	return n, err
+}

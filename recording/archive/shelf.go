@@ -27,13 +27,15 @@ const (
 	sealedExt   = ".rec" // encrypted
 	manifestExt = ".json"
 	noteExt     = ".away"
-	tempExt     = ".tmp"
 )
 
 // beside are the files of a recording that go away, in their order: the manifest last.
 var beside = []string{plainExt, sealedExt, ".key", ".peaks", manifestExt}
 
-func isSound(ext string) bool { return ext == plainExt || ext == sealedExt }
+// soundExts are the endings that the sound may have.
+var soundExts = []string{sealedExt, plainExt}
+
+func isSound(ext string) bool { return slices.Contains(soundExts, ext) }
 
 // isFixed reports whether a file is never changed once the recording is sealed. A key is sealed
 // anew when keys are rotated, and peaks may be drawn anew.

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"hotline/call"
 )
@@ -31,15 +32,16 @@ type Report struct {
 }
 
 // Verify reads back all copies, compares them with the manifests that lie here and with what was
-// sent, and names each file that is missing, altered, or of no recording here. It changes nothing.
-// Where a place cannot be reached, that is one fault and not one of each recording. progress may be
-// nil.
+// sent, and names each file that is missing, altered, or of no recording here. It changes nothing,
+// and what is sent or erased meanwhile is no fault. Where a place cannot be reached, that is one
+// fault and not one of each recording. progress may be nil.
 func (a *Archive) Verify(ctx context.Context, progress func(done, total int)) (Report, error) {
 	r := Report{Owed: a.Erasing()}
 	shelves, err := walk(ctx, a.root)
 	if err != nil {
 		return r, fmt.Errorf("verify away: %w", err)
 	}
+	began := a.clock.Now()
 	lists, err := a.list(ctx, &r)
 	if err != nil {
 		return r, fmt.Errorf("verify away: %w", err)
@@ -48,12 +50,14 @@ func (a *Archive) Verify(ctx context.Context, progress func(done, total int)) (R
 		if err := ctx.Err(); err != nil {
 			return r, fmt.Errorf("verify away: %w", err)
 		}
-		a.verifyOne(ctx, s, lists, &r)
+		a.verifyOne(ctx, s, lists, began, &r)
 		if progress != nil {
 			progress(i+1, len(shelves))
 		}
 	}
-	a.strangers(shelves, lists, &r)
+	if err := a.strangers(ctx, shelves, lists, &r); err != nil {
+		return r, fmt.Errorf("verify away: %w", err)
+	}
 	slices.SortStableFunc(r.Faults, func(a, b Fault) int { return strings.Compare(a.Place+a.Path, b.Place+b.Path) })
 	return r, nil
 }
@@ -83,8 +87,8 @@ func (a *Archive) list(ctx context.Context, r *Report) ([]map[string]Object, err
 	return lists, nil
 }
 
-// verifyOne reads back the copies of one recording.
-func (a *Archive) verifyOne(ctx context.Context, s shelf, lists []map[string]Object, r *Report) {
+// verifyOne reads back the copies of one recording. The places were listed at began.
+func (a *Archive) verifyOne(ctx context.Context, s shelf, lists []map[string]Object, began time.Time, r *Report) {
 	n, err := readNote(a.root, s.stem)
 	fault := func(place, name, problem string) {
 		r.Faults = append(r.Faults, Fault{callOf(s.stem), path.Join(folderName, path.Dir(s.stem), name), place, problem})
@@ -102,21 +106,26 @@ func (a *Archive) verifyOne(ctx context.Context, s shelf, lists []map[string]Obj
 		m, err = readManifest(b)
 	}
 	if err != nil {
-		fault(here, path.Base(s.stem)+manifestExt, "the manifest cannot be read, and there are copies: "+err.Error())
+		if !a.erasedSince(s.stem, noteExt, manifestExt) {
+			fault(here, path.Base(s.stem)+manifestExt, "the manifest cannot be read, and there are copies: "+err.Error())
+		}
 		return
 	}
 	for i, p := range a.o.Places {
 		c := n.copyAt(p.Where)
 		switch {
 		case lists[i] == nil:
-		case c == nil && s.sound:
-			r.Waiting++
-		case c == nil && n.Removed != nil:
+		case c == nil && (s.sound || n.Removed != nil):
 			r.Waiting++
 		case c != nil:
 			r.Checked++
 			for _, f := range c.Files {
-				if problem := a.verifyFile(ctx, p, s.stem, f, m, b, lists[i]); problem != "" {
+				_, listed := lists[i][path.Join(path.Dir(s.stem), f.Name)]
+				problem := "it is missing"
+				if listed || c.Verified.After(began) { // sent since
+					problem = a.verifyFile(ctx, p, s.stem, f, m, b)
+				}
+				if problem != "" && !a.erasedSince(s.stem, noteExt) {
 					fault(p.Name, f.Name, problem)
 				}
 			}
@@ -124,12 +133,23 @@ func (a *Archive) verifyOne(ctx context.Context, s shelf, lists []map[string]Obj
 	}
 }
 
-// verifyFile reads back one file and says what is wrong with it; empty: nothing.
-func (a *Archive) verifyFile(ctx context.Context, p Located, stem string, f File, m manifest, b []byte, list map[string]Object) string {
-	key := path.Join(path.Dir(stem), f.Name)
-	if _, listed := list[key]; !listed {
-		return "it is missing"
+// erasedSince reports whether a recording of which files with these endings lay here is erased now.
+func (a *Archive) erasedSince(stem string, exts ...string) bool {
+	if a.isErasing(stem) {
+		return true
 	}
+	return !slices.ContainsFunc(exts, func(ext string) bool { return a.lies(stem + ext) })
+}
+
+// lies reports whether a file lies here, as far as can be told: what cannot be asked for does.
+func (a *Archive) lies(name string) bool {
+	_, err := a.root.Lstat(name)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// verifyFile reads back one file and says what is wrong with it; empty: nothing.
+func (a *Archive) verifyFile(ctx context.Context, p Located, stem string, f File, m manifest, b []byte) string {
+	key := path.Join(path.Dir(stem), f.Name)
 	got, err := a.readBack(ctx, p, key)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -148,18 +168,26 @@ func (a *Archive) verifyFile(ctx context.Context, p Located, stem string, f File
 
 // strangers finds what lies at the places and belongs to no recording here. What an upload has left
 // that is not noted yet does.
-func (a *Archive) strangers(shelves []shelf, lists []map[string]Object, r *Report) {
+func (a *Archive) strangers(ctx context.Context, shelves []shelf, lists []map[string]Object, r *Report) error {
 	ours := make(map[string]bool, len(shelves))
 	for _, s := range shelves {
 		ours[s.stem] = true
 	}
 	for i, list := range lists {
+		p := a.o.Places[i]
 		for name := range list {
 			stem, ok := Stem(name)
-			if ours[stem] && ok || a.isErasing(stem) {
+			if ok && (ours[stem] || a.isErasing(stem) || a.lies(stem+manifestExt)) { // sealed since
 				continue
 			}
-			r.Faults = append(r.Faults, Fault{callOf(stem), path.Join(folderName, name), a.o.Places[i].Name, "there is no recording here that it belongs to"})
+			switch _, err := p.Stat(ctx, name); {
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case errors.Is(err, fs.ErrNotExist): // erased since
+				continue
+			}
+			r.Faults = append(r.Faults, Fault{callOf(stem), path.Join(folderName, name), p.Name, "there is no recording here that it belongs to"})
 		}
 	}
+	return nil
 }

@@ -3,6 +3,8 @@ package archive
 import (
 	"bytes"
 	"context"
+	"errors"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -114,6 +116,126 @@ func TestVerifyCountsWhatWaits(t *testing.T) {
 	r, err := h.Verify(context.Background(), nil)
 	if err != nil || r.Waiting != 2 || r.Checked != 0 || len(r.Faults) != 0 {
 		t.Errorf("%+v %v", r, err)
+	}
+}
+
+// A busy place is one at which something happens while it is looked through.
+type busy struct {
+	Located
+	before, after, get func() // listing, and before each Get
+}
+
+func (p *busy) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
+	if prefix != "" {
+		return p.Located.List(ctx, prefix)
+	}
+	return func(yield func(Object, error) bool) {
+		p.before()
+		p.Located.List(ctx, prefix)(yield)
+		p.after()
+	}
+}
+
+func (p *busy) Get(ctx context.Context, name string) (Reader, error) {
+	p.get()
+	return p.Located.Get(ctx, name)
+}
+
+// What is sealed, sent and erased while all is read back is no fault.
+func TestVerifyWhileTheServerWorks(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, after, get func(h *house, k take) // at the place
+		sealed, sent       bool                   // k, at first
+		owed               bool                   // k, at first: it is erased, and the place has not done it
+		checked            int
+	}{
+		"sent behind the list":          {after: send1, sealed: true, checked: 2},
+		"sealed and sent before it":     {before: seal1, checked: 1},
+		"erased behind the list":        {after: erase1, sealed: true, sent: true, checked: 1},
+		"erased while it is read":       {get: erase1, sealed: true, sent: true, checked: 2},
+		"the debt paid behind the list": {after: pay1, sealed: true, sent: true, owed: true, checked: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			p := &busy{Located: folderAt(t, t.TempDir())}
+			s := newShaky(Located{Place: p, Name: "dir", Where: p.Where})
+			other := record(t, dir, begin, 3000)
+			h := newHouse(t, dir, Options{Places: []Located{s.as()}, KeepLocal: -1, Clock: newHandClock(begin)})
+			var k take
+			quiet := func() {}
+			hook := func(f func(*house, take)) func() {
+				if f == nil {
+					return quiet
+				}
+				once := false
+				return func() {
+					if !once {
+						once = true
+						f(h, k)
+					}
+				}
+			}
+			p.before, p.after, p.get = quiet, quiet, quiet
+			send1(h, other)
+			if c.sealed {
+				k = record(t, dir, begin.AddDate(0, 0, -1), 3000) // it is read first
+			} else {
+				k = record(t, t.TempDir(), begin.AddDate(0, 0, -1), 3000)
+			}
+			if c.sent {
+				send1(h, k)
+			}
+			if c.owed {
+				s.fail(down)
+				if err := h.Erase(context.Background(), k.stem); !errors.As(err, new(*OwedError)) {
+					t.Fatal(err)
+				}
+				removeHere(t, dir, k)
+				s.fail(nil)
+			}
+			h.clock.(*handClock).pass(time.Hour)
+			p.before, p.after, p.get = hook(c.before), hook(c.after), hook(c.get)
+			r, err := h.Verify(context.Background(), nil)
+			if err != nil || len(r.Faults) != 0 || r.Checked != c.checked {
+				t.Errorf("%d checked, want %d; faults %v, %v", r.Checked, c.checked, r.Faults, err)
+			}
+		})
+	}
+}
+
+func send1(h *house, k take) {
+	h.t.Helper()
+	h.clock.(*handClock).pass(time.Second)
+	if err := h.move(context.Background(), k.stem, 0); err != nil {
+		h.t.Error(err)
+	}
+}
+
+func seal1(h *house, k take) {
+	if err := os.MkdirAll(filepath.Join(h.dir, path.Dir(k.stem)), 0o750); err != nil {
+		h.t.Error(err)
+	}
+	for name, b := range k.files {
+		if err := os.WriteFile(filepath.Join(h.dir, name), b, 0o640); err != nil {
+			h.t.Error(err)
+		}
+	}
+	send1(h, k)
+}
+
+func erase1(h *house, k take) {
+	if err := h.Erase(context.Background(), k.stem); err != nil {
+		h.t.Error(err)
+	}
+	removeHere(h.t, h.dir, k)
+	if err := h.settleMarks(); err != nil {
+		h.t.Error(err)
+	}
+}
+
+func pay1(h *house, k take) {
+	if err := h.eraseAt(context.Background(), k.stem, 0); err != nil {
+		h.t.Error(err)
 	}
 }
 

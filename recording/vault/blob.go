@@ -2,7 +2,6 @@ package vault
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 )
 
@@ -34,7 +33,7 @@ func (k Key) OpenBlob(use string, sealed []byte) ([]byte, error) {
 	}
 	plain, err := aead.Open(nil, make([]byte, nonceSize), sealed[saltSize:], nil)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", use, errors.New("it was changed, or sealed under another recording's key or for another use"))
+		return nil, fmt.Errorf("open %s: it was changed, or sealed under another recording's key or for another use", use)
 	}
 	return plain, nil
 }

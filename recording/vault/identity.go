@@ -14,12 +14,6 @@ import (
 	"hotline/recording/durable"
 )
 
-// fileMode and folderMode are for what only the server may read.
-const (
-	fileMode   = 0o600
-	folderMode = 0o700
-)
-
 // ParseRecipient reads a recipient as recording.encrypt lists it: "age1…", the X25519 kind. Others
 // (post-quantum, SSH, passphrases) cannot be mixed with the epochs in one file.
 func ParseRecipient(s string) (age.Recipient, error) {
@@ -68,24 +62,4 @@ func ReadIdentities(r io.Reader) ([]age.Identity, error) {
 		return nil, fmt.Errorf("the file holds no age identity (AGE-SECRET-KEY-1…): %w", err)
 	}
 	return ids, nil
-}
-
-// writeNew writes a file that was not there and is on the disk when it returns. What could not be
-// written whole is taken away again.
-func writeNew(root *os.Root, name string, b []byte) error {
-	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode)
-	if err != nil {
-		return err
-	}
-	err = ownAs(f, root, ".")
-	if err == nil {
-		_, err = f.Write(b)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, root.Remove(name))
-	}
-	return nil
 }

@@ -29,6 +29,18 @@ func (k Key) String() string { return "key " + k.ID() }
 // GoString keeps the key out of what %#v prints.
 func (k Key) GoString() string { return k.String() }
 
+// MarshalText is the key in hexadecimal.
+func (k Key) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, k[:]), nil }
+
+// UnmarshalText reads what MarshalText gave.
+func (k *Key) UnmarshalText(b []byte) error {
+	if hex.DecodedLen(len(b)) != KeySize {
+		return fmt.Errorf("a key has %d hexadecimal digits, not %d", 2*KeySize, len(b))
+	}
+	_, err := hex.Decode(k[:], b)
+	return err
+}
+
 // ID tells a key from others without giving anything of it away: 16 hexadecimal digits.
 func (k Key) ID() string {
 	sub := k.sub(nil, "id")

@@ -8,10 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -179,38 +177,17 @@ func (k *Keyring) NewEpoch() (string, error) {
 	}
 	// Under its name only when it is whole: another process may look at any moment.
 	name := epochID(number, id)
-	temp := name + tempExt
+	temp := name + durable.TempExt
 	if err := writeNew(k.root, temp, identityText(id, time.Now())); err != nil {
 		return "", fmt.Errorf("new epoch: %w", err)
 	}
 	if err := k.root.Rename(temp, name+epochExt); err != nil {
-		return "", fmt.Errorf("new epoch: %w", err)
+		return "", fmt.Errorf("new epoch: %w", errors.Join(err, k.root.Remove(temp)))
 	}
 	if err := durable.SyncFolder(k.root, "."); err != nil {
 		return "", fmt.Errorf("new epoch: %w", err)
 	}
 	return name, k.Refresh()
-}
-
-// A Secret is what a CALL.key holds once it is opened.
-type Secret struct {
-	Version  int      `json:"version"`
-	Call     call.ID  `json:"call"`
-	Key      Key      `json:"key"`
-	Epoch    string   `json:"epoch"`    // the epoch it is sealed for
-	Recovery []string `json:"recovery"` // the recipients it is sealed for beside, sorted
-}
-
-// MarshalText is the key in hexadecimal.
-func (k Key) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, k[:]), nil }
-
-// UnmarshalText reads what MarshalText gave.
-func (k *Key) UnmarshalText(b []byte) error {
-	if hex.DecodedLen(len(b)) != KeySize {
-		return fmt.Errorf("a key has %d hexadecimal digits, not %d", 2*KeySize, len(b))
-	}
-	_, err := hex.Decode(k[:], b)
-	return err
 }
 
 // Wrap seals the key of a call's recording for the current epoch, whose id it returns, and for every
@@ -266,37 +243,3 @@ func (k *Keyring) identities() ([]age.Identity, error) {
 	}
 	return ids, nil
 }
-
-// maxSealed is the most a CALL.key holds: a few hundred recovery recipients.
-const maxSealed = 64 << 10
-
-// Unwrap opens the content of a CALL.key with identities, such as the recovery identity that
-// ReadIdentities read from its file.
-func Unwrap(sealed []byte, ids ...age.Identity) (s Secret, err error) {
-	if len(sealed) > maxSealed {
-		return s, fmt.Errorf("open the key of a recording: it has %d bytes; at most %d may be", len(sealed), maxSealed)
-	}
-	r, err := age.Decrypt(bytes.NewReader(sealed), ids...)
-	var none *age.NoIdentityMatchError
-	switch {
-	case errors.As(err, &none):
-		return s, errors.New("open the key of a recording: it is sealed for none of the identities at hand; " +
-			"the epoch's file or the recovery identity is needed")
-	case err != nil:
-		return s, fmt.Errorf("open the key of a recording: %w", err)
-	}
-	plain, err := io.ReadAll(io.LimitReader(r, maxSealed))
-	if err == nil {
-		err = json.Unmarshal(plain, &s)
-	}
-	if err != nil {
-		return Secret{}, fmt.Errorf("open the key of a recording: %w", err)
-	}
-	if s.Version != version {
-		return Secret{}, fmt.Errorf("open the key of a recording: version %d is not known here; %d is", s.Version, version)
-	}
-	return s, nil
-}
-
-// idOf is the call a key belongs to, by its name.
-func idOf(name string) call.ID { return call.ID(strings.TrimSuffix(path.Base(name), KeyExt)) }

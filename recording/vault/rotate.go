@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -18,18 +17,8 @@ import (
 	"hotline/recording/durable"
 )
 
-// KeyExt is the ending of the file with a recording's sealed key, SoundExt that of its sound.
-const (
-	KeyExt   = ".key"
-	SoundExt = ".rec"
-	tempExt  = ".tmp"
-)
-
 // rotating is the file in the keyring's folder that says that a rotation is not through.
 const rotating = "rotation"
-
-// keyMode is that of CALL.key: what it holds is sealed, and a backup may take it along.
-const keyMode = 0o640
 
 // Progress is how far a rotation has come.
 type Progress struct {
@@ -134,7 +123,7 @@ func (k *Keyring) pass(ctx context.Context, root *os.Root, progress func(Progres
 	ids = append(ids, recovery...)
 	p.Total = len(names)
 	var errs []error
-	changed := map[string]bool{}
+	dirs := map[string]bool{} // all: one who died may have sealed a key anew and not put its name on the disk
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			errs = append(errs, err)
@@ -146,15 +135,17 @@ func (k *Keyring) pass(ctx context.Context, root *os.Root, progress func(Progres
 		}
 		if done {
 			p.Sealed++
-			changed[path.Dir(name)] = true
 		}
+		dirs[path.Dir(name)] = true
 		p.Done++
 		if progress != nil {
 			progress(p)
 		}
 	}
-	for dir := range changed {
-		errs = append(errs, durable.SyncFolder(root, dir))
+	for dir := range dirs {
+		if err := durable.SyncFolder(root, dir); !errors.Is(err, fs.ErrNotExist) { // gone meanwhile
+			errs = append(errs, err)
+		}
 	}
 	return p, errors.Join(errs...)
 }
@@ -215,93 +206,4 @@ func (k *Keyring) rewrap(root *os.Root, name string, ids []age.Identity) (done b
 		return false, fmt.Errorf("seal %s anew: %w", name, err)
 	}
 	return true, nil
-}
-
-// replace gives a file new content in one step.
-func replace(root *os.Root, name string, b []byte) error {
-	f, err := root.OpenFile(name+tempExt, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, keyMode)
-	if err != nil {
-		return err
-	}
-	err = ownAs(f, root, name)
-	if err == nil {
-		_, err = f.Write(b)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = root.Rename(name+tempExt, name)
-	}
-	if err != nil {
-		return errors.Join(err, root.Remove(name+tempExt))
-	}
-	return nil
-}
-
-// Erase destroys a key: it is overwritten, put on the disk, taken out of its folder, and that put on
-// the disk. A key that is gone already is no error, so that an erasure that was interrupted can be
-// done again. What the disk or a backup kept of older versions opens only with the epochs and
-// recovery identities of then; Retire is for that.
-func Erase(root *os.Root, name string) error { return EraseBy(root, name, func() {}) }
-
-// EraseBy is Erase that says when the key is overwritten and not taken away yet.
-func EraseBy(root *os.Root, name string, overwritten func()) error {
-	err := erase(root, name, overwritten)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	if err == nil {
-		err = durable.SyncFolder(root, path.Dir(name))
-	}
-	if err != nil {
-		return fmt.Errorf("erase %s: %w", name, err)
-	}
-	return nil
-}
-
-func erase(root *os.Root, name string, overwritten func()) (err error) {
-	f, err := openLocked(root, name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }() // gives the lock back
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	noise := make([]byte, st.Size())
-	rand.Read(noise) // never fails
-	if _, err := f.WriteAt(noise, 0); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	overwritten()
-	return root.Remove(name)
-}
-
-// openLocked opens a file that nobody else changes until it is closed, and that still has its name:
-// Rewrap and Erase, in whatever process, come one after the other.
-func openLocked(root *os.Root, name string) (*os.File, error) {
-	for {
-		f, err := root.OpenFile(name, os.O_RDWR, 0)
-		if err != nil {
-			return nil, err
-		}
-		if err := lock(f); err != nil {
-			return nil, errors.Join(fmt.Errorf("lock: %w", err), f.Close())
-		}
-		mine, err := f.Stat()
-		if err == nil {
-			var named fs.FileInfo
-			if named, err = root.Lstat(name); err == nil && os.SameFile(mine, named) {
-				return f, nil
-			}
-		}
-		if err = errors.Join(err, f.Close()); err != nil {
-			return nil, err
-		}
-	}
 }
