@@ -37,17 +37,10 @@ type keeper struct {
 	gate   *access.Gatekeeper
 	log    *zap.Logger
 	reaper *purge.Reaper
-	sounds opener
+	sounds sealedSounds
 	unwrap recording.Unwrap // nil: no recording is encrypted
 	now    func() time.Time
 	ends   []func() error
-}
-
-// An opener opens the sound of recordings, however it lies on the disk.
-type opener interface {
-	// Sound gives the sound of a sealed recording as a WAV file, and the name of that file. The error is
-	// fs.ErrNotExist where there is none.
-	Sound(ctx context.Context, id call.ID) (sound io.ReadSeekCloser, name string, err error)
 }
 
 // keepOptions are what a keeper is made of.
@@ -67,7 +60,7 @@ type keepOptions struct {
 // before the reaper runs.
 func newKeeper(o keepOptions) (k *keeper, err error) {
 	data := o.file().Data
-	k = &keeper{store: o.store, file: o.file, data: data, log: o.log.Named("retention"), sounds: sealedSounds{o.store, data, o.unwrap, o.away}, unwrap: o.unwrap, now: o.now}
+	k = &keeper{store: o.store, file: o.file, data: data, log: o.log.Named("retention"), sounds: sealedSounds{data, o.unwrap, o.away}, unwrap: o.unwrap, now: o.now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, k.Close())
@@ -259,46 +252,51 @@ func (k *keeper) Sound(ctx context.Context, id call.ID, want wire.Listen) (io.Re
 	if err := k.ask(ctx, e); err != nil {
 		return nil, "", err
 	}
+	sound, name, err := k.open(ctx, id)
+	if err != nil { // no pointer to nothing in an interface
+		return nil, "", err
+	}
+	return sound, name, nil
+}
+
+// open opens the sound of a call for whoever has been let in, as a WAV file, and gives the name of that file. What
+// was erased is not opened, also where it could not be taken away yet.
+func (k *keeper) open(ctx context.Context, id call.ID) (*recording.Sound, string, error) {
 	row, err := k.store.Call(ctx, id)
 	if err != nil {
 		return nil, "", known(err)
 	}
-	if k.reaper.IsErased(id, row.Recording) { // also where it could not be taken away yet
+	if k.reaper.IsErased(id, row.Recording) {
 		return nil, "", fmt.Errorf("%w: %w", desk.ErrNotFound, purge.ErrErased)
 	}
-	sound, name, err := k.sounds.Sound(ctx, id)
+	sound, err := k.sounds.open(ctx, row)
 	if errors.Is(err, os.ErrNotExist) {
 		err = fmt.Errorf("%w: %w", desk.ErrNotFound, err)
 	}
-	return sound, name, known(err)
+	return sound, string(id) + ".wav", err
 }
 
 // sealedSounds opens recordings, plain and encrypted ones, as WAV files.
 type sealedSounds struct {
-	store  *store.Store
 	data   string
 	unwrap recording.Unwrap
 	away   archived // nil: all lie here
 }
 
-// Sound implements opener.
-func (p sealedSounds) Sound(ctx context.Context, id call.ID) (io.ReadSeekCloser, string, error) {
-	r, err := p.store.Call(ctx, id)
-	if err != nil {
-		return nil, "", err
-	}
+// open opens the sound of a call's recording; the error is os.ErrNotExist where there is none.
+func (p sealedSounds) open(ctx context.Context, r call.Record) (*recording.Sound, error) {
 	if r.Recording == "" {
-		return nil, "", fmt.Errorf("call %s has no recording, or it goes on: %w", id, os.ErrNotExist)
+		return nil, fmt.Errorf("call %s has no recording, or it goes on: %w", r.ID, os.ErrNotExist)
 	}
 	sound, err := recording.OpenPath(recordingsIn(p.data), r.Recording, p.unwrap)
 	if errors.Is(err, os.ErrNotExist) && p.away != nil {
 		sound, err = openAway(ctx, p, r.Recording, err)
 	}
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	sound.Mend() // what a damage took is silence; whoever gives the sound away tells of it by LostTime
-	return sound, string(id) + ".wav", nil
+	return sound, nil
 }
 
 // Accesses implements desk.Listening.
