@@ -122,19 +122,15 @@ func (r *reconciler) prove(ctx context.Context, since time.Time) (wire.Completen
 // found missing before.
 func completeness(ctx context.Context, s *store.Store, data, second string, since, now time.Time) (out wire.Completeness, news []call.ID, err error) {
 	out = wire.Completeness{Since: wire.Time(since), Without: map[string]int{}, Missing: []string{}}
-	rows, err := s.Calls(ctx, store.Filter{Since: since, All: true})
-	if err != nil {
-		return out, nil, err
-	}
-	for _, r := range rows {
+	err = s.EachCall(ctx, since, func(r call.Record) error {
 		if r.Answered.IsZero() || r.Ended.IsZero() || now.Sub(r.Ended) < settledAfter {
-			continue
+			return nil
 		}
 		out.Answered++
 		kept, err := isKept(data, second, r)
 		switch {
 		case err != nil:
-			return out, nil, err
+			return err
 		case kept:
 			out.Recorded++
 		case r.Recording == "" && r.Unrecorded != "" && r.Unrecorded != call.UnrecordedUnknown:
@@ -145,8 +141,9 @@ func completeness(ctx context.Context, s *store.Store, data, second string, sinc
 				news = append(news, r.ID)
 			}
 		}
-	}
-	return out, news, nil
+		return nil
+	})
+	return out, news, err
 }
 
 // isKept reports whether a call's recording has its manifest, or is still being written or sealed: it has its
