@@ -73,7 +73,7 @@ func (h copyHouse) copies(t *testing.T, s *store.Store, now func() time.Time) *c
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := newKeeper(keepOptions{store: s, evidence: func() (*evidence, error) { return e, nil }, file: func() *configs.File { return h.file }, metrics: unseen(), now: time.Now, log: zap.NewNop()})
+	k, err := newKeeper(keepOptions{folder: folder{store: s, data: h.file.Data, evidence: func() (*evidence, error) { return e, nil }, file: func() *configs.File { return h.file }}, metrics: unseen(), now: time.Now, log: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}

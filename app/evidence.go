@@ -54,10 +54,6 @@ func openEvidence(data string) (*evidence, error) {
 
 func (e *evidence) Close() error { return errors.Join(e.Chain.Close(), e.root.Close()) }
 
-func keysIn(data string) string       { return filepath.Join(data, "keys") }
-func recordingsIn(data string) string { return filepath.Join(data, "recordings") }
-func headsIn(data string) string      { return filepath.Join(data, "heads") }
-
 const (
 	// headEvery is how often it is looked whether a day's head is to be written, or brought to a second place.
 	headEvery = 10 * time.Minute
@@ -224,15 +220,24 @@ func (k *headKeeper) toMail(ctx context.Context, day string, line []byte) error 
 	})
 }
 
+// nodeKey is what the chain is signed with. It is not made: nil in a backup without keys, and where nothing was ever
+// recorded.
+func nodeKey(data string) (*chain.Key, error) {
+	if !chain.HasKey(keysIn(data)) {
+		return nil, nil
+	}
+	return chain.LoadKey(keysIn(data))
+}
+
 // heldAgainst is what the recordings below a data folder are verified with: this node's key, and the heads that
 // were written down here.
 func heldAgainst(data string) (recording.Proof, error) {
 	var p recording.Proof
-	if chain.HasKey(keysIn(data)) { // not in a backup without keys, and where nothing was ever recorded
-		key, err := chain.LoadKey(keysIn(data))
-		if err != nil {
-			return p, err
-		}
+	key, err := nodeKey(data)
+	if err != nil {
+		return p, err
+	}
+	if key != nil {
 		p.Keys = []ed25519.PublicKey{key.Public()}
 	}
 	days, err := headsOf(headsIn(data))
