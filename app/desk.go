@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"go.uber.org/zap"
 
 	"hotline/call"
 	"hotline/call/wire"
@@ -87,6 +90,29 @@ func (a *App) openControl(context.Context) error {
 	}
 	a.serveHTTP("control", listener, a.desk.API())
 	return nil
+}
+
+// serveHTTP serves what comes to a listener until the server stops.
+func (a *App) serveHTTP(name string, l net.Listener, h http.Handler) {
+	log := a.log.Named(name)
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	server.ErrorLog, _ = zap.NewStdLogAt(log, zap.WarnLevel) // fails only on a level that does not exist
+	if l.Addr().Network() == "unix" {
+		server.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return desk.WithFrom(ctx, peer(c)) }
+	}
+	go func() {
+		if err := server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the listener ended", zap.Error(err))
+		}
+	}()
+	a.steps.push(name, 5*time.Second, func(ctx context.Context) error {
+		polite, cancel := context.WithTimeout(ctx, 4*time.Second)
+		defer cancel()
+		if server.Shutdown(polite) == nil {
+			return nil
+		}
+		return server.Close() // whoever reads that slowly is cut off
+	})
 }
 
 // Calls implements desk.Server.
