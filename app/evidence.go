@@ -146,15 +146,19 @@ func (k *headKeeper) look(ctx context.Context) error {
 
 // headsOf are the days of which there is a head, in their order.
 func headsOf(dir string) (days []string, err error) {
-	all, err := filepath.Glob(filepath.Join(dir, "*"+headExt))
-	for _, name := range all {
-		day := strings.TrimSuffix(filepath.Base(name), headExt)
-		if _, err := time.Parse(headForm, day); err == nil {
+	all, err := os.ReadDir(dir) // in the order of the names
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("heads: %w", err)
+	}
+	for _, e := range all {
+		day, ok := strings.CutSuffix(e.Name(), headExt)
+		if _, err := time.Parse(headForm, day); ok && err == nil {
 			days = append(days, day)
 		}
 	}
-	slices.Sort(days)
-	return days, err
+	return days, nil
 }
 
 // bring brings a day's head to each second place that does not have it.
