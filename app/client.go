@@ -50,9 +50,7 @@ func Client(f *configs.File) (client *control.Client, done func(), err error) {
 		Users:      people{s, f.SIP.Phones.Realm, func(context.Context) error { return nil }},
 		Copies:     newCopies(k, time.Now, log),
 		Recordings: sounds{folder, nil},
-		Holds:      k,
-		Purger:     k,
-		Listening:  k,
+		Keeping:    k,
 		QueueLog:   queueLogs{s, func() []string { return queueNames(f) }, log},
 		Log:        log,
 	})
