@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -56,7 +57,7 @@ func (c *copies) find(ctx context.Context, ask wire.CopyFind) (list []call.Recor
 	f := c.file()
 	var from, to time.Time
 	if ask.Date != "" {
-		if from, err = time.ParseInLocation("2006-01-02", ask.Date, f.Zone()); err != nil {
+		if from, err = time.ParseInLocation(time.DateOnly, ask.Date, f.Zone()); err != nil {
 			return nil, fmt.Errorf("%w: date %q is no day, write YYYY-MM-DD", desk.ErrInvalid, ask.Date)
 		}
 		to = from.AddDate(0, 0, 1)
@@ -75,13 +76,7 @@ func (c *copies) find(ctx context.Context, ask wire.CopyFind) (list []call.Recor
 		number := ask.Number == "" || !r.Withheld && r.From != "" && plan.E164(r.From.Raw()) == plan.E164(ask.Number)
 		return number && (from.IsZero() || !r.Arrived.Before(from) && r.Arrived.Before(to))
 	}
-	kept := list[:0]
-	for _, r := range list {
-		if fits(r) {
-			kept = append(kept, r)
-		}
-	}
-	return kept, nil
+	return slices.DeleteFunc(list, func(r call.Record) bool { return !fits(r) }), nil
 }
 
 // ofCase is the call that a case was left in. Of a confidential one the look is in its history.

@@ -64,7 +64,7 @@ const (
 	// headDays is how long a head that could not be brought away is tried.
 	headDays = 30
 
-	headForm = "2006-01-02"
+	headForm = time.DateOnly
 	headExt  = ".json"
 	sentExt  = ".sent" // a line for each second place that has it
 )
