@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 
 	"hotline/control"
 )
@@ -59,6 +61,9 @@ func (c *recordingPlayCmd) through(client *control.Client, t *terminal, ask cont
 	}
 	heard := client.Sound(context.Background(), c.Call, ask, in)
 	_ = in.Close() // the player sees the end; what it makes of it is its exit code
+	if broken := new(fs.PathError); errors.As(heard, &broken) && errors.Is(broken, syscall.EPIPE) {
+		heard = nil // whoever listens has heard enough, or the exit code says more
+	}
 	if err := player.Wait(); heard == nil && err != nil {
 		return fmt.Errorf("play by %s: %w", with[0], err)
 	}
