@@ -76,11 +76,14 @@ func (c *checker) recording() {
 // second checks the second directory of the recordings.
 func (c *checker) second() {
 	const here = "recording.second"
+	away := c.file.Recording.Away.Dir
 	switch dir := c.file.Recording.Second; {
 	case dir == "":
 	case !filepath.IsAbs(dir):
 		c.say(here, "write an absolute path, such as /mnt/recordings", "%s is not one", c.raw(here, dir))
 	case within(dir, c.file.Data):
 		c.say(here, "name a folder on another disk", "%s lies in the data folder, whose disk it is to stand in for", c.raw(here, dir))
+	case away != "" && (within(dir, away) || within(away, dir)):
+		c.say(here, "name a folder of its own", "%s and recording.away.dir lie in one another: copies there would be taken for recordings that are to come home", c.raw(here, dir))
 	}
 }
