@@ -168,16 +168,27 @@ func (k *headKeeper) toFolder(_ context.Context, day string, line []byte) error 
 	return replaceFile(filepath.Join(k.file().Recording.Heads.Folder, node()+"-"+day+headExt), line)
 }
 
-func (k *headKeeper) toSyslog(_ context.Context, _ string, line []byte) error {
+// toSyslog does not wait longer than ctx lasts, which log/syslog knows nothing of; what it still does then is left
+// behind, and its head is sent again.
+func (k *headKeeper) toSyslog(ctx context.Context, _ string, line []byte) error {
 	network, at, err := k.file().Recording.Heads.Log()
 	if err != nil {
 		return err
 	}
-	w, err := syslog.Dial(network, at, syslog.LOG_NOTICE|syslog.LOG_AUTHPRIV, "hotline")
-	if err != nil {
+	sent := make(chan error, 1)
+	go func() {
+		w, err := syslog.Dial(network, at, syslog.LOG_NOTICE|syslog.LOG_AUTHPRIV, "hotline")
+		if err == nil {
+			err = errors.Join(w.Notice(strings.TrimSpace(string(line))), w.Close())
+		}
+		sent <- err
+	}()
+	select {
+	case err := <-sent:
 		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return errors.Join(w.Notice(strings.TrimSpace(string(line))), w.Close())
 }
 
 func (k *headKeeper) toMail(ctx context.Context, day string, line []byte) error {
