@@ -2,18 +2,13 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
@@ -114,18 +109,6 @@ type App struct {
 	stopper stopper
 }
 
-// A Run is DATA/run.json: where the running server is.
-type Run struct {
-	PID     int       `json:"pid"`
-	Started time.Time `json:"started"`
-	Trunks  []string  `json:"trunks"`
-	Phones  []string  `json:"phones"`
-	Media   string    `json:"media"`
-	Engine  string    `json:"engine"`
-	HTTP    string    `json:"http"`
-	Metrics string    `json:"metrics"`
-}
-
 // Start builds and starts everything. When it returns without error, calls are taken. An
 // error has unwound what was built; *store.LockedError says that another server runs here.
 func Start(ctx context.Context, o Options) (*App, error) { return start(ctx, o, func(*App) {}) }
@@ -151,7 +134,8 @@ func start(ctx context.Context, o Options, prepare func(*App)) (*App, error) {
 func (a *App) start(ctx context.Context) error {
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range []func(context.Context) error{
-		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.openAway, a.listen, a.takeCallbacks, a.keepHeads, a.proveComplete, a.openKeeping, a.openDesk, a.openControl, a.announce,
+		a.openFolder, a.openSound, a.openFloor, a.openCalendars, a.openSignalling, a.recover, a.openAway, a.listen, a.takeCallbacks,
+		a.keepHeads, a.proveComplete, a.openKeeping, a.openDesk, a.openControl, a.announce,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -201,9 +185,8 @@ func (a *App) openSound(context.Context) (err error) {
 		return err
 	}
 	a.recorder, err = recording.New(recording.Options{
-		Dir: a.recordings(), Second: a.file.Recording.Second, Chain: a.evidence.Chain, Vault: ring, Node: node(), Zone: a.file.Zone(), Format: string(a.file.Recording.Format),
-		Log: a.log, Metrics: a.metrics, Events: a.recordingEvent,
-		Sealed: a.sealedLate,
+		Dir: a.recordings(), Second: a.file.Recording.Second, Chain: a.evidence.Chain, Vault: ring, Node: node(), Zone: a.file.Zone(),
+		Format: string(a.file.Recording.Format), Log: a.log, Metrics: a.metrics, Events: a.recordingEvent, Sealed: a.sealedLate,
 	})
 	if err != nil {
 		return err
@@ -270,8 +253,8 @@ func (a *App) openFloor(ctx context.Context) error {
 		heard = mutedNotice{&a.clips}
 	}
 	a.line, err = line.New(line.Options{
-		Settings: settings(a.file), Floor: a.floor, Operators: a.floor, Stars: a.floor, Places: a.floor, Callbacks: a.callbacks, Dialer: a, Last: a.lastOperator,
-		Journal: a.store, Recorder: a.recorder, Prompts: heard, Log: a.log.Named("line"), Metrics: a.metrics,
+		Settings: settings(a.file), Floor: a.floor, Operators: a.floor, Stars: a.floor, Places: a.floor, Callbacks: a.callbacks, Dialer: a,
+		Last: a.lastOperator, Journal: a.store, Recorder: a.recorder, Prompts: heard, Log: a.log.Named("line"), Metrics: a.metrics,
 		Opinions: a.store, Gate: a.gate, Cases: a.register, Messages: a.register.messages, Statuses: statuses, Now: a.o.Now, OnState: a.o.OnState,
 	})
 	if err != nil {
@@ -410,72 +393,5 @@ func (a *App) listen(context.Context) error {
 	}
 	a.steps.closer("sip", a.sip.Close)
 	a.goodbyeOrphans()
-	return nil
-}
-
-// serveHTTP serves what comes to a listener until the server stops.
-func (a *App) serveHTTP(name string, l net.Listener, h http.Handler) {
-	log := a.log.Named(name)
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	server.ErrorLog, _ = zap.NewStdLogAt(log, zap.WarnLevel) // fails only on a level that does not exist
-	if l.Addr().Network() == "unix" {
-		server.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return desk.WithFrom(ctx, peer(c)) }
-	}
-	go func() {
-		if err := server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the listener ended", zap.Error(err))
-		}
-	}()
-	a.steps.push(name, 5*time.Second, func(ctx context.Context) error {
-		polite, cancel := context.WithTimeout(ctx, 4*time.Second)
-		defer cancel()
-		if server.Shutdown(polite) == nil {
-			return nil
-		}
-		return server.Close() // whoever reads that slowly is cut off
-	})
-}
-
-// announce writes run.json and the line of the log that says where everything is.
-func (a *App) announce(context.Context) error {
-	trunks, phones := a.sip.Addrs()
-	a.mu.Lock()
-	a.run.PID, a.run.Started = os.Getpid(), time.Now().UTC()
-	a.run.Trunks, a.run.Phones = trunks, phones
-	a.run.Media = fmt.Sprintf("%s:%d-%d", a.file.Media.Listen, a.file.Media.Ports.First, a.file.Media.Ports.Last)
-	a.run.Engine = a.media.Name()
-	run := a.run
-	a.mu.Unlock()
-	path := filepath.Join(a.file.Data, "run.json")
-	body, err := json.MarshalIndent(run, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write run.json: %w", err)
-	}
-	if err := replaceFile(path, append(body, '\n')); err != nil {
-		return fmt.Errorf("write run.json: %w", err)
-	}
-	a.steps.closer("run.json", func() error { return os.Remove(path) })
-	a.log.Info("hotline takes calls", zap.Strings("trunks", trunks), zap.Strings("phones", phones),
-		zap.String("media", run.Media), zap.String("engine", run.Engine), zap.String("http", run.HTTP),
-		zap.String("metrics", run.Metrics), zap.Duration("took", time.Since(a.began)))
-	return nil
-}
-
-// Run says where the server is.
-func (a *App) Run() Run {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.run
-}
-
-// replaceFile writes a file whole or not at all.
-func replaceFile(path string, body []byte) error {
-	tmp := path + "." + uuid.NewString() + ".tmp"
-	if err := os.WriteFile(tmp, body, 0o600); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
 	return nil
 }

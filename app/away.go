@@ -184,7 +184,7 @@ func checkAway(f *configs.File) (faults configs.Faults) {
 }
 
 // soundAway opens a sound that does not lie here where it does. missing is the error of opening it here.
-func soundAway(ctx context.Context, p sealedSounds, told string, missing error) (sound *recording.Sound, err error) {
+func soundAway(ctx context.Context, p folder, told string, missing error) (sound *recording.Sound, err error) {
 	dir := recordingsIn(p.data)
 	root, err := os.OpenRoot(dir)
 	if err != nil {

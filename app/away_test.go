@@ -38,7 +38,7 @@ func TestRecordingsGoAway(t *testing.T) {
 // hear is a recording as it is played.
 func hear(t *testing.T, a *App, id call.ID) []byte {
 	t.Helper()
-	f, _, err := a.keeper.sounds.Sound(t.Context(), id)
+	f, _, err := a.keeper.open(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,14 +67,6 @@ func Backup(ctx context.Context, f *configs.File, p BackupPlan) (BackupReport, e
 	return backup.Make(ctx, o)
 }
 
-// nodeKey is what the recordings' chain is signed with; nil where there is none yet, which is not made.
-func nodeKey(data string) (*chain.Key, error) {
-	if !chain.HasKey(keysIn(data)) {
-		return nil, nil
-	}
-	return chain.LoadKey(keysIn(data))
-}
-
 // namedFiles are the files that a configuration names: certificates, and the keys that belong to them.
 func namedFiles(f *configs.File) (certificates, keys []string) {
 	pair := func(certificate, key string) {
@@ -127,19 +119,15 @@ func checkRecordings(_ context.Context, data string, expected map[string]call.ID
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(recordingsIn(data), "chain")); errors.Is(err, fs.ErrNotExist) && !chain.HasKey(keysIn(data)) {
+	if _, err := os.Stat(filepath.Join(recordingsIn(data), "chain")); errors.Is(err, fs.ErrNotExist) && len(proof.Keys) == 0 {
 		proof.Alone = true // a folder that no release with a chain has served yet
 	}
 	for p, id := range expected {
 		proof.Expected = append(proof.Expected, recording.Expected{Call: id, Path: p})
 	}
-	faults, err := recording.Verify(recordingsIn(data), proof, progress)
-	if err != nil {
-		return nil, err
-	}
-	messages, err := recording.VerifyMessages(filepath.Join(data, "messages"), nil)
+	faults, err := verified(data, proof, progress)
 	var lines []string
-	for _, f := range append(faults, messages...) {
+	for _, f := range faults {
 		lines = append(lines, f.String())
 	}
 	return lines, err

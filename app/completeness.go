@@ -16,8 +16,6 @@ import (
 
 	"hotline/call"
 	"hotline/call/wire"
-	"hotline/configs"
-	"hotline/store"
 )
 
 const (
@@ -33,10 +31,7 @@ const (
 
 // A reconciler proves that each answered call has a recording or a stated reason.
 type reconciler struct {
-	store   *store.Store
-	data    string
-	second  string // directory of the recordings, as it was at the start; empty: none
-	file    func() *configs.File
+	folder
 	now     func() time.Time
 	log     *zap.Logger
 	missing prometheus.Counter // that of recording, which has counted what the disk refused
@@ -50,7 +45,7 @@ type reconciler struct {
 // proveComplete lets the proof be given each night for as long as the server runs.
 func (a *App) proveComplete(context.Context) error {
 	r := &reconciler{
-		store: a.store, data: a.file.Data, second: a.file.Recording.Second, file: a.loaded.Load, now: a.o.Now, log: a.log.Named("evidence"), missing: a.recorder.Missing(),
+		folder: a.folder(), now: a.o.Now, log: a.log.Named("evidence"), missing: a.recorder.Missing(),
 		found: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hotline_recording_unexplained", Help: "Answered calls without a recording and without a reason, as the last proof found them.",
 		}),
@@ -101,7 +96,7 @@ func (r *reconciler) nightly(ctx context.Context) error {
 func (r *reconciler) prove(ctx context.Context, since time.Time) (wire.Completeness, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out, news, err := completeness(ctx, r.store, r.data, r.second, since, r.now())
+	out, news, err := r.completeness(ctx, since, r.now())
 	if err != nil {
 		return out, err
 	}
@@ -120,21 +115,17 @@ func (r *reconciler) prove(ctx context.Context, since time.Time) (wire.Completen
 
 // completeness counts answered calls by what became of their recordings. news are those missing that nobody has
 // found missing before.
-func completeness(ctx context.Context, s *store.Store, data, second string, since, now time.Time) (out wire.Completeness, news []call.ID, err error) {
+func (f folder) completeness(ctx context.Context, since, now time.Time) (out wire.Completeness, news []call.ID, err error) {
 	out = wire.Completeness{Since: wire.Time(since), Without: map[string]int{}, Missing: []string{}}
-	rows, err := s.Calls(ctx, store.Filter{Since: since, All: true})
-	if err != nil {
-		return out, nil, err
-	}
-	for _, r := range rows {
+	err = f.store.EachCall(ctx, since, func(r call.Record) error {
 		if r.Answered.IsZero() || r.Ended.IsZero() || now.Sub(r.Ended) < settledAfter {
-			continue
+			return nil
 		}
 		out.Answered++
-		kept, err := isKept(data, second, r)
+		kept, err := f.isKept(r)
 		switch {
 		case err != nil:
-			return out, nil, err
+			return err
 		case kept:
 			out.Recorded++
 		case r.Recording == "" && r.Unrecorded != "" && r.Unrecorded != call.UnrecordedUnknown:
@@ -145,20 +136,21 @@ func completeness(ctx context.Context, s *store.Store, data, second string, sinc
 				news = append(news, r.ID)
 			}
 		}
-	}
-	return out, news, nil
+		return nil
+	})
+	return out, news, err
 }
 
 // isKept reports whether a call's recording has its manifest, or is still being written or sealed: it has its
 // sound then, here or in the second directory. What the manifest says is verify's matter.
-func isKept(data, second string, r call.Record) (bool, error) {
+func (f folder) isKept(r call.Record) (bool, error) {
 	if r.Recording == "" {
 		return false, nil
 	}
-	name := filepath.Join(data, r.Recording)
+	name := filepath.Join(f.data, r.Recording)
 	paths := []string{strings.TrimSuffix(name, filepath.Ext(name)) + ".json", name}
-	if below, ok := strings.CutPrefix(r.Recording, "recordings/"); ok && second != "" {
-		paths = append(paths, filepath.Join(second, below))
+	if below, ok := strings.CutPrefix(r.Recording, "recordings/"); ok && f.second != "" {
+		paths = append(paths, filepath.Join(f.second, below))
 	}
 	for _, path := range paths {
 		_, err := os.Stat(path)
@@ -177,6 +169,6 @@ func (s sounds) Completeness(ctx context.Context, since time.Time) (wire.Complet
 	if s.prove != nil {
 		return s.prove(ctx, since)
 	}
-	out, _, err := completeness(ctx, s.s, s.data, s.second, since, time.Now())
+	out, _, err := s.completeness(ctx, since, time.Now())
 	return out, err
 }

@@ -158,7 +158,7 @@ func TestSpilledIsKept(t *testing.T) {
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := isKept(data, c.second, r); err != nil || got != c.want {
+		if got, err := (folder{data: data, second: c.second}).isKept(r); err != nil || got != c.want {
 			t.Errorf("with the second directory %q: %v, %v", c.second, got, err)
 		}
 	}

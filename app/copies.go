@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,31 +19,23 @@ import (
 	"hotline/recording"
 	"hotline/recording/access"
 	"hotline/recording/bundle"
-	"hotline/recording/chain"
 	"hotline/recording/picture"
 	"hotline/store"
 )
 
 // copies is the register of citizens' requests for copies of recordings, and makes the copies: desk.Copies.
 type copies struct {
-	store *store.Store
-	file  func() *configs.File // as last loaded
-	now   func() time.Time
-	log   *zap.Logger
-	ask   func(context.Context, access.Entry) error // before the first byte leaves
-	see   func(call.ID) (recording.Seen, error)
-	sound opener // the whole sound as a plain WAV
-	key   *chain.Key
+	keeper *keeper
+	store  *store.Store
+	file   func() *configs.File // as last loaded
+	now    func() time.Time
+	log    *zap.Logger
+	ask    func(context.Context, access.Entry) error // before the first byte leaves
 }
 
 // newCopies makes the register over a data folder.
 func newCopies(k *keeper, now func() time.Time, log *zap.Logger) *copies {
-	dir := recordingsIn(k.data)
-	return &copies{
-		store: k.store, file: k.file, now: now, log: log.Named("copies"), ask: k.ask, key: k.key,
-		see:   func(id call.ID) (recording.Seen, error) { return recording.See(dir, id, k.unwrap) },
-		sound: k.sounds,
-	}
+	return &copies{keeper: k, store: k.store, file: k.file, now: now, log: log.Named("copies"), ask: k.ask}
 }
 
 // Find implements desk.Copies. A number that was withheld finds nothing: its caller proves the call by the number of
@@ -65,7 +57,7 @@ func (c *copies) find(ctx context.Context, ask wire.CopyFind) (list []call.Recor
 	f := c.file()
 	var from, to time.Time
 	if ask.Date != "" {
-		if from, err = time.ParseInLocation("2006-01-02", ask.Date, f.Zone()); err != nil {
+		if from, err = time.ParseInLocation(time.DateOnly, ask.Date, f.Zone()); err != nil {
 			return nil, fmt.Errorf("%w: date %q is no day, write YYYY-MM-DD", desk.ErrInvalid, ask.Date)
 		}
 		to = from.AddDate(0, 0, 1)
@@ -84,13 +76,7 @@ func (c *copies) find(ctx context.Context, ask wire.CopyFind) (list []call.Recor
 		number := ask.Number == "" || !r.Withheld && r.From != "" && plan.E164(r.From.Raw()) == plan.E164(ask.Number)
 		return number && (from.IsZero() || !r.Arrived.Before(from) && r.Arrived.Before(to))
 	}
-	kept := list[:0]
-	for _, r := range list {
-		if fits(r) {
-			kept = append(kept, r)
-		}
-	}
-	return kept, nil
+	return slices.DeleteFunc(list, func(r call.Record) bool { return !fits(r) }), nil
 }
 
 // ofCase is the call that a case was left in. Of a confidential one the look is in its history.
@@ -236,23 +222,21 @@ func (c *copies) Make(ctx context.Context, w io.Writer, number string, ask wire.
 	if ask.Silence != bundle.Whole && ask.Silence != bundle.Operator && ask.Silence != bundle.Caller {
 		return fmt.Errorf("%w: silence is %s or %s", desk.ErrInvalid, bundle.Operator, bundle.Caller)
 	}
-	seen, err := c.see(k.Call)
+	seen, err := recording.See(recordingsIn(c.keeper.data), k.Call, c.keeper.unwrap)
 	if err != nil {
 		return unrecorded(err)
 	}
 	if seen.State == recording.StateOpen {
 		return fmt.Errorf("%w: the recording of call %s is not sealed yet", desk.ErrInvalid, k.Call)
 	}
-	role, err := c.role(ctx, ask.By)
+	e, err := c.keeper.asks(ctx, ask.By, access.Copy, "a citizen's copy, request "+k.Number+": "+k.Why, k.Call)
 	if err != nil {
 		return err
 	}
-	if err := c.ask(ctx, access.Entry{
-		Who: ask.By, Role: role, From: desk.From(ctx), Do: access.Copy, Call: k.Call, Why: "a citizen's copy, request " + k.Number + ": " + k.Why,
-	}); err != nil {
+	if err := c.ask(ctx, e); err != nil {
 		return err
 	}
-	digest, err := c.bind(ctx, w, k, seen, ask.Silence, c.key)
+	digest, err := c.bind(ctx, w, k, seen, ask.Silence)
 	if errors.Is(err, bundle.ErrChanged) {
 		return fmt.Errorf("%w: %w", desk.ErrInvalid, err)
 	}
@@ -274,22 +258,20 @@ func (c *copies) Make(ctx context.Context, w io.Writer, number string, ask wire.
 }
 
 // bind writes the bundle.
-func (c *copies) bind(ctx context.Context, w io.Writer, k call.Copy, seen recording.Seen, silence string, key bundle.Signer) (string, error) {
+func (c *copies) bind(ctx context.Context, w io.Writer, k call.Copy, seen recording.Seen, silence string) (string, error) {
 	events, err := c.store.Events(ctx, k.Call)
 	if err != nil {
 		return "", err
 	}
-	sound, _, err := c.sound.Sound(ctx, k.Call)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%w: %w", desk.ErrNotFound, err)
-	} else if err != nil {
+	sound, _, err := c.keeper.open(ctx, k.Call)
+	if err != nil {
 		return "", err
 	}
 	defer sound.Close() // only read
 	return bundle.Write(w, bundle.Copy{
 		Request: k.Number, Made: c.now().UTC().Truncate(time.Second), Picture: picture.Of(seen, events, c.file().Zone()),
 		Manifest: seen.Manifest, Sound: sound, SHA256: plainSum(seen), Silence: silence,
-	}, key)
+	}, c.keeper.key)
 }
 
 // plainSum is the SHA-256 that the manifest has of the plain sound; empty where it has that of an encrypted file, whose
@@ -302,18 +284,4 @@ func plainSum(s recording.Seen) string {
 		return ""
 	}
 	return s.SHA256
-}
-
-// role is that of a user of ours; empty: the name is nobody's.
-func (c *copies) role(ctx context.Context, name string) (string, error) {
-	users, err := c.store.Users(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, u := range users {
-		if u.Name == name && !u.Disabled {
-			return u.Role, nil
-		}
-	}
-	return "", nil
 }

@@ -73,7 +73,7 @@ func (h copyHouse) copies(t *testing.T, s *store.Store, now func() time.Time) *c
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := newKeeper(keepOptions{store: s, evidence: func() (*evidence, error) { return e, nil }, file: func() *configs.File { return h.file }, metrics: unseen(), now: time.Now, log: zap.NewNop()})
+	k, err := newKeeper(keepOptions{folder: folder{store: s, data: h.file.Data, evidence: func() (*evidence, error) { return e, nil }, file: func() *configs.File { return h.file }}, metrics: unseen(), now: time.Now, log: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,6 +330,34 @@ func TestNoCopyLeaves(t *testing.T) {
 	if _, err := c.Close(ctx, k.Number, wire.CopyClose{Do: "refuse", By: "nigar", Text: "there is no recording"}); err != nil {
 		t.Error(err)
 	}
+}
+
+// Of what is erased no copy leaves, not even where its sound is still there: it could not be taken away, or a backup
+// has brought it back.
+func TestNoCopyLeavesOfWhatIsErased(t *testing.T) {
+	ctx := t.Context()
+	a := keepArchive(t, map[string]time.Time{"due": time.Now().AddDate(-1, -1, 0)})
+	app, client := a.start(t)
+	defer app.Close()
+	sound := filepath.Join(a.dir, a.calls["due"].Recording)
+	b, err := os.ReadFile(sound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.ClockIsRight(ctx, control.Decision{By: "rena", Why: because}); err != nil {
+		t.Fatal(err)
+	}
+	if err := app.keeper.reaper.Pass(ctx); err != nil || a.there(t, "due") {
+		t.Fatalf("not erased: %v", err)
+	}
+	if err := os.WriteFile(sound, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k, err := client.RequestCopy(ctx, control.CopyRequest{Call: a.id("due"), Checked: "leyla", By: "sara", Why: "by letter", Late: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusedWith(t, client.MakeCopy(ctx, failingWriter{t}, k.Number, control.CopyMake{By: "sara"}), "erased")
 }
 
 // The sum of an encrypted file is not that of the sound in the copy.

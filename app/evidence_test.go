@@ -113,6 +113,25 @@ func TestRecordingsAreAChain(t *testing.T) {
 	judge("the link is missing")
 }
 
+// Heads are found whatever the data folder is called; what is no head, and a head that is half written, is none.
+func TestHeadsAreFound(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data [919]")
+	if got, err := headsOf(dir); err != nil || len(got) > 0 {
+		t.Errorf("without a folder: %v, %v", got, err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"2026-12-06.json", "2026-12-05.json", "2026-12-05.sent", "2026-12-07.json.tmp", "2026-13-01.json", "other.json"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := headsOf(dir); err != nil || strings.Join(got, " ") != "2026-12-05 2026-12-06" {
+		t.Errorf("heads: %v, %v", got, err)
+	}
+}
+
 // TestHeadsAreKeptInSecondPlaces: each day one, to a folder and a syslog, tried again until it is there.
 func TestHeadsAreKeptInSecondPlaces(t *testing.T) {
 	dir := t.TempDir()

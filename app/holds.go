@@ -21,40 +21,34 @@ func (k *keeper) Holds(ctx context.Context, f wire.HoldFilter) ([]wire.Hold, err
 	if f.All {
 		filter.At = time.Time{}
 	}
-	of := []call.ID{""}
+	var of map[call.ID]bool // nil: of all
 	switch {
 	case f.Call != "":
 		id, err := k.store.FindCall(ctx, f.Call)
 		if err != nil {
 			return nil, known(err)
 		}
-		of[0] = id
+		filter.Call = id
 	case f.Number != "":
 		calls, err := k.callsFrom(ctx, f.Number)
 		if err != nil {
 			return nil, err
 		}
-		of = nil
+		of = make(map[call.ID]bool, len(calls))
 		for _, c := range calls {
-			of = append(of, c.ID)
+			of[c.ID] = true
 		}
+	}
+	list, err := k.store.Holds(ctx, filter)
+	if err != nil {
+		return nil, err
 	}
 	out := []wire.Hold{}
-	seen := map[int64]bool{}
-	for _, id := range of {
-		filter.Call = id
-		list, err := k.store.Holds(ctx, filter)
-		if err != nil {
-			return nil, err
-		}
-		for _, h := range list {
-			if !seen[h.ID] {
-				seen[h.ID] = true
-				out = append(out, k.wire(h))
-			}
+	for _, h := range list {
+		if of == nil || slices.ContainsFunc(h.Calls, func(id call.ID) bool { return of[id] }) {
+			out = append(out, k.wire(h))
 		}
 	}
-	slices.SortFunc(out, func(a, b wire.Hold) int { return int(a.ID - b.ID) })
 	return out, nil
 }
 

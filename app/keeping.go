@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,8 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
-	"hotline/call/series"
-	"hotline/call/wire"
 	"hotline/configs"
 	"hotline/desk"
 	"hotline/recording"
@@ -30,50 +25,33 @@ import (
 // A keeper holds, erases and opens recordings: desk.Holds, desk.Purger and desk.Listening. It asks the gatekeeper
 // before each.
 type keeper struct {
-	store  *store.Store
-	file   func() *configs.File // as last loaded
-	data   string
+	folder
 	key    *chain.Key
 	gate   *access.Gatekeeper
 	log    *zap.Logger
 	reaper *purge.Reaper
-	sounds opener
-	unwrap recording.Unwrap // nil: no recording is encrypted
 	now    func() time.Time
 	ends   []func() error
 }
 
-// An opener opens the sound of recordings, however it lies on the disk.
-type opener interface {
-	// Sound gives the sound of a sealed recording as a WAV file, and the name of that file. The error is
-	// fs.ErrNotExist where there is none.
-	Sound(ctx context.Context, id call.ID) (sound io.ReadSeekCloser, name string, err error)
-}
-
 // keepOptions are what a keeper is made of.
 type keepOptions struct {
-	away    archived // where copies are erased too; nil: there are none
-	store   *store.Store
-	file    func() *configs.File
+	folder  folder
 	metrics prometheus.Registerer
 	now     func() time.Time
 	log     *zap.Logger
-
-	evidence func() (*evidence, error) // the chain of the recordings
-	unwrap   recording.Unwrap          // opens the keys of encrypted recordings; nil: there are none
 }
 
 // newKeeper opens the log of accesses and the reaper of a data folder, which must be locked. Nothing is erased
 // before the reaper runs.
 func newKeeper(o keepOptions) (k *keeper, err error) {
-	data := o.file().Data
-	k = &keeper{store: o.store, file: o.file, data: data, log: o.log.Named("retention"), sounds: sealedSounds{o.store, data, o.unwrap, o.away}, unwrap: o.unwrap, now: o.now}
+	k = &keeper{folder: o.folder, log: o.log.Named("retention"), now: o.now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, k.Close())
 		}
 	}()
-	if k.key, err = chain.LoadKey(filepath.Join(data, "keys")); err != nil {
+	if k.key, err = chain.LoadKey(keysIn(k.data)); err != nil {
 		return k, err
 	}
 	accesses, err := chain.OpenLog(k.accessLog(), k.key)
@@ -87,8 +65,18 @@ func newKeeper(o keepOptions) (k *keeper, err error) {
 	}
 	k.gate = access.New(access.Options{Log: accesses, Now: o.now, Counted: counted})
 	k.reaper, err = purge.New(purge.Options{
-		Data: data, Rules: func() retention.Rules { return retentionRules(o.file()) }, Rows: retained{o.store}, Gate: k.gate, Chain: erasedLinks{o.evidence},
-		Key: k.key, Node: node(), Told: k.told, Away: eraseAway(o.away, o.log), Now: o.now, Log: o.log, Metrics: o.metrics,
+		Data:    k.data,
+		Rules:   func() retention.Rules { return retentionRules(k.file()) },
+		Rows:    retained{k.store},
+		Gate:    k.gate,
+		Chain:   erasedLinks{k.evidence},
+		Key:     k.key,
+		Node:    node(),
+		Told:    k.told,
+		Away:    eraseAway(k.away, o.log),
+		Now:     o.now,
+		Log:     o.log,
+		Metrics: o.metrics,
 	})
 	if err != nil {
 		return k, err
@@ -107,28 +95,12 @@ func (k *keeper) Close() error {
 	return errors.Join(errs...)
 }
 
-func (k *keeper) accessLog() string { return filepath.Join(k.data, "access", "access.jsonl") }
-
-// accessMetric counts who asks for recordings.
-func accessMetric(r prometheus.Registerer) (func(do, result string), error) {
-	var errs []error
-	asked := series.Shared(r, &errs, prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "hotline_recording_access_total", Help: "Who asked for recordings, by what for and what came of it: let_in, refused, unwritten.",
-	}, []string{"do", "result"}))
-	for _, do := range access.Doings {
-		for _, result := range []string{access.LetIn, access.Refused, access.Unwritten} {
-			asked.WithLabelValues(do, result)
-		}
-	}
-	return func(do, result string) { asked.WithLabelValues(do, result).Inc() }, errors.Join(errs...)
-}
-
 // openKeeping opens the keeper of a running server, and lets it erase what is due.
 func (a *App) openKeeping(context.Context) (err error) {
 	if a.keepNow == nil {
 		a.keepNow = time.Now
 	}
-	a.keeper, err = newKeeper(keepOptions{store: a.store, unwrap: unwrap(a.keys), file: a.loaded.Load, metrics: a.metrics, now: a.keepNow, log: a.log, away: a.keptAway, evidence: func() (*evidence, error) { return a.evidence, nil }})
+	a.keeper, err = newKeeper(keepOptions{folder: a.folder(), metrics: a.metrics, now: a.keepNow, log: a.log})
 	if err != nil {
 		return err
 	}
@@ -240,95 +212,4 @@ func (k *keeper) ask(ctx context.Context, e access.Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	return inWords(k.gate.Ask(ctx, e))
-}
-
-// Sound implements desk.Listening.
-func (k *keeper) Sound(ctx context.Context, id call.ID, want wire.Listen) (io.ReadSeekCloser, string, error) {
-	do := access.Play
-	if want.Do == access.Export {
-		do = access.Export
-	}
-	e, err := k.asks(ctx, want.By, do, want.Why, id)
-	if err != nil {
-		return nil, "", err
-	}
-	if err := k.ask(ctx, e); err != nil {
-		return nil, "", err
-	}
-	row, err := k.store.Call(ctx, id)
-	if err != nil {
-		return nil, "", known(err)
-	}
-	if k.reaper.IsErased(id, row.Recording) { // also where it could not be taken away yet
-		return nil, "", fmt.Errorf("%w: %w", desk.ErrNotFound, purge.ErrErased)
-	}
-	sound, name, err := k.sounds.Sound(ctx, id)
-	if errors.Is(err, os.ErrNotExist) {
-		err = fmt.Errorf("%w: %w", desk.ErrNotFound, err)
-	}
-	return sound, name, known(err)
-}
-
-// sealedSounds opens recordings, plain and encrypted ones, as WAV files.
-type sealedSounds struct {
-	store  *store.Store
-	data   string
-	unwrap recording.Unwrap
-	away   archived // nil: all lie here
-}
-
-// Sound implements opener.
-func (p sealedSounds) Sound(ctx context.Context, id call.ID) (io.ReadSeekCloser, string, error) {
-	r, err := p.store.Call(ctx, id)
-	if err != nil {
-		return nil, "", err
-	}
-	if r.Recording == "" {
-		return nil, "", fmt.Errorf("call %s has no recording, or it goes on: %w", id, os.ErrNotExist)
-	}
-	sound, err := recording.OpenPath(recordingsIn(p.data), r.Recording, p.unwrap)
-	if errors.Is(err, os.ErrNotExist) && p.away != nil {
-		sound, err = soundAway(ctx, p, r.Recording, err)
-	}
-	if err != nil {
-		return nil, "", err
-	}
-	sound.Mend() // what a damage took is silence; whoever gives the sound away tells of it by LostTime
-	return sound, string(id) + ".wav", nil
-}
-
-// Accesses implements desk.Listening.
-func (k *keeper) Accesses(_ context.Context, f wire.AccessFilter) ([]wire.Access, error) {
-	file, err := os.Open(k.accessLog())
-	if err != nil {
-		return nil, fmt.Errorf("the log of accesses: %w", err)
-	}
-	defer file.Close() // only read
-	list, err := access.Read(file, access.Filter{Call: call.ID(f.Call), Who: f.Who, Most: f.Most})
-	if err != nil {
-		return nil, err
-	}
-	out := make([]wire.Access, len(list))
-	for i, e := range list {
-		out[i] = wire.Access{
-			Seq: e.Seq, At: wire.Time(e.At), Who: e.Who, Role: e.Role, From: e.From, Do: e.Do, Call: string(e.Call), Why: e.Why, With: e.With, Refused: e.Refused,
-		}
-	}
-	return out, nil
-}
-
-// VerifyAccesses implements desk.Listening.
-func (k *keeper) VerifyAccesses(context.Context) (v wire.AccessVerification, err error) {
-	file, err := os.Open(k.accessLog())
-	if err != nil {
-		return v, fmt.Errorf("the log of accesses: %w", err)
-	}
-	defer file.Close() // only read
-	n, err := chain.VerifyLog(file, k.key.Public())
-	v.Checked = n
-	if err != nil {
-		text := err.Error()
-		v.Fault = &text
-	}
-	return v, nil
 }

@@ -10,7 +10,6 @@ import (
 
 	"hotline/call"
 	"hotline/call/wire"
-	"hotline/desk"
 	"hotline/recording"
 	"hotline/recording/access"
 	"hotline/recording/chain"
@@ -209,9 +208,3 @@ func (l erasedLinks) Erased(_ context.Context, list []purge.Erasure) (links [][]
 	}
 	return links, nil
 }
-
-var _ interface {
-	desk.Holds
-	desk.Purger
-	desk.Listening
-} = (*keeper)(nil)

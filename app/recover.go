@@ -74,7 +74,7 @@ func (d dead) close(ctx context.Context) (calls, recordings int, err error) {
 	ends := make(map[call.ID]recording.Repaired, len(repaired))
 	for _, r := range repaired {
 		ends[r.Call] = r
-		d.store.RecordingSealed(r.Call, r.Path, "interrupted")
+		d.store.RecordingSealed(r.Call, r.Path, recording.StateInterrupted)
 	}
 	for _, r := range open {
 		if _, mended := ends[r.ID]; mended {
@@ -82,7 +82,7 @@ func (d dead) close(ctx context.Context) (calls, recordings int, err error) {
 		}
 		if s, ok := recording.Sealed(d.recordings, r.ID, r.Arrived, d.zone); ok {
 			ends[r.ID] = s
-			d.store.RecordingSealed(r.ID, s.Path, "sealed")
+			d.store.RecordingSealed(r.ID, s.Path, recording.StateSealed)
 		}
 	}
 	for _, r := range open {

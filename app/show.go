@@ -19,7 +19,7 @@ func (s sounds) Show(ctx context.Context, id call.ID) (wire.Shown, error) {
 	if err != nil {
 		return wire.Shown{}, unrecorded(err)
 	}
-	events, err := s.s.Events(ctx, id)
+	events, err := s.store.Events(ctx, id)
 	if err != nil {
 		return wire.Shown{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 	"hotline/call"
 	"hotline/configs"
 	"hotline/phone"
+	"hotline/recording/access"
 	"hotline/store"
 )
 
@@ -33,6 +35,9 @@ const tryRobot = "robot"
 // tryPeople are the operators free for anybody's softphone.
 var tryPeople = []string{"aysel", "samir"}
 
+// trySupervisor may hear recordings, which operators may not, and has no telephone.
+const trySupervisor = "nigar"
+
 // A TryOperator is a demo operator with the secret made for this run.
 type TryOperator struct {
 	Name      string          `json:"name"`
@@ -43,13 +48,14 @@ type TryOperator struct {
 
 // A Trial says where everything of a `hotline try` is: the content of DATA/try.json.
 type Trial struct {
-	Trunk     string        `json:"trunk"`  // host:port for callers, UDP and TCP
-	Phones    string        `json:"phones"` // host:port for operators' phones
-	HTTP      string        `json:"http"`
-	Metrics   string        `json:"metrics"`
-	Operators []TryOperator `json:"operators"`
-	Data      string        `json:"data"`
-	Config    string        `json:"config"` // for the other commands
+	Trunk      string        `json:"trunk"`  // host:port for callers, UDP and TCP
+	Phones     string        `json:"phones"` // host:port for operators' phones
+	HTTP       string        `json:"http"`
+	Metrics    string        `json:"metrics"`
+	Operators  []TryOperator `json:"operators"`
+	Supervisor string        `json:"supervisor"` // who may hear the recordings
+	Data       string        `json:"data"`
+	Config     string        `json:"config"` // for the other commands
 }
 
 // TryOptions are what a trial is started with.
@@ -197,28 +203,29 @@ func free(address string) bool {
 	return true
 }
 
-// trial makes the demo operators' secrets and writes try.json.
+// trial makes the demo operators' secrets and the supervisor, and writes try.json.
 func (a *App) trial(ctx context.Context) (*Trial, error) {
 	run := a.Run()
 	t := &Trial{
 		Trunk: hostPort(run.Trunks), Phones: hostPort(run.Phones), HTTP: run.HTTP, Metrics: run.Metrics, Data: a.file.Data, Config: a.o.Path,
+		Supervisor: trySupervisor,
 	}
 	known, err := a.store.Users(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range append([]string{tryRobot}, tryPeople...) {
-		if !named(known, name) {
-			u := store.User{Name: name, Role: "operator", Languages: a.file.Languages, Phone: true}
-			if err := a.store.AddUser(ctx, u, newPassword()); err != nil {
-				return nil, err
-			}
+		if err := a.employ(ctx, known, store.User{Name: name, Role: access.Operator, Languages: a.file.Languages, Phone: true}); err != nil {
+			return nil, err
 		}
 		secret, err := a.store.MakePhone(ctx, name, a.file.SIP.Phones.Realm)
 		if err != nil {
 			return nil, err
 		}
 		t.Operators = append(t.Operators, TryOperator{Name: name, Secret: secret, Languages: a.file.Languages, Robot: name == tryRobot})
+	}
+	if err := a.employ(ctx, known, store.User{Name: trySupervisor, Role: access.Supervisor, Languages: a.file.Languages}); err != nil {
+		return nil, err
 	}
 	body, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {
@@ -230,13 +237,12 @@ func (a *App) trial(ctx context.Context) (*Trial, error) {
 	return t, a.loadOperators(ctx)
 }
 
-func named(users []store.User, name string) bool {
-	for _, u := range users {
-		if u.Name == name {
-			return true
-		}
+// employ adds a user, unless an earlier trial on this folder has.
+func (a *App) employ(ctx context.Context, known []store.User, u store.User) error {
+	if slices.ContainsFunc(known, func(k store.User) bool { return k.Name == u.Name }) {
+		return nil
 	}
-	return false
+	return a.store.AddUser(ctx, u, newPassword())
 }
 
 // hostPort takes host:port out of the first of udp://host:port.

@@ -55,6 +55,10 @@ func (f *File) check(d *decoder) {
 	c.directory()
 	c.emergency()
 	c.outgoing()
+	c.recording()
+	c.encryption()
+	c.second()
+	c.heads()
 	c.away()
 	c.retention()
 	c.rest()
@@ -404,8 +408,6 @@ func (c *checker) number(path, value string, seen map[string]string) {
 }
 
 func (c *checker) rest() {
-	c.recording()
-	c.encryption()
 	if c.file.Limits.Calls < 0 {
 		c.say("limits.calls", "write 0 for a quarter of media.ports, or more", "%d is negative", c.file.Limits.Calls)
 	}
@@ -414,22 +416,6 @@ func (c *checker) rest() {
 	}
 	if t := c.file.Trace; t.MemoryMB < 0 || t.MemoryMB > 4096 {
 		c.say("trace.memory_mb", "write 0 to 4096", "%d MB cannot be kept", t.MemoryMB)
-	}
-}
-
-// What a pause of a recording and the tone of one may be.
-const (
-	longestPause = time.Hour // who has forgotten to go on has lost an hour of evidence
-	leastTone    = 5 * time.Second
-)
-
-func (c *checker) recording() {
-	r := c.file.Recording
-	if d := r.Pause.Longest.D(); d > longestPause {
-		c.say("recording.pause.longest", "write 0s for no pauses, or up to 1h", "%s is longer than a pause may be", c.raw("recording.pause.longest", d.String()))
-	}
-	if d := r.Tone.D(); d != 0 && d < leastTone {
-		c.say("recording.tone", "write 0s for none, or 5s and more, such as 15s", "%s is too often to talk", c.raw("recording.tone", d.String()))
 	}
 }
 

@@ -230,50 +230,6 @@ type Stop struct {
 	Grace Duration `yaml:"grace"` // how long running calls may go on after SIGTERM
 }
 
-// Recording is what becomes of the sound.
-type Recording struct {
-	Policy Policy `yaml:"policy"`
-	Format Format `yaml:"format"`
-	Keep   Months `yaml:"keep"`
-	Away   Away   `yaml:"away"`
-	Heads  Heads  `yaml:"heads"`
-
-	Encrypt []string `yaml:"encrypt"` // age recipients of the recovery; empty: recordings are plain
-	Keys    string   `yaml:"keys"`    // folder of the epochs, absolute or below data
-	Second  string   `yaml:"second"`  // folder on another disk, where recordings go on that the first refuses; absolute, empty: none
-
-	KeepCases Months  `yaml:"keep_cases"` // of calls with a case, from its close or the end of its term; where Keep is more, that counts
-	Classes   []Class `yaml:"classes"`
-
-	Pause Pause    `yaml:"pause"`
-	Tone  Duration `yaml:"tone"` // how often both who talk hear that they are recorded; 0: never
-}
-
-// Pause is how the recording of a talk may be paused.
-type Pause struct {
-	Longest Duration `yaml:"longest"` // it goes on by itself then; 0: there are no pauses
-	Notice  bool     `yaml:"notice"`  // the caller is told in words, too
-}
-
-// A Policy says what a call without a recording is worth.
-type Policy string
-
-// The policies.
-const (
-	RecordAlways        Policy = "always"         // go on unrecorded only where the disk fails, marked
-	RecordRefuseWithout Policy = "refuse-without" // refuse the call instead
-	RecordOff           Policy = "off"            // no notice, no file
-)
-
-// A Format is how samples lie in a recording.
-type Format string
-
-// The formats.
-const (
-	FormatPCM16 Format = "pcm16"
-	FormatG711  Format = "g711" // the law of the caller's codec
-)
-
 // DefaultPath is where Default and Sample are said to stand.
 const DefaultPath = "hotline.yaml"
 
@@ -315,7 +271,7 @@ func Default() *File {
 		Voices:        map[call.Language]Voice{},
 		Announcements: []Announcement{},
 		Stop:          Stop{Grace: Duration(10 * time.Minute)},
-		Recording:     Recording{Policy: RecordAlways, Format: FormatPCM16, Encrypt: []string{}, Keys: "keys/recording", Keep: 12, Away: defaultAway(), KeepCases: 12, Classes: []Class{}, Pause: Pause{Longest: Duration(2 * time.Minute)}},
+		Recording:     defaultRecording(),
 	}
 }
 

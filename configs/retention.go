@@ -30,8 +30,6 @@ func (c *Class) defaults() {
 // retention checks how long what is kept.
 func (c *checker) retention() {
 	r := c.file.Recording
-	c.heads()
-	c.second()
 	c.keep("recording.keep", r.Keep)
 	c.keep("recording.keep_cases", r.KeepCases)
 	names := map[string]int{}

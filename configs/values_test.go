@@ -91,12 +91,13 @@ calendars:
 	}
 }
 
-// TestSecondDirectory: it is an absolute path outside of the data folder.
+// TestSecondDirectory: it is an absolute path outside of the data folder, and apart from where copies lie.
 func TestSecondDirectory(t *testing.T) {
 	for dir, want := range map[string]string{
 		"": "", "/mnt/recordings": "", "mnt": "is not one", "/var/lib/hotline/second": "lies in the data folder",
+		"/mnt/away/hotline": "in one another", "/mnt/away": "in one another", "/mnt/away/hotline/second": "in one another", "/mnt/away/second": "",
 	} {
-		_, err := Parse("h.yaml", []byte("data: /var/lib/hotline\nrecording: {second: \""+dir+"\"}\n"))
+		_, err := Parse("h.yaml", []byte("data: /var/lib/hotline\nrecording: {second: \""+dir+"\", away: {dir: /mnt/away/hotline}}\n"))
 		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", dir, err)
 		}

@@ -30,11 +30,10 @@ type (
 	NewUser = wire.NewUser
 	// CallFilter is what a list of calls may ask for.
 	CallFilter = wire.CallFilter
+	Calls      = wire.Calls
 	MadeUser   = wire.MadeUser
 	// Skills are levels by what is known.
 	Skills = wire.Skills
-
-	Verification = wire.Verification
 	// Operator is what one does now.
 	Operator = wire.Operator
 	// Board is who waits, who works, and how the day has gone.
@@ -57,9 +56,7 @@ type (
 	Callbacks = wire.Callbacks
 	Operators = wire.Operators
 	Queues    = wire.Queues
-	// Shown is what is to be seen of a recording.
-	Shown  = wire.Shown
-	Trunks = wire.Trunks
+	Trunks    = wire.Trunks
 )
 
 // A Client asks one server.
@@ -200,11 +197,6 @@ func (c *Client) Capture(ctx context.Context, id string) (b []byte, err error) {
 	return b, err
 }
 
-// Recording tells how loud a recording is, and what happened in it.
-func (c *Client) Recording(ctx context.Context, id string) (Shown, error) {
-	return get[Shown](ctx, c, "recordings/"+url.PathEscape(id)+"/picture")
-}
-
 // PauseRecording stops the recording of a talk for a while, at most so long; 0: as long as it may.
 func (c *Client) PauseRecording(ctx context.Context, id, reason, by string, most time.Duration) error {
 	wish := wire.RecordingWish{Paused: true, Reason: reason, By: by, ForMS: most.Milliseconds()}
@@ -303,35 +295,6 @@ func (c *Client) SetSkills(ctx context.Context, name string, skills Skills) erro
 func (c *Client) SetQueues(ctx context.Context, name string, queues []string) error {
 	queues = append([]string{}, queues...)
 	return c.do(ctx, http.MethodPost, "users/"+url.PathEscape(name), wire.UserChange{Queues: &queues}, nil)
-}
-
-// Recordings lists recordings.
-func (c *Client) Recordings(ctx context.Context) (wire.Recordings, error) {
-	return get[wire.Recordings](ctx, c, "recordings")
-}
-
-// Verify checks every recording.
-func (c *Client) Verify(ctx context.Context) (wire.Verification, error) {
-	return get[wire.Verification](ctx, c, "recordings/verify")
-}
-
-// VerifyAway reads back all copies that lie away from the machine.
-func (c *Client) VerifyAway(ctx context.Context) (wire.AwayVerification, error) {
-	return get[wire.AwayVerification](ctx, c, "recordings/away/verify")
-}
-
-// Evidence is the node's public key and where the recordings' chain ends.
-func (c *Client) Evidence(ctx context.Context) (wire.Evidence, error) {
-	return get[wire.Evidence](ctx, c, "recordings/evidence")
-}
-
-// Completeness proves that each answered call that arrived since has a recording or a reason; zero: all.
-func (c *Client) Completeness(ctx context.Context, since time.Time) (wire.Completeness, error) {
-	q := url.Values{}
-	if !since.IsZero() {
-		q.Set("since", since.Format(time.RFC3339Nano))
-	}
-	return get[wire.Completeness](ctx, c, "recordings/completeness?"+q.Encode())
 }
 
 // Reload makes the server read its configuration file again.

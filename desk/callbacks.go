@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"hotline/call"
@@ -63,17 +62,4 @@ func (d *Desk) abandoned(r *http.Request) (any, error) {
 	}
 	calls, err := d.o.Callbacks.Abandoned(r.Context(), f)
 	return wire.Abandons{Calls: calls}, err
-}
-
-// flagOf reads a parameter that is true or false; without it, false.
-func flagOf(r *http.Request, key string) (bool, error) {
-	text := r.URL.Query().Get(key)
-	if text == "" {
-		return false, nil
-	}
-	on, err := strconv.ParseBool(text)
-	if err != nil {
-		return false, fmt.Errorf("%w: %s is true or false", ErrInvalid, key)
-	}
-	return on, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"hotline/call"
@@ -20,28 +19,15 @@ type Cases interface {
 	Tasks(ctx context.Context, all bool) ([]wire.CaseTask, error)
 }
 
-// flags reads parameters that are true or false.
-func flags(r *http.Request, into map[string]*bool) (err error) {
-	for key, to := range into {
-		if *to, err = flagOf(r, key); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (d *Desk) cases(r *http.Request) (any, error) {
 	q := r.URL.Query()
-	f := wire.CaseFilter{State: q.Get("state"), Unit: q.Get("unit"), Limit: 200, By: q.Get("by")}
+	f := wire.CaseFilter{State: q.Get("state"), Unit: q.Get("unit"), By: q.Get("by")}
 	if f.State != "" && !slices.Contains(call.CaseStates, call.CaseState(f.State)) {
 		return nil, fmt.Errorf("%w: state is registered, assigned, answered or closed", ErrInvalid)
 	}
-	if text := q.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxCalls {
-			return nil, fmt.Errorf("%w: limit is a number from 1 to %d", ErrInvalid, maxCalls)
-		}
-		f.Limit = n
+	var err error
+	if f.Limit, err = limitOf(r, 200); err != nil {
+		return nil, err
 	}
 	if err := flags(r, map[string]*bool{"overdue": &f.Overdue, "all": &f.All, "confidential": &f.Confidential}); err != nil {
 		return nil, err

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"hotline/call/wire"
@@ -33,9 +35,10 @@ func trimmed(texts ...*string) {
 // longestText is the longest text that a person writes into the register, in bytes.
 const longestText = 2000
 
+// texts says which of them is missing or too long, the first by the alphabet first.
 func texts(list map[string]string) error {
-	for what, text := range list {
-		if text == "" || len(text) > longestText {
+	for _, what := range slices.Sorted(maps.Keys(list)) {
+		if text := list[what]; text == "" || len(text) > longestText {
 			return fmt.Errorf("%w: %s is needed, in 1 to %d bytes", ErrInvalid, what, longestText)
 		}
 	}
@@ -118,16 +121,11 @@ func (d *Desk) makeCopy(w http.ResponseWriter, r *http.Request) {
 	if err == nil && d.o.Copies == nil {
 		err = errNoServer
 	}
-	out := &stream{w: w, kind: "application/zip"}
-	if err == nil {
-		err = d.o.Copies.Make(r.Context(), out, r.PathValue("number"), in)
+	if err != nil {
+		d.problem(w, r, err)
+		return
 	}
-	switch {
-	case err != nil && out.begun:
-		panic(http.ErrAbortHandler) // whoever reads is to know that it is not whole
-	case err != nil:
-		d.answer(func(*http.Request) (any, error) { return nil, err })(w, r)
-	default:
-		out.begin()
-	}
+	d.stream(w, r, "application/zip", func(out io.Writer) error {
+		return d.o.Copies.Make(r.Context(), out, r.PathValue("number"), in)
+	})
 }

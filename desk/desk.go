@@ -63,16 +63,6 @@ type Users interface {
 	Change(ctx context.Context, name string, to wire.UserChange) error
 }
 
-// Recordings lists and verifies.
-type Recordings interface {
-	List(ctx context.Context) ([]wire.Recording, error)
-	Show(ctx context.Context, id call.ID) (wire.Shown, error) // ErrNotFound
-	Verify(ctx context.Context) (wire.Verification, error)
-	VerifyAway(ctx context.Context) (wire.AwayVerification, error)
-	Evidence(ctx context.Context) (wire.Evidence, error)
-	Completeness(ctx context.Context, since time.Time) (wire.Completeness, error)
-}
-
 // QueueLog writes the floor's journal as Asterisk's queue_log, until it has ended or, where it goes
 // on with what happens, the context has.
 type QueueLog interface {
@@ -109,9 +99,7 @@ type Options struct {
 	Copies     Copies
 	Pauses     Pauses // nil where no server runs
 	Recordings Recordings
-	Holds      Holds     // these three are of one piece: all or none
-	Purger     Purger    //
-	Listening  Listening //
+	Keeping    Keeping // nil: it has no routes
 	QueueLog   QueueLog
 	Server     Server
 	Version    any // shown as it is
@@ -181,7 +169,7 @@ func New(o Options) *Desk {
 	}
 	d.api.HandleFunc("GET /api/v1/queue-log", d.queueLog)
 	d.api.HandleFunc("POST /api/v1/copies/{number}/bundle", d.makeCopy)
-	if d.o.Holds != nil && d.o.Purger != nil && d.o.Listening != nil {
+	if d.o.Keeping != nil {
 		d.keeping()
 	}
 	d.api.HandleFunc("/api/v1/", d.answer(func(r *http.Request) (any, error) {

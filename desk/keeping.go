@@ -37,6 +37,13 @@ type Listening interface {
 	VerifyAccesses(ctx context.Context) (wire.AccessVerification, error)
 }
 
+// Keeping is who keeps, erases and opens recordings.
+type Keeping interface {
+	Holds
+	Purger
+	Listening
+}
+
 // Errors of whoever stands before recordings; each becomes a status.
 var (
 	ErrForbidden   = errors.New("refused")     // 403
@@ -78,8 +85,8 @@ func (d *Desk) keeping() {
 		"POST /api/v1/purge/clock":           d.clockIsRight,
 		"POST /api/v1/recordings/{id}/purge": d.purge,
 		"GET /api/v1/accesses":               d.accesses,
-		"GET /api/v1/accesses/verify":        func(r *http.Request) (any, error) { return d.o.Listening.VerifyAccesses(r.Context()) },
-		"GET /api/v1/disk":                   func(r *http.Request) (any, error) { return d.o.Purger.Disk(r.Context()) },
+		"GET /api/v1/accesses/verify":        func(r *http.Request) (any, error) { return d.o.Keeping.VerifyAccesses(r.Context()) },
+		"GET /api/v1/disk":                   func(r *http.Request) (any, error) { return d.o.Keeping.Disk(r.Context()) },
 	} {
 		d.api.HandleFunc(pattern, d.answer(h))
 	}
@@ -91,7 +98,7 @@ func (d *Desk) holds(r *http.Request) (any, error) {
 	if err := flags(r, map[string]*bool{"all": &f.All}); err != nil {
 		return nil, err
 	}
-	list, err := d.o.Holds.Holds(r.Context(), f)
+	list, err := d.o.Keeping.Holds(r.Context(), f)
 	return wire.Holds{Holds: list}, err
 }
 
@@ -106,7 +113,7 @@ func (d *Desk) hold(r *http.Request) (any, error) {
 	if in.Until != nil && !in.Until.After(time.Now()) {
 		return nil, fmt.Errorf("%w: the hold would be over already, name a later end or none", ErrInvalid)
 	}
-	return d.o.Holds.Hold(r.Context(), in)
+	return d.o.Keeping.Hold(r.Context(), in)
 }
 
 func (d *Desk) lift(r *http.Request) (any, error) {
@@ -118,7 +125,7 @@ func (d *Desk) lift(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.o.Holds.Lift(r.Context(), id, in)
+	return d.o.Keeping.Lift(r.Context(), id, in)
 }
 
 // decision reads who decides what.
@@ -128,14 +135,14 @@ func decision(r *http.Request) (in wire.Decision, err error) {
 	return in, err
 }
 
-func (d *Desk) plan(r *http.Request) (any, error) { return d.o.Purger.Plan(r.Context()) }
+func (d *Desk) plan(r *http.Request) (any, error) { return d.o.Keeping.Plan(r.Context()) }
 
 func (d *Desk) clockIsRight(r *http.Request) (any, error) {
 	in, err := decision(r)
 	if err != nil {
 		return nil, err
 	}
-	return done, d.o.Purger.ClockIsRight(r.Context(), in)
+	return done, d.o.Keeping.ClockIsRight(r.Context(), in)
 }
 
 func (d *Desk) purge(r *http.Request) (any, error) {
@@ -147,18 +154,15 @@ func (d *Desk) purge(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.o.Purger.Purge(r.Context(), id, in)
+	return d.o.Keeping.Purge(r.Context(), id, in)
 }
 
 func (d *Desk) accesses(r *http.Request) (any, error) {
 	q := r.URL.Query()
-	f := wire.AccessFilter{Call: q.Get("call"), Who: q.Get("who"), Most: 1000}
-	if text := q.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxCalls {
-			return nil, fmt.Errorf("%w: limit is a number from 1 to %d", ErrInvalid, maxCalls)
-		}
-		f.Most = n
+	f := wire.AccessFilter{Call: q.Get("call"), Who: q.Get("who")}
+	var err error
+	if f.Most, err = limitOf(r, 1000); err != nil {
+		return nil, err
 	}
 	if f.Call != "" {
 		id, err := d.o.Calls.Find(r.Context(), f.Call)
@@ -167,7 +171,7 @@ func (d *Desk) accesses(r *http.Request) (any, error) {
 		}
 		f.Call = string(id)
 	}
-	list, err := d.o.Listening.Accesses(r.Context(), f)
+	list, err := d.o.Keeping.Accesses(r.Context(), f)
 	return wire.Accesses{Accesses: list}, err
 }
 
@@ -186,7 +190,7 @@ func (d *Desk) sound(w http.ResponseWriter, r *http.Request) {
 		d.problem(w, r, err)
 		return
 	}
-	sound, name, err := d.o.Listening.Sound(r.Context(), id, ask)
+	sound, name, err := d.o.Keeping.Sound(r.Context(), id, ask)
 	if err != nil {
 		d.problem(w, r, err)
 		return

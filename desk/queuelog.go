@@ -1,7 +1,7 @@
 package desk
 
 import (
-	"cmp"
+	"io"
 	"net/http"
 
 	"hotline/call/wire"
@@ -17,18 +17,16 @@ func (d *Desk) queueLog(w http.ResponseWriter, r *http.Request) {
 		err = ErrNotFound
 	}
 	if err != nil {
-		d.answer(func(*http.Request) (any, error) { return nil, err })(w, r)
+		d.problem(w, r, err)
 		return
 	}
-	out := &stream{w: w}
-	if err := d.o.QueueLog.QueueLog(r.Context(), out, ask); err != nil && r.Context().Err() == nil {
-		if out.begun {
-			panic(http.ErrAbortHandler) // whoever reads is to know that it is not whole
+	d.stream(w, r, "text/plain; charset=utf-8", func(out io.Writer) error {
+		err := d.o.QueueLog.QueueLog(r.Context(), out, ask)
+		if r.Context().Err() != nil {
+			return nil // whoever reads has seen enough
 		}
-		d.answer(func(*http.Request) (any, error) { return nil, err })(w, r)
-		return
-	}
-	out.begin()
+		return err
+	})
 }
 
 func queueLogAsk(r *http.Request) (ask wire.QueueLog, err error) {
@@ -40,31 +38,4 @@ func queueLogAsk(r *http.Request) (ask wire.QueueLog, err error) {
 	}
 	ask.Follow, err = flagOf(r, "follow")
 	return ask, err
-}
-
-// A stream is an answer that leaves as it is written.
-type stream struct {
-	w     http.ResponseWriter
-	kind  string // media type; empty: text
-	begun bool
-}
-
-func (s *stream) begin() {
-	if s.begun {
-		return
-	}
-	s.begun = true
-	s.w.Header().Set("Content-Type", cmp.Or(s.kind, "text/plain; charset=utf-8"))
-	s.w.Header().Set("Cache-Control", "no-store")
-	s.w.Header().Set("X-Content-Type-Options", "nosniff")
-	s.w.WriteHeader(http.StatusOK)
-}
-
-func (s *stream) Write(b []byte) (int, error) {
-	s.begin()
-	n, err := s.w.Write(b)
-	if f, ok := s.w.(http.Flusher); ok {
-		f.Flush()
-	}
-	return n, err
 }

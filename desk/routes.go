@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"hotline/call"
@@ -13,28 +12,17 @@ import (
 	"hotline/queue"
 )
 
-// maxCalls is the most records one answer carries.
-const maxCalls = 10000
-
 func (d *Desk) calls(r *http.Request) (any, error) {
-	q, f := r.URL.Query(), wire.CallFilter{Limit: 100}
-	if text := q.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxCalls {
-			return nil, fmt.Errorf("%w: limit is a number from 1 to %d", ErrInvalid, maxCalls)
-		}
-		f.Limit = n
-	}
+	var f wire.CallFilter
 	var err error
+	if f.Limit, err = limitOf(r, 100); err != nil {
+		return nil, err
+	}
 	if f.Since, err = sinceOf(r); err != nil {
 		return nil, err
 	}
-	if text := q.Get("all"); text != "" {
-		all, err := strconv.ParseBool(text)
-		if err != nil {
-			return nil, fmt.Errorf("%w: all is true or false", ErrInvalid)
-		}
-		f.All = all
+	if f.All, err = flagOf(r, "all"); err != nil {
+		return nil, err
 	}
 	records, err := d.o.Calls.Calls(r.Context(), f)
 	if err != nil {
@@ -204,48 +192,6 @@ func checkPassword(password string) error {
 		return fmt.Errorf("%w: a password has 1 to %d bytes", ErrInvalid, maxPassword)
 	}
 	return nil
-}
-
-func (d *Desk) recordings(r *http.Request) (any, error) {
-	all, err := d.o.Recordings.List(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	return wire.Recordings{Recordings: all}, nil
-}
-
-// sinceOf is the time that a request begins with; zero: the first there is.
-func sinceOf(r *http.Request) (since time.Time, err error) {
-	if text := r.URL.Query().Get("since"); text != "" {
-		if since, err = time.Parse(time.RFC3339Nano, text); err != nil {
-			return since, fmt.Errorf("%w: since is an RFC 3339 time", ErrInvalid)
-		}
-	}
-	return since, nil
-}
-
-func (d *Desk) completeness(r *http.Request) (any, error) {
-	since, err := sinceOf(r)
-	if err != nil {
-		return nil, err
-	}
-	return d.o.Recordings.Completeness(r.Context(), since)
-}
-
-func (d *Desk) evidence(r *http.Request) (any, error) { return d.o.Recordings.Evidence(r.Context()) }
-
-func (d *Desk) picture(r *http.Request) (any, error) {
-	id, err := d.call(r)
-	if err != nil {
-		return nil, err
-	}
-	return d.o.Recordings.Show(r.Context(), id)
-}
-
-func (d *Desk) verify(r *http.Request) (any, error) { return d.o.Recordings.Verify(r.Context()) }
-
-func (d *Desk) verifyAway(r *http.Request) (any, error) {
-	return d.o.Recordings.VerifyAway(r.Context())
 }
 
 func (d *Desk) reload(*http.Request) (any, error) {

@@ -71,9 +71,7 @@ func (c *backupMakeCmd) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
-	if c.json() {
-		err = printJSON(t.out, map[string]any{"backup": r, "took_ms": r.Took.Milliseconds()})
-	} else {
+	return c.judge(t, map[string]any{"backup": r, "took_ms": r.Took.Milliseconds()}, len(r.Faults) == 0, func() {
 		fmt.Fprintf(t.out, "%s: %d files, %s; %d copied, %s, in %s; good\n", c.Dir, r.Files, size(r.Bytes), r.Copied, size(r.Written), r.Took.Round(time.Millisecond))
 		if r.Open > 0 {
 			fmt.Fprintf(t.out, "%d recordings were open, and are copied as far as they were\n", r.Open)
@@ -84,11 +82,7 @@ func (c *backupMakeCmd) Run(t *terminal) error {
 		for _, f := range r.Faults {
 			fmt.Fprintf(t.out, "damaged in the data folder: %s\n", f)
 		}
-	}
-	if err == nil && len(r.Faults) > 0 {
-		return notSo{}
-	}
-	return err
+	})
 }
 
 type backupVerifyCmd struct {
@@ -117,14 +111,17 @@ func (c *backupVerifyCmd) Run(t *terminal) error {
 		return err
 	}
 	m := v.Manifest
-	switch {
-	case c.json():
-		faults := append([]string{}, v.Faults...)
-		err = printJSON(t.out, map[string]any{
-			"run": m.Run, "taken": m.Taken, "version": m.Version, "schema": m.Schema, "keys": m.Keys, "signed_by": m.Key,
-			"files": len(m.Files), "bytes": v.Bytes, "open": len(m.Open), "faults": faults,
-		})
-	case len(v.Faults) == 0:
+	said := map[string]any{
+		"run": m.Run, "taken": m.Taken, "version": m.Version, "schema": m.Schema, "keys": m.Keys, "signed_by": m.Key,
+		"files": len(m.Files), "bytes": v.Bytes, "open": len(m.Open), "faults": append([]string{}, v.Faults...),
+	}
+	return c.judge(t, said, len(v.Faults) == 0, func() {
+		for _, f := range v.Faults {
+			fmt.Fprintln(t.out, f)
+		}
+		if len(v.Faults) > 0 {
+			return
+		}
 		signed := "not signed"
 		if m.Key != "" {
 			signed = "signed by " + m.Key
@@ -133,15 +130,7 @@ func (c *backupVerifyCmd) Run(t *terminal) error {
 			}
 		}
 		fmt.Fprintf(t.out, "%s: of %s, %d files, %s, %s: good\n", c.Dir, m.Taken.Format(time.RFC3339), len(m.Files), size(v.Bytes), signed)
-	default:
-		for _, f := range v.Faults {
-			fmt.Fprintln(t.out, f)
-		}
-	}
-	if err == nil && len(v.Faults) > 0 {
-		return notSo{}
-	}
-	return err
+	})
 }
 
 type restoreCmd struct {
@@ -183,9 +172,7 @@ func (c *restoreCmd) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
-	if c.json() {
-		err = printJSON(t.out, map[string]any{"restored": r, "new_secrets": secrets})
-	} else {
+	return c.judge(t, map[string]any{"restored": r, "new_secrets": secrets}, len(r.Faults) == 0, func() {
 		fmt.Fprintf(t.out, "%s: restored as of %s, %d files, %s; good\n", file.Data, r.Taken.Format(time.RFC3339), r.Files, size(r.Bytes))
 		if r.Open > 0 {
 			fmt.Fprintf(t.out, "%d recordings were open, and are sealed as interrupted\n", r.Open)
@@ -196,11 +183,7 @@ func (c *restoreCmd) Run(t *terminal) error {
 		for _, f := range r.Faults {
 			fmt.Fprintf(t.out, "was damaged before the backup: %s\n", f)
 		}
-	}
-	if err == nil && len(r.Faults) > 0 {
-		return notSo{}
-	}
-	return err
+	})
 }
 
 // tellEvery is how often progress is told where nobody watches a terminal.

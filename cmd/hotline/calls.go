@@ -36,14 +36,10 @@ func (c *callListCmd) Run(t *terminal) error {
 	if c.Limit < 1 {
 		return usageError{fmt.Errorf("--limit: %d, must be at least 1", c.Limit)}
 	}
-	return withClient(c.Config, func(client *control.Client) error {
-		answer, err := client.Calls(context.Background(), control.CallFilter{Since: since, Limit: c.Limit, All: c.All})
-		if err != nil {
-			return err
-		}
-		if c.json() {
-			return printJSON(t.out, answer)
-		}
+	ask := func(client *control.Client) (control.Calls, error) {
+		return client.Calls(context.Background(), control.CallFilter{Since: since, Limit: c.Limit, All: c.All})
+	}
+	return look(t, c.fileFlag, c.outFlag, ask, func(answer control.Calls) error {
 		rows := [][]string{{"CALL", "ARRIVED", "LINE", "LANGUAGE", "OPERATOR", "OUTCOME", "WAITED", "TALKED", "RECORDING", "KIND"}}
 		for _, r := range answer.Calls {
 			rows = append(rows, []string{

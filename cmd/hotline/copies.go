@@ -40,15 +40,10 @@ func (c *copyFindCmd) Run(t *terminal) error {
 	if c.Case == "" && (c.Number == "" || c.Date == "") {
 		return usageError{errors.New("give --number and --date, or --case")}
 	}
-	ask := control.CopyFind{Number: c.Number, Date: c.Date, Case: c.Case, By: c.by()}
-	return withClient(c.Config, func(client *control.Client) error {
-		found, err := client.FindCopy(context.Background(), ask)
-		if err != nil {
-			return err
-		}
-		if c.json() {
-			return printJSON(t.out, found)
-		}
+	ask := func(client *control.Client) (control.CopyCalls, error) {
+		return client.FindCopy(context.Background(), control.CopyFind{Number: c.Number, Date: c.Date, Case: c.Case, By: c.by()})
+	}
+	return look(t, c.fileFlag, c.outFlag, ask, func(found control.CopyCalls) error {
 		rows := [][]string{{"CALL", "ARRIVED", "LINE", "NUMBER", "LANGUAGE", "OPERATOR", "LENGTH", "RECORDED", "RIGHT"}}
 		for _, k := range found.Calls {
 			rows = append(rows, []string{
@@ -204,14 +199,10 @@ func (copyListCmd) Help() string {
 }
 
 func (c *copyListCmd) Run(t *terminal) error {
-	return withClient(c.Config, func(client *control.Client) error {
-		answer, err := client.Copies(context.Background(), c.All)
-		if err != nil {
-			return err
-		}
-		if c.json() {
-			return printJSON(t.out, answer)
-		}
+	ask := func(client *control.Client) (control.Copies, error) {
+		return client.Copies(context.Background(), c.All)
+	}
+	return look(t, c.fileFlag, c.outFlag, ask, func(answer control.Copies) error {
 		rows := [][]string{{"REQUEST", "CALL", "STATE", "ASKED", "DUE", "BY", "CASE"}}
 		for _, k := range answer.Copies {
 			due := daysLeft(k.Due, k.DueDays)
@@ -233,14 +224,10 @@ type copyShowCmd struct {
 func (copyShowCmd) Help() string { return "Example: hotline copy show R-2026-000001" }
 
 func (c *copyShowCmd) Run(t *terminal) error {
-	return withClient(c.Config, func(client *control.Client) error {
-		k, err := client.Copy(context.Background(), c.Request)
-		if err != nil {
-			return err
-		}
-		if c.json() {
-			return printJSON(t.out, k)
-		}
+	ask := func(client *control.Client) (control.Copy, error) {
+		return client.Copy(context.Background(), c.Request)
+	}
+	return look(t, c.fileFlag, c.outFlag, ask, func(k control.Copy) error {
 		late := ""
 		if k.Late {
 			late = " (asked when it was over)"

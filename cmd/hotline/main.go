@@ -87,6 +87,16 @@ func (f byFlag) by() string {
 	return "unknown"
 }
 
+// A whyFlag is why somebody does something that is written down.
+type whyFlag struct {
+	Why string `required:"" placeholder:"TEXT" help:"Why, in three words or more: it is written down for good."`
+}
+
+// A withFlag is the second person.
+type withFlag struct {
+	With string `required:"" placeholder:"NAME" help:"The second person who decides it."`
+}
+
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // A terminal is where a command reads and writes.

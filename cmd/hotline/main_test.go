@@ -439,11 +439,14 @@ func TestPrintTrial(t *testing.T) {
 	var out bytes.Buffer
 	var trial app.Trial
 	if err := json.Unmarshal([]byte(`{"trunk": "127.0.0.1:5060", "phones": "127.0.0.1:5070", "operators": [
-		{"name": "robot", "secret": "s1", "languages": ["az", "en"], "robot": true}, {"name": "aysel", "secret": "s2"}]}`), &trial); err != nil {
+		{"name": "robot", "secret": "s1", "languages": ["az", "en"], "robot": true}, {"name": "aysel", "secret": "s2"}],
+		"supervisor": "nigar", "config": "try.yaml"}`), &trial); err != nil {
 		t.Fatal(err)
 	}
 	printTrial(&out, &trial)
-	for _, want := range []string{"sip:919@127.0.0.1:5060", "robot    secret s1   speaks az, en   (a robot", "486   busy"} {
+	for _, want := range []string{"sip:919@127.0.0.1:5060", "robot    secret s1   speaks az, en   (a robot", "486   busy",
+		"hotline recording show CALL --config try.yaml", `hotline recording play CALL --by nigar --why "I am trying it" --config try.yaml`,
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}

@@ -72,14 +72,36 @@ func show[A any](t *terminal, f fileFlag, o outFlag, ask func(*control.Client) (
 	if err != nil {
 		return err
 	}
-	answer, err := ask(client)
+	return answer(t, o, client, ask, text)
+}
+
+// look is show for what can be seen with no server running, too.
+func look[A any](t *terminal, f fileFlag, o outFlag, ask func(*control.Client) (A, error), text func(A) error) error {
+	return withClient(f.Config, func(client *control.Client) error { return answer(t, o, client, ask, text) })
+}
+
+func answer[A any](t *terminal, o outFlag, client *control.Client, ask func(*control.Client) (A, error), text func(A) error) error {
+	said, err := ask(client)
 	if err != nil {
 		return err
 	}
 	if o.json() {
-		return printJSON(t.out, answer)
+		return printJSON(t.out, said)
 	}
-	return text(answer)
+	return text(said)
+}
+
+// judge prints an answer, as JSON or as text does it, and is notSo where it is not good.
+func (f outFlag) judge(t *terminal, said any, good bool, text func()) error {
+	if !f.json() {
+		text()
+	} else if err := printJSON(t.out, said); err != nil {
+		return err
+	}
+	if !good {
+		return notSo{}
+	}
+	return nil
 }
 
 // press has the running server do one thing, and says that it is done.

@@ -15,18 +15,7 @@ type Heads struct {
 	Mail   string `yaml:"mail"`   // address, by cases.mail; empty: none
 }
 
-// second checks the second directory of the recordings.
-func (c *checker) second() {
-	const here = "recording.second"
-	switch dir := c.file.Recording.Second; {
-	case dir == "":
-	case !filepath.IsAbs(dir):
-		c.say(here, "write an absolute path, such as /mnt/recordings", "%s is not one", c.raw(here, dir))
-	case within(dir, c.file.Data):
-		c.say(here, "name a folder on another disk", "%s lies in the data folder, whose disk it is to stand in for", c.raw(here, dir))
-	}
-}
-
+// heads checks where the heads are kept.
 func (c *checker) heads() {
 	h := c.file.Recording.Heads
 	if h.Folder != "" && !filepath.IsAbs(h.Folder) {
