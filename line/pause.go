@@ -170,9 +170,6 @@ func (l *Line) resumeRecording(v *visit, p party, h holds, by, who string) {
 
 // endPause goes on with the recording of what the caller hears, and of their voice if so.
 func (l *Line) endPause(v *visit, voice bool, reason, by, who string) {
-	if v.paused == nil {
-		return
-	}
 	was := v.paused
 	was.over.Stop()
 	v.paused = nil
@@ -184,6 +181,21 @@ func (l *Line) endPause(v *visit, voice bool, reason, by, who string) {
 	v.log.Info("the recording goes on", zap.String("by", by), zap.Duration("took", took))
 }
 
+// leavePause ends a pause with the talk in which it was asked for: none outlives whoever has asked.
+func (l *Line) leavePause(v *visit, next onward) {
+	if v.paused == nil {
+		return
+	}
+	reason := "waiting"
+	if next.party != nil {
+		reason = "transfer"
+	}
+	l.endPause(v, false, reason, call.PausedByEnd, "")
+	if v.ctx.Err() == nil {
+		indicate(v.leg, v.recordState())
+	}
+}
+
 // pauseOver brings the moment at which a pause has lasted as long as it may; nil: there is none.
 func (v *visit) pauseOver() <-chan time.Time {
 	if v.paused == nil {
@@ -192,7 +204,8 @@ func (v *visit) pauseOver() <-chan time.Time {
 	return v.paused.over.C
 }
 
-// beep lets both hear a tone over whatever they hear, and the caller words behind it where they are asked for.
+// beep lets both hear a tone over whatever they hear, and the caller words behind it where they are asked for. The
+// next reminder is as far away as ever, or it would cut the words short.
 func (l *Line) beep(v *visit, p party, tone, words string) {
 	clips := l.clips("", tone)
 	over(p.leg, clips...)
@@ -200,6 +213,9 @@ func (l *Line) beep(v *visit, p party, tone, words string) {
 		clips = append(clips, l.clips(v.rec.Language, words)...)
 	}
 	over(v.leg, clips...)
+	if v.reminder != nil {
+		v.reminder.Reset(v.settings.Tone)
+	}
 }
 
 func over(leg call.Leg, clips ...*call.Clip) {
@@ -210,27 +226,26 @@ func over(leg call.Leg, clips ...*call.Clip) {
 
 // remind lets both hear that they are being recorded, while they are.
 func (l *Line) remind(v *visit, p party, h holds) {
-	if state := v.recordState(); state == call.RecordOn && !h.party && !h.caller {
+	if v.recordState() == call.RecordOn && !h.party && !h.caller {
 		l.beep(v, p, prompts.ToneRecording, "")
 	}
 }
 
-// reminder ticks as often as both are reminded of the recording; never where the configuration says so.
-func (v *visit) reminder() *time.Ticker {
+// remindWhileTalking lets both be reminded of the recording as often as the configuration says, until done.
+func (v *visit) remindWhileTalking() (done func()) {
 	if v.settings.Tone <= 0 {
-		t := time.NewTicker(time.Hour)
-		t.Stop()
-		return t
+		return func() {}
 	}
-	return time.NewTicker(v.settings.Tone)
+	v.reminder = time.NewTicker(v.settings.Tone)
+	return v.reminder.Stop
 }
 
-// remindLater lets the time to the next reminder begin anew: it would cut short what says that a recording
-// goes on.
-func (v *visit) remindLater(reminder *time.Ticker) {
-	if v.settings.Tone > 0 {
-		reminder.Reset(v.settings.Tone)
+// reminded brings the moments of the reminders; nil: there are none.
+func (v *visit) reminded() <-chan time.Time {
+	if v.reminder == nil {
+		return nil
 	}
+	return v.reminder.C
 }
 
 // recordState is how the call is recorded now, as telephones are told that want to know.
