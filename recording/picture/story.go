@@ -110,7 +110,7 @@ func (t *teller) event(e call.Event) {
 		t.close(Hold, e.At)
 	case "call.held":
 		if d["held"] == "yes" {
-			t.begin(Hold, e.At, "by the "+or(d["by"], "operator"), or(d["by"], "operator"))
+			t.begin(Hold, e.At, "by the "+cmp.Or(d["by"], "operator"), cmp.Or(d["by"], "operator"))
 		} else {
 			t.close(Hold, e.At)
 		}
@@ -118,12 +118,12 @@ func (t *teller) event(e call.Event) {
 		t.close(Hold, e.At)
 		t.mark(e.At, "lost", "the telephone of "+d["operator"]+" was lost")
 	case "call.transferring":
-		t.mark(e.At, "transferring", strings.TrimSpace(or(d["from"], "the house")+" transfers to "+or(d["to"], d["to_kind"])))
+		t.mark(e.At, "transferring", strings.TrimSpace(cmp.Or(d["from"], "the house")+" transfers to "+cmp.Or(d["to"], d["to_kind"])))
 	case "call.transferred":
 		t.close(Hold, e.At)
-		t.mark(e.At, "transferred", "transfer to "+or(d["to"], d["to_kind"])+": "+strings.ReplaceAll(or(d["outcome"], "done"), "_", " "))
+		t.mark(e.At, "transferred", "transfer to "+cmp.Or(d["to"], d["to_kind"])+": "+strings.ReplaceAll(cmp.Or(d["outcome"], "done"), "_", " "))
 	case "call.handed_over":
-		t.mark(e.At, "handed_over", "handed over to "+or(d["to"], "somebody"))
+		t.mark(e.At, "handed_over", "handed over to "+cmp.Or(d["to"], "somebody"))
 	case "call.emergency":
 		t.mark(e.At, "emergency", "emergency")
 	}
@@ -138,12 +138,9 @@ func (t *teller) parties(list []recording.Party) {
 			}
 			continue
 		}
-		t.span(Talk, "", who.From, who.To, or(who.Name, who.Role), who.Role)
+		t.span(Talk, "", who.From, who.To, cmp.Or(who.Name, who.Role), who.Role)
 	}
 }
-
-// pause is what the reasons of gaps begin with that somebody has asked for.
-const pause = "pause"
 
 // gaps are what was not written. Both channels at once are one span.
 func (t *teller) gaps(list []recording.Gap) {
@@ -166,7 +163,7 @@ func (t *teller) gaps(list []recording.Gap) {
 		}
 		t.span(Gap, channel, g.From, g.To, Reason(g.Reason), g.Reason)
 		switch {
-		case strings.HasPrefix(g.Reason, pause):
+		case g.Reason == "paused":
 			t.span(Pause, "", g.From, g.To, g.Why, g.Reason)
 		case g.Reason == "hold" && !t.told[slot(Hold)]:
 			t.span(Hold, "", g.From, g.To, "", "")
