@@ -252,7 +252,7 @@ func (c *copies) Make(ctx context.Context, w io.Writer, number string, ask wire.
 	}); err != nil {
 		return err
 	}
-	digest, err := c.bind(ctx, w, k, seen, ask.Silence, c.key)
+	digest, err := c.bind(ctx, w, k, seen, ask.Silence)
 	if errors.Is(err, bundle.ErrChanged) {
 		return fmt.Errorf("%w: %w", desk.ErrInvalid, err)
 	}
@@ -274,7 +274,7 @@ func (c *copies) Make(ctx context.Context, w io.Writer, number string, ask wire.
 }
 
 // bind writes the bundle.
-func (c *copies) bind(ctx context.Context, w io.Writer, k call.Copy, seen recording.Seen, silence string, key bundle.Signer) (string, error) {
+func (c *copies) bind(ctx context.Context, w io.Writer, k call.Copy, seen recording.Seen, silence string) (string, error) {
 	events, err := c.store.Events(ctx, k.Call)
 	if err != nil {
 		return "", err
@@ -289,7 +289,7 @@ func (c *copies) bind(ctx context.Context, w io.Writer, k call.Copy, seen record
 	return bundle.Write(w, bundle.Copy{
 		Request: k.Number, Made: c.now().UTC().Truncate(time.Second), Picture: picture.Of(seen, events, c.file().Zone()),
 		Manifest: seen.Manifest, Sound: sound, SHA256: plainSum(seen), Silence: silence,
-	}, key)
+	}, c.key)
 }
 
 // plainSum is the SHA-256 that the manifest has of the plain sound; empty where it has that of an encrypted file, whose
