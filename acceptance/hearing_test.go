@@ -26,13 +26,7 @@ func TestWhoHearsARecording(t *testing.T) {
 		}
 	}
 	s.start()
-	c := s.dial(s.citizen())
-	if err := c.Media().WaitSound(within(t, 5*time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Hangup(within(t, 5*time.Second)); err != nil {
-		t.Fatal(err)
-	}
+	s.greeted()
 	eventually(t, 5*time.Second, "it is sealed", func() bool { return s.recordings()[0].State == "sealed" })
 	r := s.lastRecord()
 	original, err := os.ReadFile(s.sound(r))
@@ -60,9 +54,9 @@ func TestWhoHearsARecording(t *testing.T) {
 		if out, code := s.command("", "recording", "export", r.ID, taken, "--by", "sara", "--why", why); code != 0 {
 			t.Fatalf("with %s: exit %d: %s", with, code, out)
 		}
-		read, err := exec.Command("sox", taken, "-t", "raw", "-").Output()
+		read, err := soxReads(t, taken)
 		if err != nil {
-			t.Fatalf("sox (apt-get install sox): %v", err)
+			t.Fatal(err)
 		}
 		if !bytes.HasSuffix(original, read) || len(read) < len(original)-100 {
 			t.Errorf("with %s: sox reads %d bytes of sound, the recording has %d", with, len(read), len(original))
