@@ -23,7 +23,7 @@ func TestACitizensCopy(t *testing.T) {
 	s.hangUp(taken)
 	s.over(c)
 	id := s.lastRecord().ID
-	eventually(t, 5*time.Second, "the recording is sealed", func() bool { return s.recordings()[0].State == "sealed" })
+	s.sealed(1)
 
 	zone, err := time.LoadLocation("Asia/Baku")
 	if err != nil {
@@ -74,7 +74,7 @@ func TestACitizensCopy(t *testing.T) {
 	for _, folder := range []string{whole, half} {
 		followHowTo(t, folder)
 	}
-	if a, b := sum(t, filepath.Join(whole, id+".wav")), sum(t, filepath.Join(s.data(), str(s.lastRecord().Recording))); a != b {
+	if a, b := sum(t, filepath.Join(whole, id+".wav")), sum(t, s.sound(s.lastRecord())); a != b {
 		t.Errorf("the copy's sound is %s, the house's %s", a, b)
 	}
 	look(t, "whole", whole)

@@ -295,7 +295,7 @@ func TestKillInAPause(t *testing.T) {
 	s := newServer(t)
 	s.addOperator("aysel", "az,en,ru")
 	s.start()
-	c, _ := s.talk(s.citizen(), s.operatorPhone("aysel"))
+	s.talk(s.citizen(), s.operatorPhone("aysel"))
 	id := s.pausedNow().ID
 	if out, code := s.command("", "call", "pause", id[:8], "--reason", "a passport number", "--by", "nigar", "--for", "90s"); code != 0 {
 		t.Fatalf("call pause: exit %d: %s", code, out)
@@ -306,7 +306,6 @@ func TestKillInAPause(t *testing.T) {
 	time.Sleep(3 * time.Second)
 	s.kill()
 	s.start()
-	_ = c
 	r := s.lastRecord()
 	m := s.manifest(r)
 	from, to := pauseGap(t, m)
