@@ -23,7 +23,7 @@ func TestACitizensCopy(t *testing.T) {
 	s.hangUp(taken)
 	s.over(c)
 	id := s.lastRecord().ID
-	eventually(t, 5*time.Second, "the recording is sealed", func() bool { return s.recordings()[0].State == "sealed" })
+	s.sealed(1)
 
 	zone, err := time.LoadLocation("Asia/Baku")
 	if err != nil {
@@ -74,7 +74,7 @@ func TestACitizensCopy(t *testing.T) {
 	for _, folder := range []string{whole, half} {
 		followHowTo(t, folder)
 	}
-	if a, b := sum(t, filepath.Join(whole, id+".wav")), sum(t, filepath.Join(s.data(), str(s.lastRecord().Recording))); a != b {
+	if a, b := sum(t, filepath.Join(whole, id+".wav")), sum(t, s.sound(s.lastRecord())); a != b {
 		t.Errorf("the copy's sound is %s, the house's %s", a, b)
 	}
 	look(t, "whole", whole)
@@ -104,19 +104,13 @@ func pictured(t *testing.T, svg, id string) {
 // callerNumber is the number from which a call came, as the rows have it.
 func (s *server) callerNumber(id string) string {
 	s.t.Helper()
-	out, err := exec.Command("sqlite3", "-readonly", filepath.Join(s.data(), "hotline.db"), "SELECT from_number FROM calls WHERE id = '"+id+"'").Output()
-	if err != nil {
-		s.t.Fatalf("sqlite3: %v", err)
-	}
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(run(s.t, "sqlite3", "-readonly", filepath.Join(s.data(), "hotline.db"), "SELECT from_number FROM calls WHERE id = '"+id+"'"))
 }
 
 func unzip(t *testing.T, file, request string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if out, err := exec.Command("unzip", "-q", file, "-d", dir).CombinedOutput(); err != nil {
-		t.Fatalf("unzip (apt-get install unzip): %v: %s", err, out)
-	}
+	run(t, "unzip", "-q", file, "-d", dir)
 	return filepath.Join(dir, "copy-"+request)
 }
 
@@ -142,11 +136,7 @@ func followHowTo(t *testing.T, folder string) {
 
 func sum(t *testing.T, file string) string {
 	t.Helper()
-	out, err := exec.Command("sha256sum", file).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out[:64])
+	return run(t, "sha256sum", file)[:64]
 }
 
 // look opens the page of a copy as people have it: wide and narrow, light and dark, in three languages, with the mouse

@@ -45,11 +45,7 @@ func TestDiskFaults(t *testing.T) {
 	older := hashes(t, recordings)
 	wire := capturing(t, "udp portrange 20000-21999")
 	up := s.codedCalls(operators)
-	for _, c := range up {
-		c.citizen.call.Media().Say(0.3, badDiskCitizen)
-		c.operator.call.Media().Say(0.3, badDiskOperator)
-	}
-	talk := time.Now().Add(500 * time.Millisecond) // from here on nobody is silent
+	talk := sayTones(up)
 	late := lateness(within(t, 3*time.Minute))
 	time.Sleep(time.Second)
 
@@ -64,14 +60,7 @@ func TestDiskFaults(t *testing.T) {
 		t.Fatalf("this machine is too busy: its telephones were %s late", late())
 	}
 	until := time.Now().Add(-500 * time.Millisecond)
-	for _, c := range up {
-		for _, l := range []phoneCall{{"citizen", c.citizen.call}, {"operator", c.operator.call}} {
-			l.untouched(t, late())
-		}
-		if err := c.citizen.call.Hangup(within(t, 5*time.Second)); err != nil {
-			t.Error(err)
-		}
-	}
+	s.untouched(up, late())
 	wire.unbroken(2 * onBadDisk)
 	for _, c := range up {
 		s.gapsAreSilence(c.id, talk, until, late())
@@ -101,22 +90,11 @@ func TestSlowSyncsThatFail(t *testing.T) {
 	t.Setenv("GODEBUG", "asyncpreemptoff=1") // each signal to a thread waits for strace
 	s.startUnder("strace", "-D", "-f", "-q", "--seccomp-bpf", "-o", log, "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:delay_enter=10000000")
 	up := s.codedCalls(s.codedOperators(onBadDisk))
-	for _, c := range up {
-		c.citizen.call.Media().Say(0.3, badDiskCitizen)
-		c.operator.call.Media().Say(0.3, badDiskOperator)
-	}
-	talk := time.Now().Add(500 * time.Millisecond)
+	talk := sayTones(up)
 	late := lateness(within(t, time.Minute))
 	time.Sleep(14 * time.Second)
 	until := time.Now().Add(-500 * time.Millisecond)
-	for _, c := range up {
-		for _, l := range []phoneCall{{"citizen", c.citizen.call}, {"operator", c.operator.call}} {
-			l.untouched(t, late())
-		}
-		if err := c.citizen.call.Hangup(within(t, 5*time.Second)); err != nil {
-			t.Error(err)
-		}
-	}
+	s.untouched(up, late())
 	eventually(t, 40*time.Second, "all are sealed, with what the disk takes", func() bool {
 		return !slices.ContainsFunc(s.recordings(), func(r recordingItem) bool { return r.State != "sealed" })
 	})
@@ -174,9 +152,7 @@ func (s *server) olderCall(operators []*phone.Phone) {
 	s.t.Helper()
 	up := s.codedCalls(operators[:1])
 	time.Sleep(time.Second)
-	if err := up[0].citizen.call.Hangup(within(s.t, 5*time.Second)); err != nil {
-		s.t.Fatal(err)
-	}
+	s.hangUp(up[0].citizen.call)
 	s.manifest(s.lastRecord())
 }
 
@@ -248,9 +224,7 @@ func (s *server) healthy(well bool) {
 	if !well {
 		time.Sleep(2 * time.Second) // hears that there is a fault
 	}
-	if err := c.Hangup(within(s.t, 5*time.Second)); err != nil {
-		s.t.Error(err)
-	}
+	s.hangUp(c)
 	if well {
 		return
 	}
@@ -288,22 +262,26 @@ func (s *server) readOnlyDisk(disk *faultyDisk) {
 	s.healthy(true)
 }
 
-// A phoneCall is a telephone in a call, with a name for us.
-type phoneCall struct {
-	name string
-	call *phone.Call
+// sayTones has all say theirs, and gives the moment from which nobody is silent.
+func sayTones(up []*codedCall) (from time.Time) {
+	for _, c := range up {
+		c.citizen.call.Media().Say(0.3, badDiskCitizen)
+		c.operator.call.Media().Say(0.3, badDiskOperator)
+	}
+	return time.Now().Add(500 * time.Millisecond)
 }
 
-// untouched demands that the sound that the telephone hears was never disturbed.
-func (p phoneCall) untouched(t *testing.T, late time.Duration) {
-	t.Helper()
-	select {
-	case <-p.call.Done():
-		t.Errorf("a %s's call was dropped", p.name)
-	default:
-	}
-	if got := p.call.Media().Received(); !got.Continuous() || got.Lost > 0 || got.LongestGap > soundGap+late {
-		t.Errorf("a %s's sound jumped %d times, %d packets lost, longest gap %s (telephones %s late)", p.name, got.Jumps, got.Lost, got.LongestGap, late)
+// untouched demands that what every telephone hears was never disturbed, and hangs up.
+func (s *server) untouched(up []*codedCall, late time.Duration) {
+	s.t.Helper()
+	for _, c := range up {
+		for name, l := range map[string]*phone.Call{"citizen": c.citizen.call, "operator": c.operator.call} {
+			s.goesOn(l, name)
+			if got := l.Media().Received(); !got.Continuous() || got.Lost > 0 || got.LongestGap > soundGap+late {
+				s.t.Errorf("a %s's sound jumped %d times, %d packets lost, longest gap %s (telephones %s late)", name, got.Jumps, got.Lost, got.LongestGap, late)
+			}
+		}
+		s.hangUp(c.citizen.call)
 	}
 }
 

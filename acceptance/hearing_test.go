@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Who hears a recording is written down first, and the admin cannot. What is taken away is the same sound, as sox
@@ -26,14 +25,8 @@ func TestWhoHearsARecording(t *testing.T) {
 		}
 	}
 	s.start()
-	c := s.dial(s.citizen())
-	if err := c.Media().WaitSound(within(t, 5*time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Hangup(within(t, 5*time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, 5*time.Second, "it is sealed", func() bool { return s.recordings()[0].State == "sealed" })
+	s.greeted()
+	s.sealed(1)
 	r := s.lastRecord()
 	original, err := os.ReadFile(s.sound(r))
 	if err != nil {
@@ -60,9 +53,9 @@ func TestWhoHearsARecording(t *testing.T) {
 		if out, code := s.command("", "recording", "export", r.ID, taken, "--by", "sara", "--why", why); code != 0 {
 			t.Fatalf("with %s: exit %d: %s", with, code, out)
 		}
-		read, err := exec.Command("sox", taken, "-t", "raw", "-").Output()
+		read, err := soxReads(t, taken)
 		if err != nil {
-			t.Fatalf("sox (apt-get install sox): %v", err)
+			t.Fatal(err)
 		}
 		if !bytes.HasSuffix(original, read) || len(read) < len(original)-100 {
 			t.Errorf("with %s: sox reads %d bytes of sound, the recording has %d", with, len(read), len(original))
@@ -74,20 +67,21 @@ func TestWhoHearsARecording(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	log := ask[struct {
+	accesses := ask[struct {
 		Accesses []struct{ Who, Role, From, Do, Call, Why, Refused string }
 	}](s, "recording", "access", "--call", r.ID).Accesses
-	if len(log) != 7 {
-		t.Fatalf("written down: %+v", log)
+	if len(accesses) != 7 {
+		t.Fatalf("written down: %+v", accesses)
 	}
-	if e := log[0]; e.Who != "aydin" || e.Role != "admin" || e.Do != "export" || e.Call != r.ID || e.Why != why || !strings.Contains(e.Refused, "cannot hear") || !strings.HasPrefix(e.From, "console, uid ") {
+	if e := accesses[0]; e.Who != "aydin" || e.Role != "admin" || e.Do != "export" || e.Call != r.ID || e.Why != why || !strings.Contains(e.Refused, "cannot hear") || !strings.HasPrefix(e.From, "console, uid ") {
 		t.Errorf("the admin's line: %+v", e)
 	}
 	if out, code := s.command("", "recording", "access", "verify"); code != 0 {
 		t.Errorf("verify: exit %d: %s", code, out)
 	}
-	s.linesAreSigned(filepath.Join(s.dir, "data", "access", "access.jsonl"))
-	change(t, filepath.Join(s.dir, "data", "access", "access.jsonl"), func(b []byte) []byte { return bytes.Replace(b, []byte("aydin"), []byte("nobdy"), 1) })
+	log := filepath.Join(s.data(), "access", "access.jsonl")
+	s.linesAreSigned(log)
+	change(t, log, func(b []byte) []byte { return bytes.Replace(b, []byte("aydin"), []byte("nobdy"), 1) })
 	if out, code := s.command("", "recording", "access", "verify"); code != 1 || !strings.Contains(out, "line 1") {
 		t.Errorf("verify of a changed line: exit %d: %s", code, out)
 	}
@@ -101,7 +95,7 @@ func (s *server) linesAreSigned(file string) {
 		s.t.Fatal(err)
 	}
 	dir := s.t.TempDir()
-	key := filepath.Join(s.dir, "data", "keys", "evidence.pem")
+	key := filepath.Join(s.data(), "keys", "evidence.pem")
 	for i, line := range bytes.Split(bytes.TrimSpace(b), []byte("\n")) {
 		end := bytes.LastIndex(line, []byte(`,"digest":"`))
 		if end < 0 {

@@ -236,14 +236,7 @@ func (s *server) mended(up []*codedCall, calls int) {
 		}
 		c.citizen.call.Phone().Close()
 	}
-	eventually(s.t, 20*time.Second, "every record is closed and every recording sealed", func() bool {
-		for _, r := range s.recordings() {
-			if r.State == "open" {
-				return false
-			}
-		}
-		return !slices.ContainsFunc(s.records(), func(r record) bool { return r.Ended == nil })
-	})
+	s.nothingIsOpen()
 	if n := len(s.recordings()); n != calls {
 		s.t.Errorf("%d calls left %d recordings", calls, n)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -166,22 +167,33 @@ func (s *server) recordings() []recordingItem {
 	return ask[struct{ Recordings []recordingItem }](s, "recording", "list").Recordings
 }
 
+// sealed waits until so many recordings are.
+func (s *server) sealed(n int) {
+	s.t.Helper()
+	eventually(s.t, 5*time.Second, "the recordings are sealed", func() bool {
+		count := 0
+		for _, r := range s.recordings() {
+			if r.State == "sealed" {
+				count++
+			}
+		}
+		return count == n
+	})
+}
+
+// nothingIsOpen waits until every record is closed and every recording sealed.
+func (s *server) nothingIsOpen() {
+	s.t.Helper()
+	eventually(s.t, 20*time.Second, "every record is closed and every recording sealed", func() bool {
+		return !slices.ContainsFunc(s.recordings(), func(r recordingItem) bool { return r.State == "open" }) &&
+			!slices.ContainsFunc(s.records(), func(r record) bool { return r.Ended == nil })
+	})
+}
+
 // afterRestart demands what must be so two seconds after a restart.
 func (s *server) afterRestart(op *phone.Phone, k killed, calls int) {
 	s.t.Helper()
-	eventually(s.t, 20*time.Second, "every record is closed and every recording sealed", func() bool {
-		for _, r := range s.records() {
-			if r.Ended == nil {
-				return false
-			}
-		}
-		for _, r := range s.recordings() {
-			if r.State == "open" {
-				return false
-			}
-		}
-		return true
-	})
+	s.nothingIsOpen()
 	if all := s.records(); len(all) != calls {
 		s.t.Errorf("%d calls were placed, the ledger has %d records", calls, len(all))
 	}

@@ -3,8 +3,6 @@
 package acceptance
 
 import (
-	"bytes"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -57,22 +55,6 @@ func pauseGap(t testing.TB, m manifest) (from, to time.Duration) {
 		t.Fatalf("the manifest has no pause: %+v", m.Gaps)
 	}
 	return from, to
-}
-
-// bends finds a beep of two tones, one after the other, over whatever else is heard from a moment on: when it
-// begins, negative for never.
-func bends(pcm []int16, from time.Duration, first, second float64) time.Duration {
-	const piece = 400 // 50 ms
-	loud := func(at int, hz, other float64) bool {
-		p := phone.Sound(pcm[at : at+piece])
-		return p.Tone(hz) > 0.02 && p.Tone(hz) > 3*p.Tone(other)
-	}
-	for i := int(max(0, from) * 8000 / time.Second); i+4*piece <= len(pcm); i += piece / 4 {
-		if loud(i, first, second) && loud(i+3*piece, second, first) {
-			return time.Duration(i) * time.Second / 8000
-		}
-	}
-	return -1
 }
 
 // The two tones of the beeps, in Hz.
@@ -313,7 +295,7 @@ func TestKillInAPause(t *testing.T) {
 	s := newServer(t)
 	s.addOperator("aysel", "az,en,ru")
 	s.start()
-	c, _ := s.talk(s.citizen(), s.operatorPhone("aysel"))
+	s.talk(s.citizen(), s.operatorPhone("aysel"))
 	id := s.pausedNow().ID
 	if out, code := s.command("", "call", "pause", id[:8], "--reason", "a passport number", "--by", "nigar", "--for", "90s"); code != 0 {
 		t.Fatalf("call pause: exit %d: %s", code, out)
@@ -324,7 +306,6 @@ func TestKillInAPause(t *testing.T) {
 	time.Sleep(3 * time.Second)
 	s.kill()
 	s.start()
-	_ = c
 	r := s.lastRecord()
 	m := s.manifest(r)
 	from, to := pauseGap(t, m)
@@ -423,24 +404,4 @@ func TestDigitsOfSecretsAreNoSound(t *testing.T) {
 		}
 	}
 	s.digitsAreNowhere("1002", "01021990", "1234")
-}
-
-// keysOn are the keys that multimon-ng finds in the tones of one channel of a recording (1 left, 2 right).
-func keysOn(t testing.TB, file string, channel int) (keys string) {
-	t.Helper()
-	sound := exec.Command("sox", file, "-t", "raw", "-r", "22050", "-e", "signed", "-b", "16", "-c", "1", "-", "remix", string(rune('0'+channel)))
-	raw, err := sound.Output()
-	if err != nil {
-		t.Fatalf("sox: %v", err)
-	}
-	judge := exec.Command("multimon-ng", "-q", "-a", "DTMF", "-t", "raw", "-")
-	judge.Stdin = bytes.NewReader(raw)
-	out, err := judge.Output()
-	if err != nil {
-		t.Fatalf("multimon-ng: %v (apt-get install multimon-ng)", err)
-	}
-	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-		keys += strings.TrimPrefix(line, "DTMF: ")
-	}
-	return keys
 }

@@ -28,11 +28,7 @@ func TestTheSecondDiskTakesOver(t *testing.T) {
 	t.Cleanup(func() { run(t, "umount", "-l", filepath.Join(s.data(), "recordings")) })
 	s.start()
 	up := s.codedCalls(s.codedOperators(2))
-	for _, c := range up {
-		c.citizen.call.Media().Say(0.3, badDiskCitizen)
-		c.operator.call.Media().Say(0.3, badDiskOperator)
-	}
-	talk := time.Now().Add(500 * time.Millisecond)
+	talk := sayTones(up)
 	late := lateness(within(t, 3*time.Minute))
 	time.Sleep(2 * time.Second)
 	filler := filepath.Join(first, "filler")
@@ -51,14 +47,7 @@ func TestTheSecondDiskTakesOver(t *testing.T) {
 	s.hangUp(c)
 	time.Sleep(3 * time.Second)
 	until := time.Now().Add(-500 * time.Millisecond)
-	for _, c := range up {
-		for _, l := range []phoneCall{{"citizen", c.citizen.call}, {"operator", c.operator.call}} {
-			l.untouched(t, late())
-		}
-		if err := c.citizen.call.Hangup(within(t, 5*time.Second)); err != nil {
-			t.Error(err)
-		}
-	}
+	s.untouched(up, late())
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Whatever is done to a recording is found and named: a flipped byte, a cut sample, a removed
@@ -18,24 +17,10 @@ func TestVerifyFindsWhatWasDone(t *testing.T) {
 	s.start()
 	var files []string
 	for range 5 {
-		c := s.dial(s.citizen())
-		if err := c.Media().WaitSound(within(t, 5*time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Hangup(within(t, 5*time.Second)); err != nil {
-			t.Fatal(err)
-		}
+		s.greeted()
 		files = append(files, s.sound(s.lastRecord()))
 	}
-	eventually(t, 5*time.Second, "all are sealed", func() bool {
-		sealed := 0
-		for _, r := range s.recordings() {
-			if r.State == "sealed" {
-				sealed++
-			}
-		}
-		return sealed == len(files)
-	})
+	s.sealed(len(files))
 	s.manifest(s.lastRecord())
 	if out, code := s.command("", "recording", "verify"); code != 0 {
 		t.Fatalf("before anything is done: exit %d: %s", code, out)

@@ -5,7 +5,8 @@
 //
 // Files: serve.go the story, admit.go who is answered at all, greet.go language and notice,
 // wait.go the queue as the caller lives it, talk.go two people joined, close.go the record,
-// transfer.go handing the caller on, directory.go who can be reached, star.go what an operator's
+// pause.go a recording that stops for a while, remind.go the tones that say so, indicate.go what
+// telephones are told of it, transfer.go handing the caller on, directory.go who can be reached, star.go what an operator's
 // phone may dial, own.go the calls it makes. An own call belongs to its goroutine as the caller's
 // call does to its own; for an attended transfer it gives its far leg away, whole, and ends.
 package line

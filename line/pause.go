@@ -170,9 +170,6 @@ func (l *Line) resumeRecording(v *visit, p party, h holds, by, who string) {
 
 // endPause goes on with the recording of what the caller hears, and of their voice if so.
 func (l *Line) endPause(v *visit, voice bool, reason, by, who string) {
-	if v.paused == nil {
-		return
-	}
 	was := v.paused
 	was.over.Stop()
 	v.paused = nil
@@ -184,100 +181,27 @@ func (l *Line) endPause(v *visit, voice bool, reason, by, who string) {
 	v.log.Info("the recording goes on", zap.String("by", by), zap.Duration("took", took))
 }
 
+// leavePause ends a pause with the talk in which it was asked for: none outlives whoever has asked.
+func (l *Line) leavePause(v *visit, next onward) {
+	if v.paused == nil {
+		return
+	}
+	reason := "waiting"
+	if next.party != nil {
+		reason = "transfer"
+	}
+	l.endPause(v, false, reason, call.PausedByEnd, "")
+	if v.ctx.Err() == nil {
+		indicate(v.leg, v.recordState())
+	}
+}
+
 // pauseOver brings the moment at which a pause has lasted as long as it may; nil: there is none.
 func (v *visit) pauseOver() <-chan time.Time {
 	if v.paused == nil {
 		return nil
 	}
 	return v.paused.over.C
-}
-
-// beep lets both hear a tone over whatever they hear, and the caller words behind it where they are asked for.
-func (l *Line) beep(v *visit, p party, tone, words string) {
-	clips := l.clips("", tone)
-	over(p.leg, clips...)
-	if v.settings.Pause.Notice && words != "" {
-		clips = append(clips, l.clips(v.rec.Language, words)...)
-	}
-	over(v.leg, clips...)
-}
-
-func over(leg call.Leg, clips ...*call.Clip) {
-	if o, ok := leg.Audio().(call.Overlay); ok {
-		o.Over(clips...)
-	}
-}
-
-// remind lets both hear that they are being recorded, while they are.
-func (l *Line) remind(v *visit, p party, h holds) {
-	if state := v.recordState(); state == call.RecordOn && !h.party && !h.caller {
-		l.beep(v, p, prompts.ToneRecording, "")
-	}
-}
-
-// reminder ticks as often as both are reminded of the recording; never where the configuration says so.
-func (v *visit) reminder() *time.Ticker {
-	if v.settings.Tone <= 0 {
-		t := time.NewTicker(time.Hour)
-		t.Stop()
-		return t
-	}
-	return time.NewTicker(v.settings.Tone)
-}
-
-// remindLater lets the time to the next reminder begin anew: it would cut short what says that a recording
-// goes on.
-func (v *visit) remindLater(reminder *time.Ticker) {
-	if v.settings.Tone > 0 {
-		reminder.Reset(v.settings.Tone)
-	}
-}
-
-// recordState is how the call is recorded now, as telephones are told that want to know.
-func (v *visit) recordState() call.RecordState {
-	switch {
-	case v.sound == nil || v.private != "":
-		return call.RecordOff
-	case v.paused != nil:
-		return call.RecordPaused
-	}
-	return call.RecordOn
-}
-
-// intent is how calls are recorded, as far as anybody knows before the file is there.
-func (s *Settings) intent() call.RecordState {
-	if s.Policy == RecordOff {
-		return call.RecordOff
-	}
-	return call.RecordOn
-}
-
-// indicate tells both telephones how the call is recorded, if they want to know.
-func (l *Line) indicate(v *visit) {
-	indicate(v.leg, v.recordState())
-	if v.operator != nil {
-		indicate(v.operator, v.recordState())
-	}
-}
-
-func indicate(leg call.Leg, s call.RecordState) {
-	if i, ok := leg.(call.Indicator); ok {
-		i.Indicate(s)
-	}
-}
-
-// wished notes what somebody's telephone would like of the recording. It is the policy that decides: a
-// recording that stands as evidence is not for one side to stop.
-func (l *Line) wished(v *visit, role call.Role, name, wish string) {
-	l.event(v, "recording.preference", "by", string(role), "who", name, "wish", wish)
-}
-
-// wishOf is what a telephone would like of the recording; empty: it has not said.
-func wishOf(leg call.Leg) string {
-	if i, ok := leg.(call.Indicator); ok {
-		return i.Preference()
-	}
-	return ""
 }
 
 // starKeys listens for the star code of a pause that the operator's telephone presses in the talk; done ends

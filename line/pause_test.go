@@ -407,6 +407,17 @@ func TestTheReminderOfTheRecording(t *testing.T) {
 		if n := reminded(time.Minute); n != 4 {
 			t.Errorf("reminded %d times in a minute after the pause, want 4", n)
 		}
+		go func() {
+			for range 12 {
+				if err := d.line.ResumeRecording(context.Background(), d.id(), call.PausedByCommand, ""); !errors.Is(err, call.ErrNotPaused) {
+					t.Errorf("there is no pause to end: %v", err)
+				}
+				time.Sleep(5 * time.Second)
+			}
+		}()
+		if n := reminded(time.Minute); n != 4 {
+			t.Errorf("reminded %d times in a minute in which somebody asks for what is refused, want 4", n)
+		}
 		d.over()
 	})
 }

@@ -56,16 +56,17 @@ type visit struct {
 	outcome  call.Outcome  // set where the way it ends is known before the leg does
 	last     <-chan string // brings the operator of last time
 
-	walk         *ivr.Walk // the way through the menus
-	bar          Barring   // why the caller gets as far as the emergency key alone
-	night        bool      // it is outside the hours, and there is a menu for that
-	served       bool      // the menus have given what was asked for
-	alarmed      bool      // the emergency key was pressed
-	helped       bool      // the emergency service has answered
-	urgent       bool      // it has not: the caller comes first
-	paused       *paused   // the recording is, by somebody in the talk; nil: it is not
-	private      string    // why nothing of what is going on is recorded; empty: it is
-	inMenus      bool      // and does not wait for anybody
+	walk         *ivr.Walk    // the way through the menus
+	bar          Barring      // why the caller gets as far as the emergency key alone
+	night        bool         // it is outside the hours, and there is a menu for that
+	served       bool         // the menus have given what was asked for
+	alarmed      bool         // the emergency key was pressed
+	helped       bool         // the emergency service has answered
+	urgent       bool         // it has not: the caller comes first
+	paused       *paused      // the recording is, by somebody in the talk; nil: it is not
+	reminder     *time.Ticker // of the recording, while two talk; nil: nobody is reminded
+	private      string       // why nothing of what is going on is recorded; empty: it is
+	inMenus      bool         // and does not wait for anybody
 	incidentTold bool
 	informedOnce bool // announcements were heard while waiting
 	statusTries  int

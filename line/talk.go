@@ -62,19 +62,7 @@ func (l *Line) with(v *visit, p party) (next onward) {
 	}()
 	l.talks.begin(p, v)
 	defer l.talks.end(p, v)
-	defer func() { // a pause never outlives who asked for it
-		if v.paused == nil {
-			return
-		}
-		reason := "waiting"
-		if next.party != nil {
-			reason = "transfer"
-		}
-		l.endPause(v, false, reason, call.PausedByEnd, "")
-		if v.ctx.Err() == nil {
-			indicate(v.leg, v.recordState())
-		}
-	}()
+	defer func() { l.leavePause(v, next) }()
 	l.indicate(v)
 	if wish := wishOf(p.leg); wish != "" {
 		l.wished(v, p.role, p.name, wish)
@@ -82,8 +70,7 @@ func (l *Line) with(v *visit, p party) (next onward) {
 	keys, listened := starKeys(p)
 	defer listened()
 	code := call.Code{Keys: starRecord}
-	reminder := v.reminder()
-	defer reminder.Stop()
+	defer v.remindWhileTalking()()
 
 	h := holds{party: p.held}
 	if h.party {
@@ -97,19 +84,16 @@ func (l *Line) with(v *visit, p party) (next onward) {
 			l.hold(v, p, h)
 		case a := <-v.pauses:
 			a.reply <- l.pauseAsked(v, p, h, a)
-			v.remindLater(reminder)
 		case key := <-keys:
 			if _, whole := code.Press(key.Digit, key.At); whole {
 				if err := l.pauseAsked(v, p, h, pauseAsk{wish: starWish(p.name), toggle: true, ctx: v.ctx}); err != nil {
 					v.log.Warn("a star code was refused", zap.String("operator", p.name), zap.Error(err))
 					over(p.leg, l.clips("", prompts.ToneError)...)
 				}
-				v.remindLater(reminder)
 			}
 		case <-v.pauseOver():
 			l.resumeRecording(v, p, h, call.PausedByLimit, "")
-			v.remindLater(reminder)
-		case <-reminder.C:
+		case <-v.reminded():
 			l.remind(v, p, h)
 		case t := <-v.asked:
 			next, stays := l.transfer(v, p, &h, t)

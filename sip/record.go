@@ -27,13 +27,14 @@ func (l *leg) Indicate(s call.RecordState) {
 		case !l.record.aware:
 		case l.phase == legAnswered:
 			l.indicate()
-		case l.phase == legRinging && l.offer != nil && l.sent == nil:
+		case l.phase == legRinging && l.sent == nil:
 			l.tellRecord()
+			if l.offer == nil {
+				return // ours is yet to be made
+			}
 			if answer, _, err := answerSDP(l.offer, l.local); err == nil { // as it was taken before
 				l.answer = answer
 			}
-		case l.phase == legRinging && l.offer == nil && l.sent == nil:
-			l.tellRecord()
 		}
 	})
 }

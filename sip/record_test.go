@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -245,5 +246,24 @@ func TestReadingAPreference(t *testing.T) {
 		if got := preferenceOf([]byte(body)); got != want {
 			t.Errorf("%q: %q, want %q", body, got, want)
 		}
+	}
+}
+
+// An offer that is refused tells nobody anything: what is so is said by the next one.
+func TestARefusedOfferIsNotTold(t *testing.T) {
+	for _, method := range []string{"INVITE", "UPDATE"} {
+		h := open(t, nil, quick)
+		p := h.carrier()
+		c := p.dials() // it is aware only later
+		l := h.served(c)
+		l.Indicate(call.RecordOn)
+		h.answer(c, l)
+		p.send(c.again(method, "Supported: record-aware\r\n", "application/sdp", "v=0\r\nm=video 4002 RTP/AVP 96\r\n"))
+		p.answer(method, 488)
+		if method == "INVITE" {
+			p.send(c.text("ACK", fmt.Sprintf("%s-%d", c.branch, c.seq), "", "", ""))
+		}
+		l.Indicate(call.RecordOn)
+		tellsPeer(t, p, "on")
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+
+	"hotline/media"
 )
 
 // reinvite decides an INVITE in the dialog: hold, resume, another address. What cannot be done
@@ -25,21 +27,34 @@ func (l *leg) reinvite(r *request, tx *serverTx) {
 		return
 	}
 	l.knows(r.draft, body)
-	l.tellRecord()
 	if body == nil {
+		l.tellRecord()
 		l.offerAgain(r, tx)
 		return
 	}
-	description, remote, err := answerAgainSDP(l.sent, body, l.local)
-	if err != nil {
+	remote, ok := l.answerAgain(body)
+	if !ok {
 		tx.reply(answer{code: 488})
 		return
 	}
 	l.refresh(r)
-	l.sent = description
 	l.remember()
-	l.succeed(tx, description, false)
+	l.succeed(tx, l.sent, false)
 	l.setRemote(remote)
+}
+
+// answerAgain answers an offer of the peer's in the dialog. One that cannot be taken leaves all as it was, what
+// the peer knows of the recording too. The lock is held.
+func (l *leg) answerAgain(offer []byte) (remote media.Remote, ok bool) {
+	before := l.local
+	l.tellRecord()
+	description, remote, err := answerAgainSDP(l.sent, offer, l.local)
+	if err != nil {
+		l.local = before
+		return remote, false
+	}
+	l.sent = description
+	return remote, true
 }
 
 // later asks the peer to try again in a while of up to ten seconds (RFC 3261 §14.2).
@@ -89,13 +104,12 @@ func (l *leg) update(r *request, tx *serverTx) {
 			return
 		}
 		l.knows(r.draft, body)
-		l.tellRecord()
-		description, remote, err := answerAgainSDP(l.sent, body, l.local)
-		if err != nil {
+		remote, ok := l.answerAgain(body)
+		if !ok {
 			tx.reply(answer{code: 488})
 			return
 		}
-		l.sent, a.body = description, description
+		a.body = l.sent
 		l.setRemote(remote)
 		if l.early != nil {
 			l.early.updated = true

@@ -21,7 +21,7 @@ func writeAnswer(d *sdpBody, taken int, r media.Remote, l localSDP) []byte {
 		// What we do is what the peer lets us: we speak if it listens, we listen if it speaks.
 		// A hold by 0.0.0.0 is answered recvonly, because that is what will happen.
 		dir := directionOf(r.Send, r.Receive)
-		writeAudio(&b, l.Port, strings.ToUpper(m.proto), []call.Codec{r.Codec}, r.KeysPT, dir, l.Record)
+		writeAudio(&b, l, strings.ToUpper(m.proto), []call.Codec{r.Codec}, r.KeysPT, dir)
 	}
 	return []byte(b.String())
 }
@@ -30,7 +30,7 @@ func writeAnswer(d *sdpBody, taken int, r media.Remote, l localSDP) []byte {
 func writeOffer(l localSDP) []byte {
 	var b strings.Builder
 	writeHead(&b, l, "0 0")
-	writeAudio(&b, l.Port, "RTP/AVP", l.Codecs, keysPT, directionOf(true, !l.Hold), l.Record)
+	writeAudio(&b, l, "RTP/AVP", l.Codecs, keysPT, directionOf(true, !l.Hold))
 	return []byte(b.String())
 }
 
@@ -48,7 +48,7 @@ func writeOfferAgain(d *sdpBody, taken int, l localSDP) []byte {
 		if keys == 0 {
 			keys = keysPT
 		}
-		writeAudio(&b, l.Port, m.proto, l.Codecs, keys, directionOf(true, !l.Hold), l.Record)
+		writeAudio(&b, l, m.proto, l.Codecs, keys, directionOf(true, !l.Hold))
 	}
 	return []byte(b.String())
 }
@@ -72,10 +72,10 @@ func writeHead(b *strings.Builder, l localSDP, timing string) {
 		l.Session, l.Version, family, addr.WithZone(""), family, addr.WithZone(""), timing)
 }
 
-// writeAudio writes the audio line. keys 0 leaves telephone-event out, and an empty record the attribute of
-// the recording (RFC 7866 §7.1.2), which stands here, at its medium: there is one medium that is recorded.
-func writeAudio(b *strings.Builder, port int, proto string, codecs []call.Codec, keys uint8, dir direction, record call.RecordState) {
-	fmt.Fprintf(b, "m=audio %d %s", port, proto)
+// writeAudio writes the audio line. keys 0 leaves telephone-event out, and an empty l.Record the attribute
+// of the recording (RFC 7866 §7.1.2), which stands here, at its medium: there is one medium that is recorded.
+func writeAudio(b *strings.Builder, l localSDP, proto string, codecs []call.Codec, keys uint8, dir direction) {
+	fmt.Fprintf(b, "m=audio %d %s", l.Port, proto)
 	for _, c := range codecs {
 		fmt.Fprintf(b, " %d", c)
 	}
@@ -91,7 +91,7 @@ func writeAudio(b *strings.Builder, port int, proto string, codecs []call.Codec,
 		fmt.Fprintf(b, "a=rtpmap:%d telephone-event/%d\r\na=fmtp:%d 0-15\r\n", keys, call.ClockRate, keys)
 	}
 	fmt.Fprintf(b, "a=ptime:20\r\na=%s\r\n", directionNames[dir])
-	if record != "" {
-		fmt.Fprintf(b, "a=record:%s\r\n", record)
+	if l.Record != "" {
+		fmt.Fprintf(b, "a=record:%s\r\n", l.Record)
 	}
 }

@@ -139,7 +139,7 @@ func (c *called) linked(t testing.TB) {
 }
 
 // unpacked makes a bundle and has unzip take it apart; it gives its folder.
-func unpacked(t testing.TB, c Copy, k Signer) string {
+func unpacked(t testing.TB, c Copy, k *chain.Key) string {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "copy.zip")

@@ -25,7 +25,7 @@ func (b *binder) steps() []step {
 			"test \"$(sha256sum < " + b.sound + " | cut -c1-64)\" = \"$(sed 's/.*\"sha256\":\"\\([0-9a-f]*\\)\".*/\\1/' " + b.manifest + ")\" && echo the manifest names this sound || { echo ANOTHER SOUND; false; }",
 		}})
 	}
-	if b.signed() != nil {
+	if b.k.Sealed(b.c.Manifest) {
 		end := `,"digest":"[0-9a-f]*","signature":"\([A-Za-z0-9+\/=]*\)"}$`
 		list = append(list, step{"how.manifest", []string{
 			"sed 's/" + end + "/}/' " + b.manifest + " | tr -d '\\n' > manifest.signed",

@@ -115,8 +115,8 @@ func (b *binder) page() ([]byte, error) {
 	}
 	v.T = v.Words[v.Language]
 	d := drawer{p: p, t: v.T}
-	for i, key := range []string{"lane.happens", "lane.talks"} {
-		v.Lanes[i] = lane{Key: key, Rows: d.rows(p.Lanes()[i])}
+	for i, rows := range p.Lanes() {
+		v.Lanes[i] = lane{Key: [2]string{"lane.happens", "lane.talks"}[i], Rows: d.rows(rows)}
 	}
 	v.Waves = [2]wave{d.wave("left", p.Peaks.Said), d.wave("right", p.Peaks.Heard)}
 	v.Waves[0].Name, v.Waves[0].Key, v.Waves[0].Silent = p.Sides[0], "side.caller", b.c.Silence == Caller
@@ -139,10 +139,7 @@ func when(t time.Time, zone *time.Location) string {
 	if t.IsZero() {
 		return "?"
 	}
-	if zone == nil {
-		zone = time.UTC
-	}
-	return t.In(zone).Format("2006-01-02 15:04:05 -07:00")
+	return picture.When(t, zone)
 }
 
 // A drawer gives what is in a picture its place on the page.
@@ -185,10 +182,8 @@ const hillsWide, hillsHigh = 1000, 100
 
 func (d drawer) wave(channel string, cells []byte) wave {
 	w := wave{Class: channel, Path: picture.Path(picture.Hills(cells, hillsWide/2), d.p.End(cells), 0, 0, hillsWide, hillsHigh)}
-	for _, s := range d.p.Spans {
-		if s.Kind == picture.Gap && (s.Channel == "" || s.Channel == channel) {
-			w.Gaps = append(w.Gaps, d.bar(s))
-		}
+	for _, s := range d.p.Gaps(channel) {
+		w.Gaps = append(w.Gaps, d.bar(s))
 	}
 	return w
 }
@@ -212,22 +207,21 @@ func (d drawer) stretch(s picture.Span) row {
 	r := row{
 		From: picture.Fine(s.From), To: picture.Fine(s.To), Kind: string(s.Kind), Kinds: "kind." + string(s.Kind), At: seconds(s.From), Text: s.Text,
 	}
-	key := s.Code
+	key := "" // of the words
 	switch s.Kind {
 	case picture.Gap:
 		r.Channel = map[string]string{"left": "side.caller", "right": "side.heard", "": "both"}[s.Channel]
+		key = s.Code
 	case picture.Hold:
-		key = "by." + map[bool]string{true: "caller", false: "operator"}[s.Code == string(call.RoleCaller)]
-		if s.Code == "" {
-			key = ""
+		switch s.Code {
+		case "":
+		case string(call.RoleCaller):
+			key = "by.caller"
+		default:
+			key = "by.operator"
 		}
-	case picture.Talk, picture.Pause:
-		key = ""
 	}
-	if s.Kind == picture.Gap && strings.HasPrefix(key, "pause") {
-		key = "paused" // the row of the pause says why
-	}
-	if _, known := d.t[key]; known && key != "" {
+	if d.t[key] != "" {
 		r.Detail, r.Text = key, ""
 	}
 	return r

@@ -38,6 +38,12 @@ func (k *Key) Seal(v any, l *Link) ([]byte, error) {
 	return append(line, '\n'), nil
 }
 
+// Sealed says that a line is one that Seal of this key has made.
+func (k *Key) Sealed(line []byte) bool {
+	_, err := newChecker([]ed25519.PublicKey{k.Public()}).open(line)
+	return err == nil
+}
+
 func digest(body []byte) string {
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:])

@@ -4,13 +4,9 @@ import "time"
 
 // Lanes are what a drawing of a picture has beside its two channels: what happened to the caller, and who was
 // joined, each in rows in which nothing overlaps.
-func (p Picture) Lanes() [2][][]Span { return lanes(p.Spans) }
-
-// lanes are what is drawn beside the two channels: what happened to the caller, and who was joined. In each, spans
-// that overlap stand in rows below each other.
-func lanes(spans []Span) [2][][]Span {
+func (p Picture) Lanes() [2][][]Span {
 	var both [2][]Span
-	for _, s := range spans {
+	for _, s := range p.Spans {
 		switch s.Kind {
 		case Gap:
 		case Talk:

@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -56,6 +57,16 @@ type Span struct {
 	Code     string // for who has words of their own: a gap's reason, who holds, the role of who talks
 }
 
+// Gaps are the stretches in which a channel, "left" or "right", was not written.
+func (p Picture) Gaps(channel string) (list []Span) {
+	for _, s := range p.Spans {
+		if s.Kind == Gap && (s.Channel == "" || s.Channel == channel) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
 // A Mark is a moment.
 type Mark struct {
 	At   time.Duration
@@ -65,7 +76,7 @@ type Mark struct {
 
 // title names a span for those who point at it.
 func (s Span) title() string {
-	text := fmt.Sprintf("%s to %s: %s", clock(s.From), clock(s.To), s.Kind)
+	text := fmt.Sprintf("%s to %s: %s", Clock(s.From), Clock(s.To), s.Kind)
 	if s.Channel != "" {
 		text += " (" + s.Channel + ")"
 	}
@@ -98,72 +109,19 @@ func (p Picture) sides() (above, below string) {
 	return above, below
 }
 
-// clock is a time on the axis: 0:05, 1:02:03.
-func clock(d time.Duration) string {
-	s := int(d.Round(time.Second) / time.Second)
-	if s >= 3600 {
-		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
-	}
-	return fmt.Sprintf("%d:%02d", s/60, s%60)
-}
-
-// Clock is a time on an axis, to the second.
-func Clock(d time.Duration) string { return clock(d) }
-
-// Fine is one with its tenths.
-func Fine(d time.Duration) string { return fine(d) }
-
-func fine(d time.Duration) string {
-	tenths := int(d.Round(100*time.Millisecond) / (100 * time.Millisecond))
-	return fmt.Sprintf("%s.%d", clock(time.Duration(tenths/10)*time.Second), tenths%10)
-}
-
-// steps are how far apart the ticks of an axis may be.
-var steps = []time.Duration{
-	time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
-	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
-	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour,
-}
-
-// Ticks are the moments at which an axis of a length has its times, at most so many; the first is 0.
-func Ticks(length time.Duration, most int) (at []time.Duration) {
-	step := steps[len(steps)-1]
-	for _, s := range steps {
-		if length/s < time.Duration(max(1, most)) {
-			step = s
-			break
-		}
-	}
-	for t := time.Duration(0); t <= length; t += step {
-		at = append(at, t)
-	}
-	return at
-}
-
 // when is when the recording began, as people say it.
 func (p Picture) when() string {
 	if p.Opened.IsZero() {
 		return "at a time that is not known"
 	}
-	zone := p.Zone
-	if zone == nil {
-		zone = time.UTC
-	}
-	return p.Opened.In(zone).Format("2006-01-02 15:04:05 -07:00")
+	return When(p.Opened, p.Zone)
 }
 
 // head is a line about the recording.
 func (p Picture) head() string {
-	text := "line " + or(p.Line, "unknown")
+	text := "line " + cmp.Or(p.Line, "unknown")
 	if p.Language != "" {
 		text += ", " + p.Language
 	}
-	return text + ", " + fine(p.Length) + " from " + p.when() + ", " + p.State
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
+	return text + ", " + Fine(p.Length) + " from " + p.when() + ", " + p.State
 }

@@ -103,7 +103,7 @@ func TestACallsStoryIsTold(t *testing.T) {
 		got = append(got, s.title())
 	}
 	for _, m := range p.Marks {
-		got = append(got, clock(m.At)+" "+m.Text)
+		got = append(got, Clock(m.At)+" "+m.Text)
 	}
 	want := []string{
 		"0:00 to 0:45: gap (left), before the notice was over", "0:02 to 0:14: notice, az, en, ru", "0:20 to 0:45: wait, general",
@@ -281,10 +281,8 @@ func TestAPictureIsWhole(t *testing.T) {
 func TestSpansStandBelowEachOther(t *testing.T) {
 	for seed := range uint64(30) {
 		p := random(rand.New(rand.NewPCG(seed, 3)))
-		sorted := Of(recording.Seen{Opened: opened, Samples: 8000}, nil, nil)
-		sorted.Spans = p.Spans
 		count := 0
-		for _, lane := range lanes(p.Spans) {
+		for _, lane := range p.Lanes() {
 			for _, row := range lane {
 				for i := range row {
 					if count++; i > 0 && row[i].From < row[i-1].To {
@@ -365,8 +363,8 @@ func TestTicksFit(t *testing.T) {
 		last   string
 	}{{0, 10, "0:00"}, {9 * time.Second, 10, "0:09"}, {243 * time.Second, 16, "4:00"}, {25 * time.Hour, 12, "24:00:00"}} {
 		at := Ticks(c.length, c.most)
-		if len(at) > c.most || clock(at[len(at)-1]) != c.last {
-			t.Errorf("%s: %d ticks to %s", c.length, len(at), clock(at[len(at)-1]))
+		if len(at) > c.most || Clock(at[len(at)-1]) != c.last {
+			t.Errorf("%s: %d ticks to %s", c.length, len(at), Clock(at[len(at)-1]))
 		}
 	}
 }

@@ -16,7 +16,7 @@ func Of(s recording.Seen, events []call.Event, zone *time.Location) Picture {
 	p := Picture{
 		Call: string(s.Call), Line: s.Line, Language: string(s.Language), State: s.State, Opened: s.Opened, Zone: zone, Length: s.Length(), Peaks: s.Peaks,
 	}
-	t := teller{p: &p}
+	t := teller{p: &p, open: map[Kind]begun{}, told: map[Kind]bool{}}
 	if n := s.Notice; n != nil {
 		text := make([]string, len(n.Languages))
 		for i, l := range n.Languages {
@@ -42,19 +42,13 @@ func Of(s recording.Seen, events []call.Event, zone *time.Location) Picture {
 // A teller puts together what belongs together.
 type teller struct {
 	p    *Picture
-	open [2]struct { // waits and holds that are not over
-		on         bool
-		from       time.Time
-		text, code string
-	}
-	told [2]bool // there was one in the events
+	open map[Kind]begun // waits and holds that are not over
+	told map[Kind]bool  // there was one in the events
 }
 
-func slot(k Kind) int {
-	if k == Wait {
-		return 0
-	}
-	return 1
+type begun struct {
+	from       time.Time
+	text, code string
 }
 
 // end is when the sound ends.
@@ -81,19 +75,17 @@ func (t *teller) mark(at time.Time, code, text string) {
 }
 
 func (t *teller) begin(k Kind, at time.Time, text, code string) {
-	o := &t.open[slot(k)]
-	t.told[slot(k)] = true
-	if !o.on {
-		o.on, o.from, o.text, o.code = true, at, text, code
+	t.told[k] = true
+	if _, on := t.open[k]; !on {
+		t.open[k] = begun{at, text, code}
 	}
 }
 
 func (t *teller) close(k Kind, at time.Time) {
-	o := &t.open[slot(k)]
-	if o.on {
-		t.span(k, "", o.from, at, o.text, o.code)
+	if b, on := t.open[k]; on {
+		t.span(k, "", b.from, at, b.text, b.code)
 	}
-	o.on = false
+	delete(t.open, k)
 }
 
 // event takes what happened next.
@@ -110,7 +102,7 @@ func (t *teller) event(e call.Event) {
 		t.close(Hold, e.At)
 	case "call.held":
 		if d["held"] == "yes" {
-			t.begin(Hold, e.At, "by the "+or(d["by"], "operator"), or(d["by"], "operator"))
+			t.begin(Hold, e.At, "by the "+cmp.Or(d["by"], "operator"), cmp.Or(d["by"], "operator"))
 		} else {
 			t.close(Hold, e.At)
 		}
@@ -118,12 +110,12 @@ func (t *teller) event(e call.Event) {
 		t.close(Hold, e.At)
 		t.mark(e.At, "lost", "the telephone of "+d["operator"]+" was lost")
 	case "call.transferring":
-		t.mark(e.At, "transferring", strings.TrimSpace(or(d["from"], "the house")+" transfers to "+or(d["to"], d["to_kind"])))
+		t.mark(e.At, "transferring", strings.TrimSpace(cmp.Or(d["from"], "the house")+" transfers to "+cmp.Or(d["to"], d["to_kind"])))
 	case "call.transferred":
 		t.close(Hold, e.At)
-		t.mark(e.At, "transferred", "transfer to "+or(d["to"], d["to_kind"])+": "+strings.ReplaceAll(or(d["outcome"], "done"), "_", " "))
+		t.mark(e.At, "transferred", "transfer to "+cmp.Or(d["to"], d["to_kind"])+": "+strings.ReplaceAll(cmp.Or(d["outcome"], "done"), "_", " "))
 	case "call.handed_over":
-		t.mark(e.At, "handed_over", "handed over to "+or(d["to"], "somebody"))
+		t.mark(e.At, "handed_over", "handed over to "+cmp.Or(d["to"], "somebody"))
 	case "call.emergency":
 		t.mark(e.At, "emergency", "emergency")
 	}
@@ -138,12 +130,9 @@ func (t *teller) parties(list []recording.Party) {
 			}
 			continue
 		}
-		t.span(Talk, "", who.From, who.To, or(who.Name, who.Role), who.Role)
+		t.span(Talk, "", who.From, who.To, cmp.Or(who.Name, who.Role), who.Role)
 	}
 }
-
-// pause is what the reasons of gaps begin with that somebody has asked for.
-const pause = "pause"
 
 // gaps are what was not written. Both channels at once are one span.
 func (t *teller) gaps(list []recording.Gap) {
@@ -166,11 +155,11 @@ func (t *teller) gaps(list []recording.Gap) {
 		}
 		t.span(Gap, channel, g.From, g.To, Reason(g.Reason), g.Reason)
 		switch {
-		case strings.HasPrefix(g.Reason, pause):
+		case g.Reason == "paused":
 			t.span(Pause, "", g.From, g.To, g.Why, g.Reason)
-		case g.Reason == "hold" && !t.told[slot(Hold)]:
+		case g.Reason == "hold" && !t.told[Hold]:
 			t.span(Hold, "", g.From, g.To, "", "")
-		case g.Reason == "waiting" && !t.told[slot(Wait)]:
+		case g.Reason == "waiting" && !t.told[Wait]:
 			t.span(Wait, "", g.From, g.To, "", "")
 		}
 	}

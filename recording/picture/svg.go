@@ -22,7 +22,7 @@ const (
 // SVG draws a picture for a browser or a sheet of paper: light or dark as the reader has it, each thing with its
 // word and its pattern beside its colour, titles for those who point at it, and all of it as a list below.
 func SVG(p Picture) []byte {
-	s := &sheet{p: p, lanes: lanes(p.Spans)}
+	s := &sheet{p: p, lanes: p.Lanes()}
 	s.measure()
 	s.head()
 	s.laneOf(0, "what happens")
@@ -89,10 +89,10 @@ func (s *sheet) measure() {
 		} else if span.Channel == "right" {
 			what += " (" + below + ")"
 		}
-		s.told = append(s.told, line{fine(span.From) + " – " + fine(span.To), what, span.Kind})
+		s.told = append(s.told, line{Fine(span.From) + " – " + Fine(span.To), what, span.Kind})
 	}
 	for i, m := range s.p.Marks {
-		s.told = append(s.told, line{fine(m.At), fmt.Sprintf("%d  %s", i+1, m.Text), ""})
+		s.told = append(s.told, line{Fine(m.At), fmt.Sprintf("%d  %s", i+1, m.Text), ""})
 	}
 	s.high = s.lists + float64((len(s.told)+1)/2*rowHigh) + 12
 }
@@ -121,12 +121,12 @@ func (s *sheet) head() {
 // about is the picture in words, for those who do not see it.
 func (s *sheet) about() string {
 	above, below := s.p.sides()
-	parts := []string{fmt.Sprintf("Two channels on one axis of %s: above the %s, below %s.", fine(s.p.Length), above, below)}
+	parts := []string{fmt.Sprintf("Two channels on one axis of %s: above the %s, below %s.", Fine(s.p.Length), above, below)}
 	for _, span := range s.p.Spans {
 		parts = append(parts, span.title()+".")
 	}
 	for _, m := range s.p.Marks {
-		parts = append(parts, clock(m.At)+": "+m.Text+".")
+		parts = append(parts, Clock(m.At)+": "+m.Text+".")
 	}
 	return strings.Join(parts, " ")
 }
@@ -162,10 +162,7 @@ func (s *sheet) bar(span Span, y float64) {
 func (s *sheet) wave(y float64, name, channel string, cells []byte) {
 	s.printf("<text class=\"name\" x=\"%d\" y=\"%.0f\">%s</text>\n", edge, y-5, escape(name))
 	s.printf("<rect class=\"back\" x=\"%d\" y=\"%.0f\" width=\"%d\" height=\"%d\"/>\n", edge, y, plotWide, waveHigh)
-	for _, span := range s.p.Spans {
-		if span.Kind != Gap || span.Channel != "" && span.Channel != channel {
-			continue
-		}
+	for _, span := range s.p.Gaps(channel) {
 		x := s.x(span.From)
 		s.printf("<g><title>%s</title><rect class=\"hole\" x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%d\"/><rect fill=\"url(#p-gap)\" x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%d\"/></g>\n",
 			escape(span.title()), x, y, s.x(span.To)-x, waveHigh, x, y, s.x(span.To)-x, waveHigh)
@@ -201,7 +198,7 @@ func (s *sheet) axis() {
 		case x > sheetWide-edge-16:
 			anchor = "end"
 		}
-		s.printf("<path class=\"rule\" d=\"M%.1f %.1fv6\"/><text class=\"tick\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", x, s.foot+4, x, s.foot+23, anchor, clock(at))
+		s.printf("<path class=\"rule\" d=\"M%.1f %.1fv6\"/><text class=\"tick\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", x, s.foot+4, x, s.foot+23, anchor, Clock(at))
 	}
 }
 
@@ -212,7 +209,7 @@ func (s *sheet) moments() {
 		x := s.x(m.At)
 		label := min(max(x, next), sheetWide-edge-8)
 		next = label + 20
-		s.printf("<g><title>%s: %s</title><path class=\"flag\" d=\"M%.1f %.1fL%.1f %.1fV%.1f\"/>", clock(m.At), escape(m.Text), label, s.flags+14, x, s.flags+22, s.foot)
+		s.printf("<g><title>%s: %s</title><path class=\"flag\" d=\"M%.1f %.1fL%.1f %.1fV%.1f\"/>", Clock(m.At), escape(m.Text), label, s.flags+14, x, s.flags+22, s.foot)
 		s.printf("<circle class=\"disc\" cx=\"%.1f\" cy=\"%.1f\" r=\"9\"/><text class=\"number\" x=\"%.1f\" y=\"%.1f\">%d</text></g>\n", label, s.flags+5, label, s.flags+9, i+1)
 	}
 }

@@ -90,11 +90,9 @@ func (d *drawing) column(at time.Duration) int {
 // wave draws a channel. What was not written is a row of points, not the emptiness of a silence.
 func (d *drawing) wave(name, channel string, cells []byte, colour string) {
 	gaps := make([]bool, d.wide)
-	for _, s := range d.p.Spans {
-		if s.Kind == Gap && (s.Channel == "" || s.Channel == channel) {
-			for i := d.column(s.From); i <= d.column(s.To-1); i++ {
-				gaps[i] = true
-			}
+	for _, s := range d.p.Gaps(channel) {
+		for i := d.column(s.From); i <= d.column(s.To-1); i++ {
+			gaps[i] = true
 		}
 	}
 	hills := stretch(Hills(cells, d.wide), d.wide)
@@ -142,7 +140,7 @@ func (d *drawing) axis() {
 	times := []rune(strings.Repeat(" ", d.wide+8))
 	next := 0
 	for _, at := range Ticks(d.p.Length, d.wide/10) {
-		x, text := d.column(at), clock(at)
+		x, text := d.column(at), Clock(at)
 		ruler[x] = tick
 		if x >= next && x+len(text) <= d.wide {
 			copy(times[x:], []rune(text))
@@ -155,7 +153,7 @@ func (d *drawing) axis() {
 
 // lanes draw what is no gap: what happened to the caller, then who was joined.
 func (d *drawing) lanes() {
-	for _, lane := range lanes(d.p.Spans) {
+	for _, lane := range d.p.Lanes() {
 		for _, row := range lane {
 			var b strings.Builder
 			at := 0
@@ -229,14 +227,14 @@ func (d *drawing) list() {
 		return
 	}
 	d.line("")
-	long := len(fine(d.p.Length))
+	long := len(Fine(d.p.Length))
 	for _, s := range d.p.Spans {
 		where := map[string]string{"left": " (above)", "right": " (below)"}[s.Channel]
-		text := fmt.Sprintf("%*s  %*s  ", long, fine(s.From), long, fine(s.To)) + d.paint(colours[s.Kind], string(s.Kind)) + strings.Repeat(" ", max(0, 6-len(s.Kind)))
+		text := fmt.Sprintf("%*s  %*s  ", long, Fine(s.From), long, Fine(s.To)) + d.paint(colours[s.Kind], string(s.Kind)) + strings.Repeat(" ", max(0, 6-len(s.Kind)))
 		d.line(text + "  " + strings.TrimSpace(clean(s.Text)+where))
 	}
 	for i, m := range d.p.Marks {
-		d.line(fmt.Sprintf("%*s  %*s  ^%-5d  %s", long, fine(m.At), long, "", i+1, clean(m.Text)))
+		d.line(fmt.Sprintf("%*s  %*s  ^%-5d  %s", long, Fine(m.At), long, "", i+1, clean(m.Text)))
 	}
 }
 
