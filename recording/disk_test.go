@@ -389,6 +389,30 @@ func TestSealIsTriedAgain(t *testing.T) {
 	}
 }
 
+// TestTheEndOfTheServerSeals what the disk has refused until then.
+func TestTheEndOfTheServerSeals(t *testing.T) {
+	s := newStudio(t, PCM16, nil)
+	k := s.open(call.PCMA)
+	k.tones(time.Second, 0, 500)
+	soon(t, "the file is there", func() bool { return k.file.Load() != nil })
+	obstacle := filepath.Join(s.o.Dir, k.stem) + manifestExt + tempExt
+	if err := os.Mkdir(obstacle, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if res, err := k.Seal(ctx, answered.Add(time.Second)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a disk that takes no manifest seals it as %+v, %v", res, err)
+	}
+	if err := os.Remove(obstacle); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if faults, err := Verify(s.o.Dir, Proof{Expected: []Expected{{k.meta.Call, k.Path()}}}, nil); err != nil || len(faults) > 0 {
+		t.Errorf("verify finds %v, %v", faults, err)
+	}
+}
+
 // TestDiskThatStaysFull: what it never took is a gap up to the end, and the file has the rest.
 func TestDiskThatStaysFull(t *testing.T) {
 	disk := new(gates)

@@ -80,14 +80,15 @@ func (r *Recorder) beginSeal(g *Recording, ended time.Time) error {
 func (r *Recorder) seal(g *Recording) {
 	defer r.sealing.Done()
 	res, err := r.trySeal(g)
-	// A disk that refuses is asked again: the next start, which would repair it, may be months away.
+	// A disk that refuses is asked again, the last time when the server ends: the next start, which would repair it,
+	// may be months away.
 	for again := true; again && err != nil && res.State == StateOpen && !errors.Is(err, errBug); {
 		select {
 		case <-time.After(probeEvery):
-			res, err = r.trySeal(g)
 		case <-r.ending:
 			again = false
 		}
+		res, err = r.trySeal(g)
 	}
 	g.closeFiles()
 	r.metrics.seal.Observe(max(0, r.now().Sub(g.ended).Seconds()))
