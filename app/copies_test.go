@@ -42,8 +42,10 @@ func newCopyHouse(t *testing.T) copyHouse {
 	h.first = recorded(t, f, "+994125550100", h.day)
 	s := h.open(t)
 	defer s.Close()
-	if err := s.AddUser(t.Context(), store.User{Name: "nigar", Role: "supervisor", Languages: []call.Language{"az"}}, "a long password of hers"); err != nil {
-		t.Fatal(err)
+	for name, role := range map[string]string{"nigar": "supervisor", "rena": "chief"} {
+		if err := s.AddUser(t.Context(), store.User{Name: name, Role: role, Languages: []call.Language{"az"}}, "a long password of hers"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	hidden := call.Record{ID: call.NewID(), Line: "919", From: "+994125550100", Withheld: true, Arrived: h.day, Answered: h.day, Ended: h.day.Add(time.Second), Outcome: call.Completed}
 	if err := s.Closed(hidden); err != nil {
@@ -185,13 +187,15 @@ func TestARequestForACopyFromAskingToHaving(t *testing.T) {
 	if made.Call != string(h.first) || made.State != "asked" || made.Late || made.DueDays < 7 || made.DueDays > 20 || !strings.HasPrefix(made.Number, "R-") {
 		t.Errorf("the request is %+v", made)
 	}
+	// Something confidential was left in the call.
+	refusedWith(t, client.MakeCopy(ctx, failingWriter{t}, made.Number, control.CopyMake{By: "nigar"}), "the chief's to hear")
 	for i, silence := range []string{"", "operator"} {
-		out := &guarded{t: t, data: h.file.Data, who: "nigar"}
-		if err := client.MakeCopy(ctx, out, made.Number, control.CopyMake{By: "nigar", Silence: silence}); err != nil {
+		out := &guarded{t: t, data: h.file.Data, who: "rena"}
+		if err := client.MakeCopy(ctx, out, made.Number, control.CopyMake{By: "rena", Silence: silence}); err != nil {
 			t.Fatal(err)
 		}
 		log, err := os.ReadFile(filepath.Join(h.file.Data, "access", "access.jsonl"))
-		if err != nil || bytes.Count(log, []byte("\n")) != i+1 {
+		if err != nil || bytes.Count(log, []byte("\n")) != i+2 {
 			t.Errorf("the log of accesses has %s, %v", log, err)
 		}
 		z, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))
@@ -226,7 +230,7 @@ func TestARequestForACopyFromAskingToHaving(t *testing.T) {
 	for _, e := range now.History {
 		what = append(what, e.By+" "+e.What)
 	}
-	if got := strings.Join(what, ", "); err != nil || got != "nigar asked, nigar made, nigar made, nigar delivered" {
+	if got := strings.Join(what, ", "); err != nil || got != "nigar asked, rena made, rena made, nigar delivered" {
 		t.Errorf("the history is %s, %v", got, err)
 	}
 	story, err := client.Trace(ctx, string(h.first))
@@ -295,7 +299,7 @@ func TestNoCopyLeaves(t *testing.T) {
 	shut := errors.New("the log is full")
 	try := func(what string, want error) {
 		t.Helper()
-		if err := c.Make(ctx, failingWriter{t}, k.Number, wire.CopyMake{By: "nigar"}); !errors.Is(err, want) {
+		if err := c.Make(ctx, failingWriter{t}, k.Number, wire.CopyMake{By: "rena"}); !errors.Is(err, want) {
 			t.Errorf("%s: %v", what, err)
 		}
 		if now, err := c.Copy(ctx, k.Number); err != nil || now.State != "asked" {
@@ -306,7 +310,7 @@ func TestNoCopyLeaves(t *testing.T) {
 	c.ask = func(context.Context, access.Entry) error { return shut }
 	try("nobody can be written down", shut)
 	c.ask = ask
-	if err := c.Make(ctx, failingWriter{t}, k.Number, wire.CopyMake{By: "nigar", Silence: "music"}); !errors.Is(err, desk.ErrInvalid) {
+	if err := c.Make(ctx, failingWriter{t}, k.Number, wire.CopyMake{By: "rena", Silence: "music"}); !errors.Is(err, desk.ErrInvalid) {
 		t.Errorf("music is silenced: %v", err)
 	}
 	seen, err := recording.See(filepath.Join(h.file.Data, "recordings"), h.first, nil)

@@ -57,6 +57,7 @@ func unserved(f *configs.File, s *store.Store, log *zap.Logger) (of folder, end 
 
 func keysIn(data string) string       { return filepath.Join(data, "keys") }
 func recordingsIn(data string) string { return filepath.Join(data, "recordings") }
+func messagesIn(data string) string   { return filepath.Join(data, "messages") }
 func headsIn(data string) string      { return filepath.Join(data, "heads") }
 
 // sound opens the sound of a call's recording, plain or encrypted, as a WAV file; the error is os.ErrNotExist where

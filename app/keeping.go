@@ -155,7 +155,17 @@ func (k *keeper) told(e purge.Erasure) {
 // asks makes the entry of somebody who asks: their role is that of the user of that name.
 func (k *keeper) asks(ctx context.Context, who, do, why string, id call.ID) (access.Entry, error) {
 	role, err := k.role(ctx, who)
-	return access.Entry{Who: who, Role: role, From: desk.From(ctx), Do: do, Call: id, Why: why}, err
+	if err != nil {
+		return access.Entry{}, err
+	}
+	left, err := k.store.CasesOf(ctx, []call.ID{id})
+	if err != nil {
+		return access.Entry{}, err
+	}
+	return access.Entry{
+		Who: who, Role: role, From: desk.From(ctx), Do: do, Call: id, Why: why,
+		Confidential: slices.ContainsFunc(left[id], func(c call.Case) bool { return c.Confidential }),
+	}, nil
 }
 
 // role is that of a user who works here; empty: nobody of that name does.

@@ -41,10 +41,8 @@ func openKeys(f *configs.File) (*vault.Keyring, error) {
 	return vault.OpenKeyring(epochsOf(f), f.Recording.Encrypt)
 }
 
-// openVault opens the keys for as long as the server runs, and says for which of them recordings are encrypted;
-// nil: they are plain.
-func (a *App) openVault() (*vault.Keyring, error) {
-	var err error
+// openVault opens the keys for as long as the server runs.
+func (a *App) openVault() (err error) {
 	encrypt := len(a.file.Recording.Encrypt) > 0
 	if encrypt {
 		a.keys, err = openKeys(a.file)
@@ -52,14 +50,14 @@ func (a *App) openVault() (*vault.Keyring, error) {
 		a.keys, err = keysThere(a.file)
 	}
 	if err != nil || a.keys == nil {
-		return nil, err
+		return err
 	}
 	a.steps.closer("keys", a.keys.Close)
-	if !encrypt {
-		return nil, nil
+	if encrypt {
+		a.vault = a.keys
+		a.log.Info("recordings are encrypted", zap.String("epoch", a.keys.Current()), zap.Int("recovery", len(a.file.Recording.Encrypt)))
 	}
-	a.log.Info("recordings are encrypted", zap.String("epoch", a.keys.Current()), zap.Int("recovery", len(a.file.Recording.Encrypt)))
-	return a.keys, nil
+	return nil
 }
 
 // unwrap opens the keys of encrypted recordings; nil where there are none.
@@ -114,11 +112,11 @@ func RotateKeys(ctx context.Context, f *configs.File, o RotateOrder) (r Rotation
 		return r, fmt.Errorf("there are no keys in %s yet; the server makes the first when it starts with recording.encrypt", epochsOf(f))
 	}
 	defer func() { err = errors.Join(err, k.Close()) }()
-	root, err := os.OpenRoot(recordingsIn(f.Data))
+	roots, done, err := keyed(f.Data)
 	if err != nil {
-		return r, fmt.Errorf("recordings: %w", err)
+		return r, err
 	}
-	defer root.Close() // only a folder
+	defer done()
 	tell := func(p vault.Progress) {
 		if o.Progress != nil {
 			o.Progress(p.Done, p.Total)
@@ -128,7 +126,7 @@ func RotateKeys(ctx context.Context, f *configs.File, o RotateOrder) (r Rotation
 	if err != nil {
 		return r, err
 	}
-	p, err := k.Rotate(ctx, root, tell, ids...)
+	p, err := k.Rotate(ctx, roots, tell, ids...)
 	r.Epoch, r.Keys, r.Sealed = k.Current(), p.Total, p.Sealed
 	if err != nil || !o.Retire {
 		return r, err
@@ -141,7 +139,7 @@ func RotateKeys(ctx context.Context, f *configs.File, o RotateOrder) (r Rotation
 	if err := resealSecond(ctx, f, k, ids); err != nil {
 		return r, err
 	}
-	gone, err := k.Retire(ctx, root, tell)
+	gone, err := k.Retire(ctx, roots, tell)
 	r.Retired = append(r.Retired, gone...)
 	return r, err
 }
@@ -157,8 +155,28 @@ func resealSecond(ctx context.Context, f *configs.File, k *vault.Keyring, ids []
 		return fmt.Errorf("recording.second: recordings may lie there that need the old epochs; mount it, or leave the epochs: %w", err)
 	}
 	defer root.Close() // only a folder
-	_, err = k.Reseal(ctx, root, nil, ids...)
+	_, err = k.Reseal(ctx, vault.Roots{root}, nil, ids...)
 	return err
+}
+
+// keyed opens the folders of a data folder below which keys lie, those of them that are there. done closes them.
+func keyed(data string) (roots vault.Roots, done func(), err error) {
+	done = func() {
+		for _, r := range roots {
+			_ = r.Close() // only a folder
+		}
+	}
+	for _, dir := range []string{recordingsIn(data), messagesIn(data)} {
+		root, err := os.OpenRoot(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			done()
+			return nil, nil, err
+		}
+		roots = append(roots, root)
+	}
+	return roots, done, nil
 }
 
 // resealAll seals the keys of all recordings below a data folder for the newest epoch, which is made where there is
@@ -169,18 +187,16 @@ func resealAll(ctx context.Context, f *configs.File, data, identity string) (err
 	if err != nil {
 		return err
 	}
-	root, err := os.OpenRoot(recordingsIn(data))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
+	roots, done, err := keyed(data)
+	if err != nil || len(roots) == 0 {
 		return err
 	}
-	defer root.Close() // only a folder
+	defer done()
 	k, err := vault.OpenKeyring(epochsIn(f, data), f.Recording.Encrypt)
 	if err != nil {
 		return err
 	}
-	_, err = k.Reseal(ctx, root, nil, ids...)
+	_, err = k.Reseal(ctx, roots, nil, ids...)
 	return errors.Join(err, k.Close())
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -87,6 +88,11 @@ func TestRestoreWithTheRecoveryKey(t *testing.T) {
 	h := newEncryptedHotline(t)
 	defer h.Close()
 	was := heardBy(t, h.dir, h.paths, h.keys.Unwrap)
+	m, _ := leftIn(t, h.App, call.NewID(), time.Now(), false)
+	said, err := h.register.messages.Sound(m.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	kept := filepath.Join(t.TempDir(), "kept")
 	if r, err := Backup(t.Context(), h.file, BackupPlan{Dir: kept, WithoutKeys: true}); err != nil || len(r.Faults) > 0 {
 		t.Fatalf("backup: %+v, %v", r, err)
@@ -104,6 +110,11 @@ func TestRestoreWithTheRecoveryKey(t *testing.T) {
 	defer keys.Close() // only read
 	if now := heardBy(t, empty, h.paths, keys.Unwrap); !slices.EqualFunc(now, was, slices.Equal) {
 		t.Error("the sound is another")
+	}
+	if s, err := recording.OpenMessage(messagesIn(empty), m.Path, keys.Unwrap); err != nil {
+		t.Error(err)
+	} else if b, err := io.ReadAll(s); err != nil || !slices.Equal(b, said) {
+		t.Errorf("the message has %d bytes of %d, %v", len(b), len(said), err)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"hotline/recording/access"
 	"hotline/recording/chain"
 	"hotline/recording/purge"
+	"hotline/store"
 )
 
 func (k *keeper) accessLog() string { return filepath.Join(k.data, "access", "access.jsonl") }
@@ -38,15 +39,7 @@ func accessMetric(r prometheus.Registerer) (func(do, result string), error) {
 
 // Sound implements desk.Listening.
 func (k *keeper) Sound(ctx context.Context, id call.ID, want wire.Listen) (io.ReadSeekCloser, string, error) {
-	do := access.Play
-	if want.Do == access.Export {
-		do = access.Export
-	}
-	e, err := k.asks(ctx, want.By, do, want.Why, id)
-	if err != nil {
-		return nil, "", err
-	}
-	if err := k.ask(ctx, e); err != nil {
+	if err := k.lets(ctx, id, want); err != nil {
 		return nil, "", err
 	}
 	sound, name, err := k.open(ctx, id)
@@ -54,6 +47,43 @@ func (k *keeper) Sound(ctx context.Context, id call.ID, want wire.Listen) (io.Re
 		return nil, "", err
 	}
 	return sound, name, nil
+}
+
+// Message implements desk.Listening. Who hears it is in the history of the case, too.
+func (k *keeper) Message(ctx context.Context, number string, want wire.Listen) (io.ReadSeekCloser, string, error) {
+	c, err := k.store.CaseOf(ctx, number)
+	if err != nil {
+		return nil, "", known(err)
+	}
+	if err := k.lets(ctx, c.Call, want); err != nil {
+		return nil, "", err
+	}
+	if c.Message == "" {
+		return nil, "", fmt.Errorf("%w: nothing was said after the tone of case %s", desk.ErrNotFound, number)
+	}
+	sound, err := recording.OpenMessage(messagesIn(k.data), c.Message, k.unwrap)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, "", fmt.Errorf("%w: the message of case %s was erased, or is lost: %w", desk.ErrNotFound, number, err)
+	} else if err != nil {
+		return nil, "", err
+	}
+	if _, err := k.store.ChangeCase(ctx, number, store.CaseChange{Entry: call.CaseEntry{At: k.now(), By: want.By, What: "heard", Text: want.Why}}); err != nil {
+		return nil, "", errors.Join(known(err), sound.Close())
+	}
+	return sound, number + ".wav", nil
+}
+
+// lets asks the gatekeeper for somebody who wants to hear what was said in a call.
+func (k *keeper) lets(ctx context.Context, id call.ID, want wire.Listen) error {
+	do := access.Play
+	if want.Do == access.Export {
+		do = access.Export
+	}
+	e, err := k.asks(ctx, want.By, do, want.Why, id)
+	if err != nil {
+		return err
+	}
+	return k.ask(ctx, e)
 }
 
 // open opens the sound of a call for whoever has been let in, as a WAV file, and gives the name of that file. What
@@ -87,7 +117,7 @@ func (k *keeper) Accesses(_ context.Context, f wire.AccessFilter) ([]wire.Access
 	out := make([]wire.Access, len(list))
 	for i, e := range list {
 		out[i] = wire.Access{
-			Seq: e.Seq, At: wire.Time(e.At), Who: e.Who, Role: e.Role, From: e.From, Do: e.Do, Call: string(e.Call), Why: e.Why, With: e.With, Refused: e.Refused,
+			Seq: e.Seq, At: wire.Time(e.At), Who: e.Who, Role: e.Role, From: e.From, Do: e.Do, Call: string(e.Call), Why: e.Why, With: e.With, Refused: e.Refused, Confidential: e.Confidential,
 		}
 	}
 	return out, nil

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"path/filepath"
 	"time"
 
 	"hotline/call"
@@ -57,7 +56,7 @@ func verified(data string, proof recording.Proof, progress func(done, total int)
 	if err != nil {
 		return nil, err
 	}
-	messages, err := recording.VerifyMessages(filepath.Join(data, "messages"), nil)
+	messages, err := recording.VerifyMessages(messagesIn(data), proof.Unwrap, nil)
 	return append(faults, messages...), err
 }
 

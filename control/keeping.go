@@ -83,9 +83,18 @@ func (c *Client) VerifyAccesses(ctx context.Context) (AccessVerification, error)
 
 // Sound writes the sound of a recording, a WAV file, to w.
 func (c *Client) Sound(ctx context.Context, id string, ask Listen, w io.Writer) error {
+	return c.sound(ctx, "recordings/"+url.PathEscape(id), ask, w)
+}
+
+// Message does the same with what was left for a case.
+func (c *Client) Message(ctx context.Context, number string, ask Listen, w io.Writer) error {
+	return c.sound(ctx, "cases/"+url.PathEscape(number), ask, w)
+}
+
+func (c *Client) sound(ctx context.Context, of string, ask Listen, w io.Writer) error {
 	q := url.Values{"do": {ask.Do}, "by": {ask.By}, "why": {ask.Why}}
 	counted := &counter{w: w}
-	err := c.do(ctx, http.MethodGet, "recordings/"+url.PathEscape(id)+"/sound?"+q.Encode(), nil, io.Writer(counted))
+	err := c.do(ctx, http.MethodGet, of+"/sound?"+q.Encode(), nil, io.Writer(counted))
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("the sound broke off after %d bytes: %w", counted.n, err)
 	}

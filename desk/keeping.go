@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ type Purger interface {
 type Listening interface {
 	// Sound gives the sound once it is written down who wants it, and the name of its file.
 	Sound(ctx context.Context, id call.ID, ask wire.Listen) (sound io.ReadSeekCloser, name string, err error)
+	// Message does the same with what was left for a case.
+	Message(ctx context.Context, number string, ask wire.Listen) (sound io.ReadSeekCloser, name string, err error)
 	Accesses(ctx context.Context, f wire.AccessFilter) ([]wire.Access, error)
 	VerifyAccesses(ctx context.Context) (wire.AccessVerification, error)
 }
@@ -90,7 +93,8 @@ func (d *Desk) keeping() {
 	} {
 		d.api.HandleFunc(pattern, d.answer(h))
 	}
-	d.api.HandleFunc("GET /api/v1/recordings/{id}/sound", d.sound)
+	d.api.HandleFunc("GET /api/v1/recordings/{id}/sound", d.sound(d.heard))
+	d.api.HandleFunc("GET /api/v1/cases/{number}/sound", d.sound(d.heardMessage))
 }
 
 func (d *Desk) holds(r *http.Request) (any, error) {
@@ -175,33 +179,43 @@ func (d *Desk) accesses(r *http.Request) (any, error) {
 	return wire.Accesses{Accesses: list}, err
 }
 
-// sound lets somebody hear a recording, or a part of it (RFC 9110 §14). Each request is written down by itself.
-func (d *Desk) sound(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	ask := wire.Listen{Do: q.Get("do"), By: strings.TrimSpace(q.Get("by")), Why: strings.TrimSpace(q.Get("why"))}
-	if ask.Do == "" {
-		ask.Do = "play"
-	}
+// An opener opens what a request wants to hear.
+type opener func(r *http.Request, ask wire.Listen) (sound io.ReadSeekCloser, name string, err error)
+
+func (d *Desk) heard(r *http.Request, ask wire.Listen) (io.ReadSeekCloser, string, error) {
 	id, err := d.call(r)
-	if err == nil && ask.Do != "play" && ask.Do != "export" {
-		err = fmt.Errorf("%w: do is play or export", ErrInvalid)
-	}
 	if err != nil {
-		d.problem(w, r, err)
-		return
+		return nil, "", err
 	}
-	sound, name, err := d.o.Keeping.Sound(r.Context(), id, ask)
-	if err != nil {
-		d.problem(w, r, err)
-		return
+	return d.o.Keeping.Sound(r.Context(), id, ask)
+}
+
+func (d *Desk) heardMessage(r *http.Request, ask wire.Listen) (io.ReadSeekCloser, string, error) {
+	return d.o.Keeping.Message(r.Context(), r.PathValue("number"), ask)
+}
+
+// sound lets somebody hear a recording, or a part of it (RFC 9110 §14). Each request is written down by itself.
+func (d *Desk) sound(open opener) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		ask := wire.Listen{Do: cmp.Or(q.Get("do"), "play"), By: strings.TrimSpace(q.Get("by")), Why: strings.TrimSpace(q.Get("why"))}
+		if ask.Do != "play" && ask.Do != "export" {
+			d.problem(w, r, fmt.Errorf("%w: do is play or export", ErrInvalid))
+			return
+		}
+		sound, name, err := open(r, ask)
+		if err != nil {
+			d.problem(w, r, err)
+			return
+		}
+		defer sound.Close() // only read
+		if s, ok := sound.(interface{ LostTime() time.Duration }); ok && s.LostTime() > 0 {
+			w.Header().Set(wire.LostHeader, s.LostTime().String())
+		}
+		w.Header().Set("Content-Type", "audio/wav")
+		w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		http.ServeContent(w, r, "", time.Time{}, sound)
 	}
-	defer sound.Close() // only read
-	if s, ok := sound.(interface{ LostTime() time.Duration }); ok && s.LostTime() > 0 {
-		w.Header().Set(wire.LostHeader, s.LostTime().String())
-	}
-	w.Header().Set("Content-Type", "audio/wav")
-	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	http.ServeContent(w, r, "", time.Time{}, sound)
 }

@@ -346,3 +346,32 @@ func removeKey(root *os.Root, stem string) error {
 	}
 	return nil
 }
+
+// encryptMono encrypts the WAV of a message as a whole, under a key of its own.
+func encryptMono(ring *vault.Keyring, id call.ID, wav []byte) (sound, key []byte, err error) {
+	w, err := vault.NewWriter(vault.Format{Call: id, Codec: monoPCM.codec, Rate: call.ClockRate, Frame: monoPCM.frame(), Head: int64(monoPCM.headSize())})
+	if err != nil {
+		return nil, nil, err
+	}
+	if key, _, err = ring.Wrap(id, w.Key()); err != nil {
+		return nil, nil, err
+	}
+	file := new(sheet)
+	w.Onto(file)
+	if _, err := w.WriteAt(wav, 0); err != nil {
+		return nil, nil, err
+	}
+	err = w.Finish()
+	return *file, key, err
+}
+
+// A sheet is a file in memory.
+type sheet []byte
+
+// WriteAt implements io.WriterAt.
+func (s *sheet) WriteAt(p []byte, off int64) (int, error) {
+	if n := int(off) + len(p); n > len(*s) {
+		*s = append(*s, make([]byte, n-len(*s))...)
+	}
+	return copy((*s)[off:], p), nil
+}

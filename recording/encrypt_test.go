@@ -290,7 +290,7 @@ func TestRotationWhileRecording(t *testing.T) {
 	k := s.open(call.PCMA)
 	k.tones(2*time.Second, 0, 500)
 	soon(t, "it is in the file", func() bool { items, _ := List(s.o.Dir); return len(items) == 1 && items[0].Duration == k.at })
-	p, err := s.o.Vault.Rotate(context.Background(), s.root, nil)
+	p, err := s.o.Vault.Rotate(context.Background(), vault.Roots{s.root}, nil)
 	if err != nil || p.Sealed != 1 {
 		t.Fatalf("%+v, %v", p, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"path"
 
 	"hotline/call"
+	"hotline/recording/vault"
 )
 
 // Keep puts a message and its sound, at 8 kHz, on the disk. What it returns is the message as the
@@ -33,18 +34,18 @@ func (s *Messages) Keep(ctx context.Context, m call.Message, pcm []int16) (call.
 
 // keep is Keep, on a goroutine that may hang.
 func (s *Messages) keep(m call.Message, pcm []int16) (call.Message, error) {
-	n, sound, err := slipOf(m, pcm, s.zone)
+	e, err := s.envelope(m, pcm)
 	if err != nil {
 		return m, err
 	}
-	if err := s.claim(n); err != nil {
+	if err := s.claim(e.slip); err != nil {
 		return m, err
 	}
-	defer s.release(n.ID)
-	if err := s.put(n, sound); err != nil {
-		return m, errors.Join(err, s.undo(n.ID, n.Path))
+	defer s.release(e.ID)
+	if err := s.put(e); err != nil {
+		return m, errors.Join(err, s.undo(e.ID, e.Path))
 	}
-	return n.message(), nil
+	return e.message(), nil
 }
 
 // claim makes sure that nobody else keeps, or has kept, a message of this id.
@@ -77,19 +78,19 @@ func (s *Messages) release(id call.ID) {
 
 // put writes the slip under its temporary name, the sound, and gives the slip its name: each is on
 // the disk before the next begins.
-func (s *Messages) put(n slip, sound []byte) error {
-	b, err := n.pack()
+func (s *Messages) put(e envelope) error {
+	b, err := e.pack()
 	if err != nil {
 		return err
 	}
-	name := slipPath(n.ID)
+	name := slipPath(e.ID)
 	if err := s.write(name+tempExt, b); err != nil {
 		return fmt.Errorf("slip: %w", err)
 	}
 	if err := s.disk.folder(s.root, newFolder); err != nil {
 		return err
 	}
-	if err := s.putSound(n, sound); err != nil {
+	if err := s.putSound(e); err != nil {
 		return fmt.Errorf("sound: %w", err)
 	}
 	return s.name(name)
@@ -103,9 +104,9 @@ func (s *Messages) name(name string) error {
 	return s.disk.folder(s.root, newFolder)
 }
 
-// putSound writes the sound into the folder of its day.
-func (s *Messages) putSound(n slip, sound []byte) error {
-	stem, err := soundStem(n.Path)
+// putSound writes the sound into the folder of its day: an encrypted one after its key, without which it is worth nothing.
+func (s *Messages) putSound(e envelope) error {
+	stem, err := soundStem(e.Path)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,12 @@ func (s *Messages) putSound(n slip, sound []byte) error {
 	if err := s.root.MkdirAll(day, messageFolderMode); err != nil {
 		return err
 	}
-	if err := s.write(stem+soundExt, sound); err != nil {
+	if e.key != nil {
+		if err := s.write(stem+keyExt, e.key); err != nil {
+			return fmt.Errorf("key: %w", err)
+		}
+	}
+	if err := s.write(stem+path.Ext(e.Path), e.sound); err != nil {
 		return err
 	}
 	return s.syncDay(day)
@@ -152,7 +158,7 @@ func (s *Messages) write(name string, b []byte) error {
 }
 
 // undo takes away what there is of a message: the slip's name first, so that nobody finds it any
-// more, then the sound, and last what a start would find the sound by.
+// more, then the key, which is overwritten, then the sound, and last what a start would find the sound by.
 func (s *Messages) undo(id call.ID, told string) error {
 	stem, err := soundStem(told)
 	if err != nil {
@@ -160,8 +166,10 @@ func (s *Messages) undo(id call.ID, told string) error {
 	}
 	name := slipPath(id)
 	var errs []error
-	for _, n := range []string{name, stem + soundExt, name + tempExt, name + goneExt} {
-		if err := s.root.Remove(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, n := range []string{name, stem + keyExt, stem + path.Ext(told), name + tempExt, name + goneExt} {
+		if n == stem+keyExt {
+			errs = append(errs, vault.Erase(s.root, n))
+		} else if err := s.root.Remove(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"hotline/call"
+	"hotline/recording/vault"
 )
 
 // What tells the process that is to be killed where to keep messages, and at which operation of
@@ -26,13 +27,19 @@ import (
 const (
 	keeperDir  = "HOTLINE_TEST_KEEP_IN"
 	keeperDies = "HOTLINE_TEST_KEEP_DIES"
+	keeperKeys = "HOTLINE_TEST_KEEP_KEYS" // the folder of them; empty: the messages are plain
 )
 
 // keepUntilKilled keeps messages, and of three tells one and takes one back. It prints what it is about to do,
 // and what it has done.
 func keepUntilKilled(dir string) {
 	dies, _ := strconv.Atoi(os.Getenv(keeperDies)) // nothing: 0
-	s, err := openMessages(dir, time.UTC, zap.NewNop(), counted(func(n int) error {
+	o, err := keeperOptions(os.Getenv(keeperKeys))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	s, err := openMessages(dir, o, counted(func(n int) error {
 		if n == dies {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // cannot fail
 			select {}
@@ -64,6 +71,19 @@ func keepUntilKilled(dir string) {
 	}
 }
 
+// keeperOptions are those of a keeper with its keys in a folder.
+func keeperOptions(keys string) (MessageOptions, error) {
+	o := MessageOptions{Zone: time.UTC, Log: zap.NewNop()}
+	if keys == "" {
+		return o, nil
+	}
+	ring, err := vault.OpenKeyring(keys, nil) // as long as the process lives
+	if err == nil {
+		o.Vault, o.Unwrap = ring, ring.Unwrap
+	}
+	return o, err
+}
+
 // speechNumber is the sound of a message: each has another.
 func speechNumber(i int) []int16 {
 	pcm := make([]int16, 4000+i%4000)
@@ -78,16 +98,20 @@ func speechNumber(i int) []int16 {
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
 	var wg sync.WaitGroup
-	next := make(chan int)
+	next := make(chan func())
 	for range 3 {
 		wg.Go(func() {
-			for dies := range next {
-				killKeeper(t, dies, 0)
+			for kill := range next {
+				kill()
 			}
 		})
 	}
-	for dies := 1; dies <= opsOfOpen+opsOfKeep+3+8+2+8+1; dies++ { // one is told, one taken back, one left
-		next <- dies
+	last := opsOfOpen + opsOfKeep + 3 + 8 + 2 + 8 + 1 // one is told, one taken back, one left
+	for dies := 1; dies <= last; dies++ {
+		next <- func() { killKeeper(t, dies, 0, false) }
+	}
+	for dies := 1; dies <= last+3*opsOfKey; dies++ {
+		next <- func() { killKeeper(t, dies, 0, true) }
 	}
 	close(next)
 	wg.Wait()
@@ -100,17 +124,20 @@ func TestKilledWhileKeeping(t *testing.T) {
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 1))
 	var wg sync.WaitGroup
-	for range 4 {
+	for i := range 4 {
 		life := time.Duration(dice.Int64N(int64(300 * time.Millisecond)))
-		wg.Go(func() { killKeeper(t, 0, life) })
+		wg.Go(func() { killKeeper(t, 0, life, i%2 == 1) })
 	}
 	wg.Wait()
 }
 
 // killKeeper lets a process keep messages until it dies, and judges what it leaves.
-func killKeeper(t *testing.T, dies int, life time.Duration) {
-	data := t.TempDir()
-	child, out, err := again(keeperDir+"="+data, keeperDies+"="+strconv.Itoa(dies))
+func killKeeper(t *testing.T, dies int, life time.Duration, encrypted bool) {
+	data, keys := t.TempDir(), ""
+	if encrypted {
+		keys = t.TempDir()
+	}
+	child, out, err := again(keeperDir+"="+data, keeperDies+"="+strconv.Itoa(dies), keeperKeys+"="+keys)
 	if err != nil {
 		t.Error(err)
 		return
@@ -130,14 +157,24 @@ func killKeeper(t *testing.T, dies int, life time.Duration) {
 		t.Errorf("dies at %d: it was not killed but ended with %v", dies, child.ProcessState)
 		return
 	}
-	judgeKeeper(t, fmt.Sprintf("dies at %d after %v", dies, life), data, did)
+	judgeKeeper(t, fmt.Sprintf("dies at %d after %v", dies, life), data, keys, did)
 }
 
-func judgeKeeper(t *testing.T, what, data string, did map[string]map[call.ID]int) {
+func judgeKeeper(t *testing.T, what, data, keys string, did map[string]map[call.ID]int) {
 	var s *Messages
+	o, err := keeperOptions(keys)
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+		return
+	}
+	voice, each := soundExt, 2 // files
+	if keys != "" {
+		voice, each = boxExt, 3
+		defer o.Vault.Close()
+	}
 	for range 2 { // the second start finds what the first left
 		var err error
-		s, err = OpenMessages(data, time.UTC, zap.NewNop())
+		s, err = OpenMessages(data, o)
 		if err != nil {
 			t.Errorf("%s: %v", what, err)
 			return
@@ -176,15 +213,15 @@ func judgeKeeper(t *testing.T, what, data string, did map[string]map[call.ID]int
 	}
 	names := files(t, data)
 	for _, n := range names {
-		if ext := filepath.Ext(n); ext != soundExt && ext != manifestExt {
+		if ext := filepath.Ext(n); ext != voice && ext != manifestExt && (keys == "" || ext != keyExt) {
 			t.Errorf("%s: %s is left", what, n)
 		}
 	}
-	sounds := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return filepath.Ext(n) != soundExt })
-	if len(names) != 2*len(sounds) || len(sounds) < len(did["kept"])-len(did["drop"]) || len(sounds) > len(did["keep"])-len(did["dropped"]) {
+	sounds := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return filepath.Ext(n) != voice })
+	if len(names) != each*len(sounds) || len(sounds) < len(did["kept"])-len(did["drop"]) || len(sounds) > len(did["keep"])-len(did["dropped"]) {
 		t.Errorf("%s: %d were kept, and there are %v", what, len(did["kept"]), names)
 	}
-	if faults, err := VerifyMessages(filepath.Join(data, messageFolder), nil); err != nil || len(faults) > 0 {
+	if faults, err := VerifyMessages(filepath.Join(data, messageFolder), o.Unwrap, nil); err != nil || len(faults) > 0 {
 		t.Errorf("%s: verify finds %v, %v", what, faults, err)
 	}
 	t.Logf("%s: %d begun, %d kept, %d told, %d taken back; %d untold, %d on disk", what, len(did["keep"]), len(did["kept"]), len(did["told"]), len(did["dropped"]), len(untold), len(sounds))

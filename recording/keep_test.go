@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -30,8 +31,21 @@ type drawer struct {
 
 func newDrawer(t *testing.T, data string, d disk) *drawer {
 	t.Helper()
+	return openDrawer(t, data, d, MessageOptions{})
+}
+
+// newLockedDrawer keeps messages encrypted.
+func newLockedDrawer(t *testing.T, data string, d disk) *drawer {
+	t.Helper()
+	ring := ringOf(t, data)
+	return openDrawer(t, data, d, MessageOptions{Vault: ring, Unwrap: ring.Unwrap})
+}
+
+func openDrawer(t *testing.T, data string, d disk, o MessageOptions) *drawer {
+	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
-	s, err := openMessages(data, baku, zap.New(core), d)
+	o.Zone, o.Log = baku, zap.New(core)
+	s, err := openMessages(data, o, d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +129,80 @@ func TestAMessageIsKept(t *testing.T) {
 	}
 	if b, err := w.Sound(kept.Path); err != nil || len(b) != 44+32000 {
 		t.Errorf("the sound has %d bytes, %v", len(b), err)
+	}
+}
+
+// TestAMessageIsEncrypted: nothing of the voice is on the disk, whoever has the keys hears the same sound, who has
+// not is told so, and what was kept before in the clear is heard, too.
+func TestAMessageIsEncrypted(t *testing.T) {
+	data := t.TempDir()
+	pcm := sine(2*time.Second+3*time.Millisecond, 500)
+	before, err := newDrawer(t, data, realDisk()).Keep(t.Context(), complaint(), pcm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := newDrawer(t, data, realDisk()).Sound(before.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newLockedDrawer(t, data, realDisk())
+	m := complaint()
+	kept, err := w.Keep(t.Context(), m, pcm)
+	if err != nil || kept.Path != "messages/2026/03/02/"+string(m.ID)+boxExt {
+		t.Fatalf("%+v, %v", kept, err)
+	}
+	for _, path := range []string{before.Path, kept.Path} {
+		if b, err := w.Sound(path); err != nil || !bytes.Equal(b, want) {
+			t.Errorf("%s is %d bytes, not those of %d, %v", path, len(b), len(want), err)
+		}
+	}
+	file, err := os.ReadFile(filepath.Join(data, kept.Path))
+	if err != nil || bytes.Contains(file, want[4000:4016]) {
+		t.Errorf("the voice can be read: %v", err)
+	}
+	if b, err := newDrawer(t, data, realDisk()).Sound(kept.Path); err == nil || !strings.Contains(err.Error(), "no keys are at hand") {
+		t.Errorf("without keys: %d bytes, %v", len(b), err)
+	}
+	dir := filepath.Join(data, messageFolder)
+	for _, unwrap := range []Unwrap{nil, w.unwrap} {
+		if faults, err := VerifyMessages(dir, unwrap, nil); err != nil || len(faults) > 0 {
+			t.Errorf("verify finds %v, %v", faults, err)
+		}
+	}
+	if err := w.Told(t.Context(), kept); err != nil {
+		t.Error(err)
+	}
+	key := strings.TrimSuffix(filepath.Join(data, kept.Path), boxExt) + keyExt
+	sealed, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, b := range map[string][]byte{"cannot be opened": append(slices.Clone(sealed[:len(sealed)-1]), sealed[len(sealed)-1]^1), "the key is missing": nil} {
+		put(t, key, b)
+		if faults, err := VerifyMessages(dir, w.unwrap, nil); err != nil || len(faults) != 1 || faults[0].Call != m.ID || !strings.Contains(faults[0].Problem, want) {
+			t.Errorf("%s: verify finds %v, %v", want, faults, err)
+		}
+	}
+}
+
+// TestAnEncryptedMessageIsTakenBack, and its key is overwritten.
+func TestAnEncryptedMessageIsTakenBack(t *testing.T) {
+	w := newLockedDrawer(t, t.TempDir(), realDisk())
+	kept, err := w.Keep(t.Context(), complaint(), make([]int16, 800))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := strings.TrimSuffix(filepath.Join(w.data, kept.Path), boxExt) + keyExt
+	f, err := os.Open(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := w.Discard(t.Context(), kept); err != nil || len(files(t, w.data)) != 0 {
+		t.Errorf("taken back: %v; there are %v", err, files(t, w.data))
+	}
+	if b, err := io.ReadAll(f); err != nil || bytes.Contains(b, []byte("age-encryption")) {
+		t.Errorf("the key can be read: %q, %v", b, err)
 	}
 }
 
@@ -302,13 +390,20 @@ func counted(before func(n int) error) disk {
 const (
 	opsOfOpen = 1
 	opsOfKeep = 11
+	opsOfKey  = 2 // more, where it is encrypted
 )
 
 // TestADiskThatRefusesKeepsNothing: whichever operation it refuses, the error says so, nothing is
 // left, and the same message is kept when the disk takes again.
 func TestADiskThatRefusesKeepsNothing(t *testing.T) {
-	for fails := opsOfOpen + 1; fails <= opsOfOpen+opsOfKeep; fails++ {
-		w := newDrawer(t, t.TempDir(), counted(func(n int) error {
+	refuseEach(t, opsOfKeep, newDrawer)
+	refuseEach(t, opsOfKeep+opsOfKey, newLockedDrawer)
+}
+
+func refuseEach(t *testing.T, ops int, open func(*testing.T, string, disk) *drawer) {
+	t.Helper()
+	for fails := opsOfOpen + 1; fails <= opsOfOpen+ops; fails++ {
+		w := open(t, t.TempDir(), counted(func(n int) error {
 			if n == fails {
 				return syscall.ENOSPC
 			}
@@ -433,7 +528,7 @@ func TestVerifyMessages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if faults, err := VerifyMessages(dir, nil); err != nil || len(faults) != 0 {
+	if faults, err := VerifyMessages(dir, nil, nil); err != nil || len(faults) != 0 {
 		t.Errorf("verify finds %v, %v", faults, err)
 	}
 	for _, m := range all[:2] { // told and untold
@@ -452,7 +547,7 @@ func TestVerifyMessages(t *testing.T) {
 		}
 	}
 	total := 0
-	faults, err := VerifyMessages(dir, func(_, n int) { total = n })
+	faults, err := VerifyMessages(dir, nil, func(_, n int) { total = n })
 	if err != nil || total == 0 {
 		t.Fatal(total, err)
 	}
@@ -466,7 +561,7 @@ func TestVerifyMessages(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the faults are %v", faults)
 	}
-	if faults, err := VerifyMessages(filepath.Join(w.data, "none"), nil); err != nil || faults != nil {
+	if faults, err := VerifyMessages(filepath.Join(w.data, "none"), nil, nil); err != nil || faults != nil {
 		t.Errorf("without a folder: %v, %v", faults, err)
 	}
 }

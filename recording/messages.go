@@ -13,6 +13,7 @@ import (
 
 	"hotline/call"
 	"hotline/recording/durable"
+	"hotline/recording/vault"
 )
 
 // The files and folders of messages are for the server alone: they hold numbers in full, and what
@@ -29,6 +30,7 @@ const keepsAtOnce = 32
 // Messages keeps what callers leave after the tone, in a folder of the data folder:
 //
 //	YYYY/MM/DD/ID.wav   the sound, in the folder of its day: 16-bit PCM, mono, 8 kHz
+//	YYYY/MM/DD/ID.rec   or that, encrypted, and beside it its sealed key, ID.key: package vault
 //	new/ID.json         its slip, until a case has been made of it
 //	YYYY/MM/DD/ID.json  its slip from then on
 //
@@ -38,10 +40,12 @@ const keepsAtOnce = 32
 // finishes the message if the sound is whole, and removes both if it is not. What has no case yet
 // is found in one small folder, however many messages there are.
 type Messages struct {
-	root *os.Root
-	zone *time.Location
-	log  *zap.Logger
-	disk disk
+	root   *os.Root
+	zone   *time.Location
+	vault  *vault.Keyring
+	unwrap Unwrap
+	log    *zap.Logger
+	disk   disk
 
 	mu      sync.Mutex
 	closed  bool
@@ -53,14 +57,21 @@ type Messages struct {
 	working sync.WaitGroup
 }
 
-// OpenMessages opens the folder below a data folder, and makes it where it is not there. zone
-// decides the day a message is filed under. What an earlier process died over is finished, or
-// taken away; only what has no case yet is read.
-func OpenMessages(data string, zone *time.Location, log *zap.Logger) (*Messages, error) {
-	return openMessages(data, zone, log, realDisk())
+// MessageOptions are what Messages must be told.
+type MessageOptions struct {
+	Zone   *time.Location // decides the day a message is filed under
+	Vault  *vault.Keyring // seals the keys of messages that are kept from now on; nil: they are plain
+	Unwrap Unwrap         // opens the keys of those that were encrypted; nil: there are none
+	Log    *zap.Logger
 }
 
-func openMessages(data string, zone *time.Location, log *zap.Logger, d disk) (*Messages, error) {
+// OpenMessages opens the folder below a data folder, and makes it where it is not there. What an earlier process
+// died over is finished, or taken away; only what has no case yet is read.
+func OpenMessages(data string, o MessageOptions) (*Messages, error) {
+	return openMessages(data, o, realDisk())
+}
+
+func openMessages(data string, o MessageOptions, d disk) (*Messages, error) {
 	dir := filepath.Join(data, messageFolder)
 	if err := os.MkdirAll(filepath.Join(dir, newFolder), messageFolderMode); err != nil {
 		return nil, fmt.Errorf("messages: %w", err)
@@ -70,7 +81,7 @@ func openMessages(data string, zone *time.Location, log *zap.Logger, d disk) (*M
 		return nil, fmt.Errorf("messages: %w", err)
 	}
 	s := &Messages{
-		root: root, zone: zone, log: log.Named("messages"), disk: d,
+		root: root, zone: o.Zone, vault: o.Vault, unwrap: o.Unwrap, log: o.Log.Named("messages"), disk: d,
 		busy: map[call.ID]bool{}, days: map[string]bool{}, damaged: map[string]bool{},
 		places: make(chan struct{}, keepsAtOnce),
 	}

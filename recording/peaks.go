@@ -278,6 +278,7 @@ func loadPeaks(root *os.Root, stem, sum string, uncover func([]byte) ([]byte, er
 	return unpackPeaks(b)
 }
 
+// sumOf is a SHA-256 as manifests and slips have it.
 func sumOf(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])

@@ -2,9 +2,7 @@ package recording
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,6 +44,26 @@ type slip struct {
 	Digest       string        `json:"digest,omitempty"` // SHA-256 of this slip without it
 }
 
+// An envelope is a message as it goes to the disk.
+type envelope struct {
+	slip
+	sound []byte // its file
+	key   []byte // the content of ID.key; nil: the sound is plain
+}
+
+// envelope makes one of a message, encrypted where that is asked for.
+func (s *Messages) envelope(m call.Message, pcm []int16) (e envelope, err error) {
+	if e.slip, e.sound, err = slipOf(m, pcm, s.zone); err != nil || s.vault == nil {
+		return e, err
+	}
+	if e.sound, e.key, err = encryptMono(s.vault, m.ID, e.sound); err != nil {
+		return e, err
+	}
+	e.Path = strings.TrimSuffix(e.Path, soundExt) + boxExt
+	e.SHA256 = sumOf(e.sound)
+	return e, nil
+}
+
 // slipOf makes the slip of a message, and the file of its sound.
 func slipOf(m call.Message, pcm []int16, zone *time.Location) (s slip, sound []byte, err error) {
 	switch {
@@ -62,12 +80,11 @@ func slipOf(m call.Message, pcm []int16, zone *time.Location) (s slip, sound []b
 	for _, sample := range pcm {
 		sound = binary.LittleEndian.AppendUint16(sound, uint16(sample))
 	}
-	sum := sha256.Sum256(sound)
 	return slip{
 		Version: slipVersion, ID: m.ID, Call: m.Call, Line: m.Line, From: m.From.Raw(), Withheld: m.Withheld,
 		Language: m.Language, Kind: m.Kind, Topic: m.Topic, Confidential: m.Confidential,
 		Path: path.Join(messageFolder, m.At.In(zone).Format("2006/01/02"), string(m.ID)+soundExt),
-		At:   stamp(m.At), Rate: call.ClockRate, Samples: int64(len(pcm)), SHA256: hex.EncodeToString(sum[:]),
+		At:   stamp(m.At), Rate: call.ClockRate, Samples: int64(len(pcm)), SHA256: sumOf(sound),
 	}, sound, nil
 }
 
@@ -123,8 +140,9 @@ func unpackSlip(b []byte, name string) (s slip, err error) {
 // messages, of the path of its sound as it is told to others.
 func soundStem(told string) (string, error) {
 	rel, inside := strings.CutPrefix(told, messageFolder+"/")
-	stem, sound := strings.CutSuffix(rel, soundExt)
-	if _, err := time.Parse("2006/01/02", path.Dir(stem)); !inside || !sound || err != nil || !isID(path.Base(stem)) || !fs.ValidPath(stem) {
+	ext := path.Ext(rel)
+	stem := strings.TrimSuffix(rel, ext)
+	if _, err := time.Parse("2006/01/02", path.Dir(stem)); !inside || ext != soundExt && ext != boxExt || err != nil || !isID(path.Base(stem)) || !fs.ValidPath(stem) {
 		return "", fmt.Errorf("%q is not the path of a message; it should be like %s/2026/03/02/ID%s", told, messageFolder, soundExt)
 	}
 	return stem, nil

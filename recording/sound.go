@@ -207,7 +207,7 @@ func Decrypt(r io.ReaderAt, size int64, id call.ID, sealed []byte, unwrap Unwrap
 	if err != nil {
 		return nil, err
 	}
-	form := format{codec: d.Header.Codec}
+	form := formOf(d.Header)
 	if d.Header.Call != id || !knownCodec(form.codec) || d.Header.Frame != form.frame() || d.Header.Rate != call.ClockRate {
 		return nil, fmt.Errorf("the sound is of call %s in %s with %d bytes a sample at %d Hz", d.Header.Call, d.Header.Codec, d.Header.Frame, d.Header.Rate)
 	}
@@ -218,4 +218,9 @@ func Decrypt(r io.ReaderAt, size int64, id call.ID, sealed []byte, unwrap Unwrap
 		Reader: img, Size: img.Size(), Duration: samplesTime(d.Samples), Vault: &d.Survey, Lost: d.Lost,
 		mend: func() { img.Mend(quiet) }, close: func() error { return nil },
 	}, nil
+}
+
+// formOf is how the file that stands for a plain WAV holds its samples: those of a message have one channel.
+func formOf(h vault.Header) format {
+	return format{codec: h.Codec, mono: h.Codec == codecPCM16 && h.Frame == monoPCM.frame()}
 }

@@ -104,12 +104,12 @@ func (s *Messages) told(m call.Message) error {
 	return errors.Join(s.disk.folder(s.root, path.Dir(stem)), s.disk.folder(s.root, newFolder))
 }
 
-// Sound is the file of a message's sound, by its Path. It reads nothing else: any other path is an
-// error.
+// Sound is a message's sound as a WAV file, by its Path. It reads nothing else: any other path is an error. It is
+// fs.ErrNotExist where there is no sound, or no key of it any more.
 func (s *Messages) Sound(p string) ([]byte, error) {
-	f, err := s.open(p)
+	f, err := openMessage(s.root, p, s.unwrap)
 	if err != nil {
-		return nil, fmt.Errorf("sound of a message: %w", err)
+		return nil, err
 	}
 	b, err := io.ReadAll(f)
 	if err := errors.Join(err, f.Close()); err != nil {
@@ -118,12 +118,36 @@ func (s *Messages) Sound(p string) ([]byte, error) {
 	return b, nil
 }
 
+// OpenMessage opens the sound of a message below dir, the folder of messages, by its Path, as a WAV file. What a
+// damage took reads as silence. The errors are those of Messages.Sound.
+func OpenMessage(dir, p string, unwrap Unwrap) (*Sound, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("sound of a message: %w", err)
+	}
+	defer root.Close() // files that are open stay so
+	return openMessage(root, p, unwrap)
+}
+
+func openMessage(root *os.Root, p string, unwrap Unwrap) (*Sound, error) {
+	stem, err := soundStem(p)
+	if err != nil {
+		return nil, fmt.Errorf("sound of a message: %w", err)
+	}
+	f, err := openStem(root, stem, unwrap)
+	if err != nil {
+		return nil, fmt.Errorf("sound of a message: %w", err)
+	}
+	f.Mend()
+	return f, nil
+}
+
 func (s *Messages) open(p string) (*os.File, error) {
 	stem, err := soundStem(p)
 	if err != nil {
 		return nil, err
 	}
-	return s.root.Open(stem + soundExt)
+	return s.root.Open(stem + path.Ext(p))
 }
 
 // mend goes through what an earlier process died over.
@@ -178,8 +202,11 @@ func (s *Messages) finishDiscard(gone string) error {
 	return s.undo(n.ID, n.Path)
 }
 
-// sounds says whether the sound of a message is there, as its slip says.
+// sounds says whether the sound of a message is there, as its slip says, and its key, which was on the disk before.
 func (s *Messages) sounds(n slip) bool {
+	if !keyed(s.root, n) {
+		return false
+	}
 	f, err := s.open(n.Path)
 	if err != nil {
 		return false
@@ -190,4 +217,17 @@ func (s *Messages) sounds(n slip) bool {
 	}
 	sum, err := hash(f)
 	return err == nil && sum == n.SHA256
+}
+
+// keyed says whether a message needs no key or has it.
+func keyed(root *os.Root, n slip) bool {
+	if path.Ext(n.Path) == soundExt {
+		return true
+	}
+	stem, err := soundStem(n.Path)
+	if err != nil {
+		return false
+	}
+	st, err := root.Stat(stem + keyExt)
+	return err == nil && st.Size() > 0
 }

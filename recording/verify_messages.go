@@ -13,8 +13,9 @@ import (
 
 // VerifyMessages reads every message below dir, the folder of messages, and compares its sound
 // with its slip. It changes nothing and returns every fault, not only the first; in Fault.Call
-// stands the message's ID. A message that is being kept is no fault. progress may be nil.
-func VerifyMessages(dir string, progress func(done, total int)) ([]Fault, error) {
+// stands the message's ID. A message that is being kept is no fault. Encrypted ones are opened where unwrap is not
+// nil. progress may be nil.
+func VerifyMessages(dir string, unwrap Unwrap, progress func(done, total int)) ([]Fault, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -35,8 +36,8 @@ func VerifyMessages(dir string, progress func(done, total int)) ([]Fault, error)
 	total := len(shelves) + len(fresh)
 	for i, sh := range shelves {
 		seen[sh.call] = true
-		p := path.Join(messageFolder, sh.stem+soundExt)
-		if problem := examineMessage(root, sh.call, p); problem != "" {
+		p := path.Join(messageFolder, sh.file())
+		if problem := examineMessage(root, sh, p, unwrap); problem != "" {
 			faults = append(faults, Fault{Call: sh.call, Path: p, Problem: problem})
 		}
 		if progress != nil {
@@ -56,8 +57,8 @@ func VerifyMessages(dir string, progress func(done, total int)) ([]Fault, error)
 }
 
 // examineMessage says what is wrong with one message, or "".
-func examineMessage(root *os.Root, id call.ID, told string) string {
-	stem := strings.TrimSuffix(strings.TrimPrefix(told, messageFolder+"/"), soundExt)
+func examineMessage(root *os.Root, sh shelf, told string, unwrap Unwrap) string {
+	id, stem := sh.call, sh.stem
 	var b []byte
 	err := error(fs.ErrNotExist)
 	for _, name := range []string{stem + manifestExt, slipPath(id), slipPath(id) + tempExt, slipPath(id) + goneExt, stem + manifestExt} {
@@ -81,7 +82,7 @@ func examineMessage(root *os.Root, id call.ID, told string) string {
 	case n.Path != told:
 		return "the slip names the sound at " + n.Path
 	}
-	f, err := root.Open(stem + soundExt)
+	f, err := root.Open(sh.file())
 	if err != nil {
 		return "the sound cannot be read: " + err.Error()
 	}
@@ -92,6 +93,11 @@ func examineMessage(root *os.Root, id call.ID, told string) string {
 		return "the sound cannot be read: " + err.Error()
 	case sum != n.SHA256:
 		return "the sound was changed: its SHA-256 is not the slip's"
+	case !keyed(root, n):
+		return "the key is missing: nobody can open the sound; look for " + path.Base(stem) + keyExt + " in a backup"
+	}
+	if sh.box && unwrap != nil {
+		return strings.Join(openedBox(root, sh, unwrap), "; ")
 	}
 	return ""
 }

@@ -102,6 +102,8 @@ type Access struct {
 	Why     string  `json:"why"`
 	With    string  `json:"with"`
 	Refused string  `json:"refused"` // why; empty: let in
+
+	Confidential bool `json:"confidential"` // something confidential was left in the call
 }
 
 // An AccessFilter is what GET accesses may ask for.

@@ -14,6 +14,8 @@ import (
 type caseCmd struct {
 	List   caseListCmd   `cmd:"" help:"List what citizens have left, and how it stands."`
 	Show   caseShowCmd   `cmd:"" help:"One case with its history."`
+	Play   casePlayCmd   `cmd:"" help:"Hear what the citizen has left."`
+	Export caseExportCmd `cmd:"" help:"Take it away in a WAV file."`
 	Assign caseAssignCmd `cmd:"" help:"Give a case to a unit or to somebody."`
 	Answer caseAnswerCmd `cmd:"" help:"Write the answer down."`
 	Extend caseExtendCmd `cmd:"" help:"Extend the term, once, by up to 30 working days."`

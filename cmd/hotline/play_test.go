@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -24,7 +25,9 @@ func TestThePlayerEndsFirst(t *testing.T) {
 		fault string // empty: none
 	}{{sound, "true", ""}, {sound, "wc -c", ""}, {sound, "false", "play by false"}, {refused, "true", "refused"}} {
 		var said bytes.Buffer
-		err := (&recordingPlayCmd{Call: "0197e0e4"}).through(c.from, &terminal{err: &said}, control.Listen{Do: "play"}, strings.Fields(c.with))
+		err := through(&terminal{err: &said}, strings.Fields(c.with), func(w io.Writer) error {
+			return ofCall("0197e0e4")(c.from, control.Listen{Do: "play"}, w)
+		})
 		if (err == nil) != (c.fault == "") || err != nil && !strings.Contains(err.Error(), c.fault) {
 			t.Errorf("%s: %v, want %q", c.with, err, c.fault)
 		}

@@ -37,6 +37,9 @@ type Entry struct {
 	Why     string    `json:"why"`
 	With    string    `json:"with,omitempty"`    // the second person
 	Refused string    `json:"refused,omitempty"` // why; empty: let in
+
+	// Confidential says that something confidential was left in the call: only the chief hears that.
+	Confidential bool `json:"confidential,omitempty"`
 	chain.Link
 }
 
@@ -95,6 +98,9 @@ func (g *Gatekeeper) judge(e Entry) error {
 	}
 	if err := may(e.Role, e.Do); err != nil {
 		return err
+	}
+	if e.Confidential && e.Role != Chief && sounds(e.Do) {
+		return fmt.Errorf("%w: something confidential was left in this call, which is the chief's to hear; ask the chief", ErrRefused)
 	}
 	return Reason(e.Why)
 }

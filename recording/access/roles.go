@@ -43,6 +43,9 @@ var Doings = []string{Play, Export, Copy, Verify, Hold, Lift, Purge, Clock}
 // MaySecond says whether somebody of a role can be the second person of what two persons decide.
 func MaySecond(role string) bool { return role == Supervisor || role == Chief || role == Admin }
 
+// sounds says whether somebody hears what they ask for.
+func sounds(do string) bool { return do == Play || do == Export || do == Copy }
+
 // may says why a role may not do something, or nil.
 func may(role, do string) error {
 	switch list, known := Table[role]; {
@@ -50,7 +53,7 @@ func may(role, do string) error {
 		return fmt.Errorf("%w: %s is no role that may %s a recording; name a user of the hotline", ErrRefused, cmp.Or(role, "nobody"), do)
 	case slices.Contains(list, do):
 		return nil
-	case role == Admin && (do == Play || do == Export || do == Copy):
+	case role == Admin && sounds(do):
 		return fmt.Errorf("%w: the admin runs the machine and cannot hear; ask a supervisor or the chief", ErrRefused)
 	}
 	return fmt.Errorf("%w: the role %s may not %s a recording", ErrRefused, role, do)

@@ -20,13 +20,10 @@ func Erase(root *os.Root, name string) error { return EraseBy(root, name, func()
 // EraseBy is Erase that says when the key is overwritten and not taken away yet.
 func EraseBy(root *os.Root, name string, overwritten func()) error {
 	err := erase(root, name, overwritten)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	if err == nil {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		err = durable.SyncFolder(root, path.Dir(name))
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // nor is one whose folder is gone
 		return fmt.Errorf("erase %s: %w", name, err)
 	}
 	return nil

@@ -26,14 +26,17 @@ type Progress struct {
 	Sealed      int // of them anew; the others were sealed for the epoch already
 }
 
-// Rotate makes a new epoch and seals the keys of all recordings below root anew: for it, and for the
+// Roots are folders below which keys lie.
+type Roots []*os.Root
+
+// Rotate makes a new epoch and seals the keys of all recordings below roots anew: for it, and for the
 // recovery recipients of now. One that was interrupted is gone on with, without another epoch.
 // Nobody need stop meanwhile: what is recorded goes on, and processes that keep a keyring seal for
 // the new epoch from their next Refresh on. The old epochs stay: see Retire. Progress may be nil.
 //
 // A key that cannot be sealed anew keeps its old seal and is named in the error; the others are done. Keys that
 // no epoch opens any more, as on a new machine, are opened with the recovery identities that are given.
-func (k *Keyring) Rotate(ctx context.Context, root *os.Root, progress func(Progress), recovery ...age.Identity) (Progress, error) {
+func (k *Keyring) Rotate(ctx context.Context, roots Roots, progress func(Progress), recovery ...age.Identity) (Progress, error) {
 	if err := k.Refresh(); err != nil {
 		return Progress{}, err
 	}
@@ -48,7 +51,7 @@ func (k *Keyring) Rotate(ctx context.Context, root *os.Root, progress func(Progr
 	} else if err != nil {
 		return Progress{}, fmt.Errorf("rotate: %w", err)
 	}
-	p, err := k.pass(ctx, root, progress, recovery...)
+	p, err := k.pass(ctx, roots, progress, recovery...)
 	if err != nil {
 		return p, fmt.Errorf("rotate: %w", err)
 	}
@@ -59,8 +62,8 @@ func (k *Keyring) Rotate(ctx context.Context, root *os.Root, progress func(Progr
 }
 
 // Reseal is Rotate without a new epoch: it seals what is not sealed for the newest one and the recipients of now.
-func (k *Keyring) Reseal(ctx context.Context, root *os.Root, progress func(Progress), recovery ...age.Identity) (Progress, error) {
-	p, err := k.pass(ctx, root, progress, recovery...)
+func (k *Keyring) Reseal(ctx context.Context, roots Roots, progress func(Progress), recovery ...age.Identity) (Progress, error) {
+	p, err := k.pass(ctx, roots, progress, recovery...)
 	if err != nil {
 		return p, fmt.Errorf("seal keys anew: %w", err)
 	}
@@ -71,11 +74,11 @@ func (k *Keyring) Reseal(ctx context.Context, root *os.Root, progress func(Progr
 // has seen it.
 const Settle = 3 * RefreshEvery
 
-// Retire removes all epochs but the current one, after it has made sure that no key below root needs
+// Retire removes all epochs but the current one, after it has made sure that no key below roots needs
 // them. From then on what was sealed for them, as an old backup or a freed block of the disk may
 // be, can be opened with a recovery identity only: this is what makes Erase final. It fails with
 // what is to be done first where a rotation is not through or the epoch is younger than Settle.
-func (k *Keyring) Retire(ctx context.Context, root *os.Root, progress func(Progress)) (removed []string, err error) {
+func (k *Keyring) Retire(ctx context.Context, roots Roots, progress func(Progress)) (removed []string, err error) {
 	if err := k.Refresh(); err != nil {
 		return nil, err
 	}
@@ -91,7 +94,7 @@ func (k *Keyring) Retire(ctx context.Context, root *os.Root, progress func(Progr
 		return nil, fmt.Errorf("retire: epoch %s is %v old; wait until it is %v, so that no process seals for the one before",
 			current, age.Truncate(time.Second), Settle)
 	}
-	if _, err := k.pass(ctx, root, progress); err != nil {
+	if _, err := k.pass(ctx, roots, progress); err != nil {
 		return nil, fmt.Errorf("retire: %w", err)
 	}
 	epochs, err := k.Epochs()
@@ -111,17 +114,30 @@ func (k *Keyring) Retire(ctx context.Context, root *os.Root, progress func(Progr
 }
 
 // pass seals what is not sealed for the current epoch and the recipients of now.
-func (k *Keyring) pass(ctx context.Context, root *os.Root, progress func(Progress), recovery ...age.Identity) (p Progress, err error) {
-	names, err := keysBelow(root)
-	if err != nil {
-		return p, err
+func (k *Keyring) pass(ctx context.Context, roots Roots, progress func(Progress), recovery ...age.Identity) (p Progress, err error) {
+	below := make([][]string, len(roots))
+	for i, root := range roots {
+		if below[i], err = keysBelow(root); err != nil {
+			return p, err
+		}
+		p.Total += len(below[i])
 	}
 	ids, err := k.identities()
 	if err != nil {
 		return p, err
 	}
 	ids = append(ids, recovery...)
-	p.Total = len(names)
+	if progress == nil {
+		progress = func(Progress) {}
+	}
+	var errs []error
+	for i, root := range roots {
+		errs = append(errs, k.passOne(ctx, root, below[i], ids, &p, progress))
+	}
+	return p, errors.Join(errs...)
+}
+
+func (k *Keyring) passOne(ctx context.Context, root *os.Root, names []string, ids []age.Identity, p *Progress, progress func(Progress)) error {
 	var errs []error
 	dirs := map[string]bool{} // all: one who died may have sealed a key anew and not put its name on the disk
 	for _, name := range names {
@@ -138,16 +154,14 @@ func (k *Keyring) pass(ctx context.Context, root *os.Root, progress func(Progres
 		}
 		dirs[path.Dir(name)] = true
 		p.Done++
-		if progress != nil {
-			progress(p)
-		}
+		progress(*p)
 	}
 	for dir := range dirs {
 		if err := durable.SyncFolder(root, dir); !errors.Is(err, fs.ErrNotExist) { // gone meanwhile
 			errs = append(errs, err)
 		}
 	}
-	return p, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // keysBelow are the names of all keys of recordings below root, in order.

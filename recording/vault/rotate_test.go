@@ -42,7 +42,7 @@ func TestRotation(t *testing.T) {
 		}
 	})
 	steps := 0
-	p, err := s.Rotate(t.Context(), s.root, func(p Progress) {
+	p, err := s.Rotate(t.Context(), Roots{s.root}, func(p Progress) {
 		if steps++; p.Done != steps || p.Total < 20 {
 			t.Errorf("step %d tells %+v", steps, p)
 		}
@@ -68,14 +68,14 @@ func TestRotation(t *testing.T) {
 			t.Errorf("made meanwhile: %s: %+v, %v", name, got, err)
 		}
 	}
-	if _, err := s.Retire(t.Context(), s.root, nil); err == nil {
+	if _, err := s.Retire(t.Context(), Roots{s.root}, nil); err == nil {
 		t.Error("the epochs go although others may still seal for them")
 	}
 	past := time.Now().Add(-2 * Settle)
 	if err := s.Keyring.root.Chtimes(s.Current()+epochExt, past, past); err != nil {
 		t.Fatal(err)
 	}
-	gone, err := s.Retire(t.Context(), s.root, nil)
+	gone, err := s.Retire(t.Context(), Roots{s.root}, nil)
 	if err != nil || len(gone) != 1 || gone[0] != first {
 		t.Fatalf("retired are %v, %v", gone, err)
 	}
@@ -127,7 +127,7 @@ func TestRotationStopsAnywhere(t *testing.T) {
 		if stop == 0 {
 			cancel()
 		}
-		_, err := s.Rotate(ctx, s.root, func(p Progress) {
+		_, err := s.Rotate(ctx, Roots{s.root}, func(p Progress) {
 			if p.Done == stop {
 				cancel()
 			}
@@ -147,7 +147,7 @@ func TestRotationStopsAnywhere(t *testing.T) {
 				t.Fatalf("stopped after %d: %s: %+v, %v", stop, name, got, err)
 			}
 		}
-		p, err := again.Rotate(t.Context(), s.root, nil)
+		p, err := again.Rotate(t.Context(), Roots{s.root}, nil)
 		if err != nil || p.Done != n {
 			t.Fatalf("stopped after %d: going on gives %+v, %v", stop, p, err)
 		}
@@ -198,7 +198,7 @@ func rotateForever(dir, below string) error {
 		return err
 	}
 	for {
-		if _, err := k.Rotate(context.Background(), root, nil); err != nil {
+		if _, err := k.Rotate(context.Background(), Roots{root}, nil); err != nil {
 			return err
 		}
 		fmt.Println("once")
@@ -214,7 +214,7 @@ func retireOnce(dir, below, recipient string) error {
 	if err != nil {
 		return err
 	}
-	_, err = k.Retire(context.Background(), root, nil)
+	_, err = k.Retire(context.Background(), Roots{root}, nil)
 	return errors.Join(err, root.Close(), k.Close())
 }
 
@@ -292,7 +292,7 @@ func TestKilledRotations(t *testing.T) {
 			}
 		}
 	}
-	p, err := s.Rotate(t.Context(), s.root, nil)
+	p, err := s.Rotate(t.Context(), Roots{s.root}, nil)
 	if err != nil || p.Done != len(keys) {
 		t.Fatalf("at last: %+v, %v", p, err)
 	}
