@@ -5,6 +5,7 @@ package acceptance
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -70,6 +75,14 @@ func (u *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+const unitSecret = "a secret of the unit"
+
+// complaints sends all letters to a receiver at an address.
+func complaints(address string) string {
+	to := fmt.Sprintf(`webhook: "http://%s/cases", secret: %q`, address, unitSecret)
+	return fmt.Sprintf(`cases: {units: [{name: reception, %[1]s}], chief: {name: chief, %[1]s}}`, to)
+}
+
 // leaves is a caller who leaves a complaint and is about to press the key that sends it.
 func (s *server) leaves() *phone.Call {
 	s.t.Helper()
@@ -91,9 +104,8 @@ func (s *server) leaves() *phone.Call {
 // message is there, with one case and one number, and the unit has it exactly once by its key, though it was
 // sick before.
 func TestKillBetweenAMessageAndItsNumber(t *testing.T) {
-	const secret = "a secret of the unit"
-	s := journeyServer(t, fmt.Sprintf(`cases: {units: [{name: reception, webhook: "http://127.0.0.1:7400/cases", secret: %[1]q}], chief: {name: chief, webhook: "http://127.0.0.1:7400/cases", secret: %[1]q}}`, secret))
-	u := newReceiver(t, "127.0.0.1:7400", secret)
+	s := journeyServer(t, complaints("127.0.0.1:7400"))
+	u := newReceiver(t, "127.0.0.1:7400", unitSecret)
 	if nightly() { // the second try comes a minute after the first
 		u.sick = 1
 	}
@@ -141,6 +153,70 @@ func TestKillBetweenAMessageAndItsNumber(t *testing.T) {
 		if !seen[n] {
 			t.Errorf("the unit was told of case %s, which there is not", n)
 		}
+	}
+}
+
+// What a caller has left lies encrypted on the disk, and is heard, as sox reads it, by whoever may: they are written
+// down first, by whom the log of accesses and the history of the case say it.
+func TestWhatACallerHasLeftIsHeard(t *testing.T) {
+	const why = "to answer the complaint"
+	s := journeyServer(t, complaints("127.0.0.1:7401"))
+	newReceiver(t, "127.0.0.1:7401", unitSecret)
+	for name, role := range map[string]string{"sara": "supervisor", "aydin": "admin"} {
+		if out, code := s.command("correct horse battery\n", "user", "add", name, "--role", role); code != 0 {
+			t.Fatal(out)
+		}
+	}
+	recipient := regexp.MustCompile("age1[0-9a-z]+").FindString(run(t, program(t), "recording", "keygen", filepath.Join(t.TempDir(), "recovery.txt")))
+	s.write("hotline.yaml", s.read("hotline.yaml")+"\nrecording: {encrypt: ["+recipient+"]}\n")
+	s.start()
+	c := s.leaves()
+	s.press(c, "#")
+	eventually(t, 5*time.Second, "the message is kept", func() bool { return s.traced(s.records()[0], "message.left") })
+	s.press(c, "1")
+	eventually(t, 20*time.Second, "the message has a case", func() bool { return len(s.cases()) == 1 })
+	s.hangUp(c)
+	for _, file := range s.files("data/messages") {
+		if !slices.Contains([]string{".rec", ".key", ".json"}, filepath.Ext(file)) {
+			t.Errorf("on the disk lies %s", file)
+		}
+	}
+	of := s.cases()[0]
+	taken := filepath.Join(t.TempDir(), "message.wav")
+	if out, code := s.command("", "case", "export", of.Number, taken, "--by", "aydin", "--why", why); code != 1 {
+		t.Errorf("the admin took it: exit %d: %s", code, out)
+	}
+	if out, code := s.command("", "case", "export", of.Number, taken, "--by", "sara", "--why", why); code != 0 {
+		t.Fatalf("exit %d: %s", code, out)
+	}
+	raw, err := soxReads(t, taken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pcm := make(phone.Sound, len(raw)/2)
+	for i := range pcm {
+		pcm[i] = int16(binary.LittleEndian.Uint16(raw[2*i:]))
+	}
+	second := pcm[len(pcm)/2-4000 : len(pcm)/2+4000]
+	if ms := int64(len(pcm) / 8); ms != of.LengthMS || second.Tone(700) < 0.1 || second.Tone(700) < 10*second.Tone(440) {
+		t.Errorf("sox hears %d ms, the case says %d; 700 Hz with %.2f", ms, of.LengthMS, second.Tone(700))
+	}
+	played, code := s.command("", "case", "play", of.Number, "--by", "sara", "--why", why)
+	if file, err := os.ReadFile(taken); err != nil || code != 0 || played != string(file) {
+		t.Errorf("played %d bytes of %d, exit %d", len(played), len(file), code)
+	}
+	accesses := ask[struct {
+		Accesses []struct{ Who, Do, Refused string }
+	}](s, "recording", "access", "--call", s.records()[0].ID).Accesses
+	if len(accesses) != 3 || accesses[0].Refused == "" || accesses[1].Do != "export" || accesses[2].Do != "play" || accesses[2].Who != "sara" {
+		t.Errorf("written down: %+v", accesses)
+	}
+	shown, _ := s.command("", "case", "show", of.Number)
+	if strings.Count(shown, why) != 2 || strings.Count(shown, "heard") != 2 {
+		t.Errorf("the history of the case: %s", shown)
+	}
+	if out, code := s.command("", "recording", "verify"); code != 0 {
+		t.Errorf("verify: exit %d: %s", code, out)
 	}
 }
 
