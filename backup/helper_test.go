@@ -169,9 +169,12 @@ func (w *world) erase() {
 	if len(w.sealed) == 0 {
 		return
 	}
-	i := w.random.IntN(len(w.sealed))
-	stem := w.sealed[i]
-	w.sealed = slices.Delete(w.sealed, i, i+1)
+	w.eraseOf(w.sealed[w.random.IntN(len(w.sealed))])
+}
+
+// eraseOf erases a recording.
+func (w *world) eraseOf(stem string) {
+	w.sealed = slices.DeleteFunc(w.sealed, func(s string) bool { return s == stem })
 	line := w.link(map[string]any{"kind": "erased", "gone": stem + ".wav"})
 	w.write(fmt.Sprintf("%s/chain/0123456789abcdef/%09d.json", recordingsFolder, w.seq), line, 0o640)
 	must(w.t, os.Remove(filepath.Join(w.dir, stem+".wav")))

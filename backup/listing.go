@@ -20,6 +20,9 @@ const (
 	draftExt    = ".draft"
 )
 
+// soundExts are those of a sound: plain, or encrypted.
+var soundExts = []string{".wav", ".rec"}
+
 // chainIndex is the file beside a chain's links that only helps to find them.
 const chainIndex = "links"
 
@@ -38,10 +41,14 @@ type listing struct {
 	others  []string
 }
 
-// lost reports whether a recording had files in this listing that it has no more, but for its draft.
+// lost reports whether a sealed recording had files in this listing that it has no more, but for its draft, or was
+// begun since and has no sound any more.
 func (l listing) lost(now shelf) bool {
 	i, ok := slices.BinarySearchFunc(l.shelves, now.stem, func(s shelf, stem string) int { return strings.Compare(s.stem, stem) })
-	return ok && slices.ContainsFunc(l.shelves[i].files, func(p string) bool {
+	if !ok {
+		return !slices.ContainsFunc(soundExts, now.has)
+	}
+	return slices.ContainsFunc(l.shelves[i].files, func(p string) bool {
 		return path.Ext(p) != draftExt && !slices.Contains(now.files, p)
 	})
 }

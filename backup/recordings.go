@@ -196,7 +196,7 @@ func (r *run) judge() {
 		}
 	}
 	for _, stem := range slices.Sorted(maps.Keys(r.sealed)) {
-		for _, ext := range []string{".wav", ".rec"} { // plain, or encrypted
+		for _, ext := range soundExts {
 			p := inData(stem + ext)
 			sound, ok := r.files[p]
 			if fresh := r.done[p]; !ok || fresh != sound {

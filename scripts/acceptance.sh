@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The built program, driven by programs that are not ours. Each test has a network namespace of its
-# own. Most of them wait for what people say and run six at a time, the longest first; those that kill servers run
+# own. Most of them wait for what people say and run eight at a time, the longest first; those that kill servers run
 # in pairs; those that load the machine, or measure it, run alone afterwards.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -29,7 +29,7 @@ one() {
 export -f one
 
 failed=0
-{ grep -xE "$long" "$results/list"; grep -vxE "$long|$few|$alone" "$results/list"; } | xargs -P 6 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
+{ grep -xE "$long" "$results/list"; grep -vxE "$long|$few|$alone" "$results/list"; } | xargs -P 8 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 { grep -xE "$fewlong" "$results/list"; grep -xE "$few" "$results/list" | grep -vxE "$fewlong"; } | xargs -P 2 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 grep -xE "$alone" "$results/list" | xargs -P 1 -I NAME bash -c 'one NAME "$0"' "$results" || failed=1
 cat "$results"/*.log >"$results/all.txt"
