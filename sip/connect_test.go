@@ -253,6 +253,46 @@ func TestACallOfACarrierGoesOnOverANewConnection(t *testing.T) {
 	}
 }
 
+// The connection of a call dies while the BYE is on its way: it is sent once more, and where it was heard by one who
+// has ended the call before he could answer, that is the end, too.
+func TestAByeOutlivesItsConnection(t *testing.T) {
+	for _, code := range []int{200, 481} {
+		h := open(t, nil, nil)
+		h.SetCarriers([]Carrier{{Name: "carrier", From: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}})
+		e := exchangeAt(t, "127.0.0.1", nil)
+		p := h.carrierBy("tcp")
+		c := p.dials()
+		c.contact = "<sip:caller@" + e.at.String() + ">"
+		l := h.answered(c)
+		l.Hangup(call.Reason{})
+		first := p.request("BYE")
+		_ = p.conn.Close()
+		again := e.next()
+		bye := again.request("BYE")
+		if bye.get("Call-ID") != first.get("Call-ID") || bye.get("CSeq") == first.get("CSeq") {
+			t.Errorf("CSeq %s, then %s", first.get("CSeq"), bye.get("CSeq"))
+		}
+		again.send(respond(bye, code, "", "", ""))
+		eventually(t, "the dialog is gone", func() bool { return len(h.dialog.all()) == 0 })
+	}
+}
+
+// A BYE that no connection takes is given up.
+func TestAByeThatNobodyTakes(t *testing.T) {
+	h := open(t, nil, nil)
+	h.SetCarriers([]Carrier{{Name: "carrier", From: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}})
+	e := exchangeAt(t, "127.0.0.1", nil)
+	p := h.carrierBy("tcp")
+	c := p.dials()
+	c.contact = "<sip:caller@" + e.at.String() + ">"
+	l := h.answered(c)
+	_ = e.ln.Close()
+	l.Hangup(call.Reason{})
+	p.request("BYE")
+	_ = p.conn.Close()
+	eventually(t, "the dialog is gone", func() bool { return len(h.dialog.all()) == 0 })
+}
+
 // A proxy that changes from UDP to TCP writes so in its Record-Route.
 func TestARouteThatChangesTheTransport(t *testing.T) {
 	h := open(t, nil, nil)

@@ -225,13 +225,26 @@ func (l *leg) bye() {
 	if l.news.delay(l.bye) {
 		return
 	}
+	l.sayBye(true)
+}
+
+// sayBye sends the BYE. One that nobody had answered when its connection ended is sent once more on another: over
+// TCP and TLS it may never have arrived, and nobody repeats it.
+func (l *leg) sayBye(again bool) {
 	o := l.outgoing("BYE")
 	o.extra = reasonOf(l.reason)
-	l.s.ask(l.way(), o, func(r *response) {
+	way := l.way()
+	l.s.ask(way, o, func(r *response) {
 		if r.StatusCode >= 200 {
 			l.forget()
 		}
-	}, func(int) { l.forget() })
+	}, func(code int) {
+		if again && code == 503 && way.tcp != nil {
+			l.sayBye(false)
+			return
+		}
+		l.forget()
+	})
 }
 
 // request decides a request in the dialog. The lock is held.
