@@ -35,8 +35,11 @@ const tryRobot = "robot"
 // tryPeople are the operators free for anybody's softphone.
 var tryPeople = []string{"aysel", "samir"}
 
-// trySupervisor may hear recordings, which operators may not, and has no telephone.
-const trySupervisor = "nigar"
+// Those who may hear recordings, which operators may not, and have no telephone; what is confidential, the chief alone.
+const (
+	trySupervisor = "nigar"
+	tryChief      = "rena"
+)
 
 // A TryOperator is a demo operator with the secret made for this run.
 type TryOperator struct {
@@ -54,6 +57,7 @@ type Trial struct {
 	Metrics    string        `json:"metrics"`
 	Operators  []TryOperator `json:"operators"`
 	Supervisor string        `json:"supervisor"` // who may hear the recordings
+	Chief      string        `json:"chief"`      // and who may hear what is confidential, too
 	Data       string        `json:"data"`
 	Config     string        `json:"config"` // for the other commands
 }
@@ -203,12 +207,12 @@ func free(address string) bool {
 	return true
 }
 
-// trial makes the demo operators' secrets and the supervisor, and writes try.json.
+// trial makes the demo operators' secrets and those who may hear recordings, and writes try.json.
 func (a *App) trial(ctx context.Context) (*Trial, error) {
 	run := a.Run()
 	t := &Trial{
 		Trunk: hostPort(run.Trunks), Phones: hostPort(run.Phones), HTTP: run.HTTP, Metrics: run.Metrics, Data: a.file.Data, Config: a.o.Path,
-		Supervisor: trySupervisor,
+		Supervisor: trySupervisor, Chief: tryChief,
 	}
 	known, err := a.store.Users(ctx)
 	if err != nil {
@@ -224,8 +228,10 @@ func (a *App) trial(ctx context.Context) (*Trial, error) {
 		}
 		t.Operators = append(t.Operators, TryOperator{Name: name, Secret: secret, Languages: a.file.Languages, Robot: name == tryRobot})
 	}
-	if err := a.employ(ctx, known, store.User{Name: trySupervisor, Role: access.Supervisor, Languages: a.file.Languages}); err != nil {
-		return nil, err
+	for name, role := range map[string]string{trySupervisor: access.Supervisor, tryChief: access.Chief} {
+		if err := a.employ(ctx, known, store.User{Name: name, Role: role, Languages: a.file.Languages}); err != nil {
+			return nil, err
+		}
 	}
 	body, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {

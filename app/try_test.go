@@ -23,13 +23,15 @@ func TestATrialHasWhoMayHearItsRecordings(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range []struct {
-			who string
-			may bool
-		}{{trial.Supervisor, true}, {trial.Operators[0].Name, false}} {
+			who          string
+			confidential bool
+			may          bool
+		}{{trial.Supervisor, false, true}, {trial.Supervisor, true, false}, {trial.Chief, true, true}, {trial.Operators[0].Name, false, false}} {
 			e, err := a.keeper.asks(t.Context(), c.who, access.Play, "I am trying it", "")
 			if err != nil {
 				t.Fatal(err)
 			}
+			e.Confidential = c.confidential
 			if err := a.keeper.ask(t.Context(), e); (err == nil) != c.may || err != nil && !errors.Is(err, desk.ErrForbidden) {
 				t.Errorf("%s asks to hear a call: %v", c.who, err)
 			}
@@ -39,7 +41,7 @@ func TestATrialHasWhoMayHearItsRecordings(t *testing.T) {
 		if err := errors.Join(err, json.Unmarshal(b, &written)); err != nil {
 			t.Fatal(err)
 		}
-		if written.Supervisor == "" || written.Supervisor != trial.Supervisor || len(written.Operators) != 3 {
+		if written.Supervisor == "" || written.Supervisor != trial.Supervisor || written.Chief != trial.Chief || len(written.Operators) != 3 {
 			t.Errorf("try.json: supervisor %q, %d operators; want %q and 3", written.Supervisor, len(written.Operators), trial.Supervisor)
 		}
 		if err := a.Close(); err != nil {

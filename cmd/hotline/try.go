@@ -78,5 +78,6 @@ func printTrial(w io.Writer, t *app.Trial) {
 	fmt.Fprintf(w, "Hear a call:                         hotline recording play CALL --by %s --why \"I am trying it\" --config %s\n", t.Supervisor, t.Config)
 	fmt.Fprintf(w, "See one whole call by itself:        hotline try --call\n")
 	fmt.Fprintf(w, "What callers have left:              hotline case list --config %s\n", t.Config)
+	fmt.Fprintf(w, "Hear what one has left:              hotline case play NUMBER --by %s --why \"I am trying it\" --config %s\n", t.Chief, t.Config)
 	fmt.Fprintf(w, "The journey as a picture:            hotline menu draw --config %s --to journey.svg\n", t.Config)
 }
