@@ -74,7 +74,6 @@ type App struct {
 	recorder   *recording.Recorder
 	away       *elsewhere.Archive // where recordings lie besides this machine
 	keys       *vault.Keyring     // of encrypted recordings; nil: there are none
-	vault      *vault.Keyring     // the same, where what is recorded from now on is encrypted
 	floor      *floor.Floor
 	floorNow   func() time.Time // nil: the machine's; for tests that hang the floor
 	line       *line.Line
@@ -181,11 +180,11 @@ func (a *App) openSound(context.Context) (err error) {
 		return err
 	}
 	a.steps.closer("evidence", a.evidence.Close)
-	if err = a.openVault(); err != nil {
+	if err = a.openKeyring(); err != nil {
 		return err
 	}
 	a.recorder, err = recording.New(recording.Options{
-		Dir: a.recordings(), Second: a.file.Recording.Second, Chain: a.evidence.Chain, Vault: a.vault, Node: node(), Zone: a.file.Zone(),
+		Dir: a.recordings(), Second: a.file.Recording.Second, Chain: a.evidence.Chain, Vault: a.vault(), Node: node(), Zone: a.file.Zone(),
 		Format: string(a.file.Recording.Format), Log: a.log, Metrics: a.metrics, Events: a.recordingEvent, Sealed: a.sealedLate,
 	})
 	if err != nil {

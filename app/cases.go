@@ -47,7 +47,7 @@ const openTime = 3 * time.Second
 
 // openCases builds the register, tells it of messages that a dead process left, and sends its letters.
 func (a *App) openCases(ctx context.Context) error {
-	messages, err := recording.OpenMessages(a.file.Data, recording.MessageOptions{Zone: a.file.Zone(), Vault: a.vault, Unwrap: unwrap(a.keys), Log: a.log})
+	messages, err := recording.OpenMessages(a.file.Data, recording.MessageOptions{Zone: a.file.Zone(), Vault: a.vault(), Unwrap: unwrap(a.keys), Log: a.log})
 	if err != nil {
 		return err
 	}

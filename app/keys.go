@@ -41,10 +41,12 @@ func openKeys(f *configs.File) (*vault.Keyring, error) {
 	return vault.OpenKeyring(epochsOf(f), f.Recording.Encrypt)
 }
 
-// openVault opens the keys for as long as the server runs.
-func (a *App) openVault() (err error) {
-	encrypt := len(a.file.Recording.Encrypt) > 0
-	if encrypt {
+// encrypts says whether what is recorded from now on is encrypted.
+func encrypts(f *configs.File) bool { return len(f.Recording.Encrypt) > 0 }
+
+// openKeyring opens the keys for as long as the server runs.
+func (a *App) openKeyring() (err error) {
+	if encrypts(a.file) {
 		a.keys, err = openKeys(a.file)
 	} else {
 		a.keys, err = keysThere(a.file)
@@ -53,11 +55,18 @@ func (a *App) openVault() (err error) {
 		return err
 	}
 	a.steps.closer("keys", a.keys.Close)
-	if encrypt {
-		a.vault = a.keys
+	if encrypts(a.file) {
 		a.log.Info("recordings are encrypted", zap.String("epoch", a.keys.Current()), zap.Int("recovery", len(a.file.Recording.Encrypt)))
 	}
 	return nil
+}
+
+// vault seals the keys of what is recorded from now on; nil: it is plain.
+func (a *App) vault() *vault.Keyring {
+	if !encrypts(a.file) {
+		return nil
+	}
+	return a.keys
 }
 
 // unwrap opens the keys of encrypted recordings; nil where there are none.
@@ -102,7 +111,7 @@ type RotateOrder struct {
 // file; it needs no server and disturbs none.
 func RotateKeys(ctx context.Context, f *configs.File, o RotateOrder) (r Rotation, err error) {
 	r.Retired = []string{}
-	if len(f.Recording.Encrypt) == 0 {
+	if !encrypts(f) {
 		return r, errors.New("recording.encrypt names nobody: recordings are plain, and their keys are not sealed without a way of recovery")
 	}
 	k, err := keysThere(f)

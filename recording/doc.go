@@ -32,8 +32,8 @@
 // each call may hold ten seconds in memory; what comes after that is lost and marked as a gap.
 // A disk that refuses a write loses sound, marked as a gap, and never a call. A file whose sync failed
 // is not believed any more: the recording is written anew into another one (renew.go).
-// With Options.Second what the first directory refuses goes on in a second one (spill.go), and is brought home before
-// it is sealed (home.go).
+// With Options.Second what the first directory refuses goes on in a second one (second_spill.go), and is brought home before
+// it is sealed (second_home.go).
 //
 // A Message is another Sink: what a caller leaves after the tone, in memory until it is over.
 // Messages keeps it then, as a file of its own with a slip beside it, before anybody is told.

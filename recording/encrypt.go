@@ -54,8 +54,7 @@ func (g *Recording) encrypt() error {
 	if g.r.o.Vault == nil {
 		return nil
 	}
-	f := g.writer.window.format
-	w, err := vault.NewWriter(vault.Format{Call: g.meta.Call, Codec: f.codec, Rate: call.ClockRate, Frame: f.frame(), Head: int64(f.headSize())})
+	w, err := g.writer.window.format.encrypted(g.meta.Call)
 	if err != nil {
 		return err
 	}
@@ -74,6 +73,11 @@ func (b *box) wrap(ring *vault.Keyring, id call.ID) (err error) {
 // line is what the manifest says.
 func (b *box) line() *cipherLine {
 	return &cipherLine{AEAD: vault.AEAD, Frames: b.Frames(), Key: b.Key().ID()}
+}
+
+// encrypted makes what encrypts a file of this format, under a key of its own.
+func (f format) encrypted(id call.ID) (*vault.Writer, error) {
+	return vault.NewWriter(vault.Format{Call: id, Codec: f.codec, Rate: call.ClockRate, Frame: f.frame(), Head: int64(f.headSize())})
 }
 
 // ext is the ending of a recording's sound.
@@ -349,7 +353,7 @@ func removeKey(root *os.Root, stem string) error {
 
 // encryptMono encrypts the WAV of a message as a whole, under a key of its own.
 func encryptMono(ring *vault.Keyring, id call.ID, wav []byte) (sound, key []byte, err error) {
-	w, err := vault.NewWriter(vault.Format{Call: id, Codec: monoPCM.codec, Rate: call.ClockRate, Frame: monoPCM.frame(), Head: int64(monoPCM.headSize())})
+	w, err := monoPCM.encrypted(id)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -225,25 +225,30 @@ func (l *leg) bye() {
 	if l.news.delay(l.bye) {
 		return
 	}
-	l.sayBye(true)
+	l.sayBye(l.forget)
 }
 
-// sayBye sends the BYE. One that nobody had answered when its connection ended is sent once more on another: over
-// TCP and TLS it may never have arrived, and nobody repeats it.
-func (l *leg) sayBye(again bool) {
-	o := l.outgoing("BYE")
-	o.extra = reasonOf(l.reason)
-	way := l.way()
-	l.s.ask(way, o, func(r *response) {
-		if r.StatusCode >= 200 {
-			l.forget()
-		}
-	}, func(code int) {
-		if again && code == 503 && way.tcp != nil {
-			l.sayBye(false)
+// sayBye sends a BYE, and calls done under the lock when it has been answered or nobody does. One that nobody had
+// answered when its connection ended is sent once more by another: over TCP and TLS it may never have arrived, and
+// nobody repeats it.
+func (l *leg) sayBye(done func()) {
+	ask := func(failed func(code int)) flow {
+		o, way := l.outgoing("BYE"), l.way()
+		o.extra = reasonOf(l.reason)
+		l.s.ask(way, o, func(r *response) {
+			if r.StatusCode >= 200 {
+				done()
+			}
+		}, failed)
+		return way
+	}
+	var way flow
+	way = ask(func(code int) {
+		if code == 503 && way.tcp != nil {
+			ask(func(int) { done() })
 			return
 		}
-		l.forget()
+		done()
 	})
 }
 

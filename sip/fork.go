@@ -212,7 +212,7 @@ func (s *Server) endFork(of *leg, r *response) []byte {
 	l.localURI, l.remoteURI, l.target, l.localSeq = of.localURI, of.remoteURI, of.target, r.seq
 	l.takeAnswer(r)
 	ack := s.acknowledge(l, r.seq, nil)
-	s.ask(l.way(), l.outgoing("BYE"), func(*response) {}, func(int) {})
+	l.sayBye(func() {})
 	return ack
 }
 

@@ -30,12 +30,7 @@ func (s *Server) ByeOrphans(ctx context.Context, ds []call.Dialog) int {
 			l := s.newLeg(info, f, d.LocalTag)
 			l.remoteTag, l.localURI, l.remoteURI = d.RemoteTag, d.LocalURI, d.RemoteURI
 			l.target, l.routes, l.localSeq = d.Target, d.Routes, d.LocalSeq+seqJump
-			done := func() { answered <- struct{}{} }
-			s.ask(l.way(), l.outgoing("BYE"), func(r *response) {
-				if r.StatusCode >= 200 {
-					done()
-				}
-			}, func(int) { done() })
+			l.sayBye(func() { answered <- struct{}{} })
 			sent++
 		})
 	}

@@ -31,11 +31,7 @@ func (s *Server) stray(r *response) {
 	l.takeAnswer(r)
 	s.acknowledge(l, r.seq, nil)
 	s.strays++
-	s.ask(l.way(), l.outgoing("BYE"), func(r *response) {
-		if r.StatusCode >= 200 {
-			s.strays--
-		}
-	}, func(int) { s.strays-- })
+	l.sayBye(func() { s.strays-- })
 }
 
 // wroteVia says whether an answer is to a request that was sent from here (RFC 3261 §18.1.2).

@@ -164,16 +164,14 @@ func (s *Messages) undo(id call.ID, told string) error {
 	if err != nil {
 		return err
 	}
-	name := slipPath(id)
-	var errs []error
-	for _, n := range []string{name, stem + keyExt, stem + path.Ext(told), name + tempExt, name + goneExt} {
-		if n == stem+keyExt {
-			errs = append(errs, vault.Erase(s.root, n))
-		} else if err := s.root.Remove(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
+	take := func(name string) error {
+		if err := s.root.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
+		return nil
 	}
-	return errors.Join(errs...)
+	name := slipPath(id)
+	return errors.Join(take(name), vault.Erase(s.root, stem+keyExt), take(stem+path.Ext(told)), take(name+tempExt), take(name+goneExt))
 }
 
 // goneExt marks the slip of a message that is being taken back. Beside a manifest, and where a
