@@ -76,7 +76,7 @@ func statusSystem(t testing.TB) string {
 type walk struct {
 	name  string
 	line  string
-	does  string // keys; . waits two seconds, s speaks for four, _ waits for the goodbye
+	does  string // keys; . waits two seconds, s speaks for four, _ waits for the goodbye; sipp with - first presses none for a language
 	hears string // clips, whole; * before one lets any number of others come first
 	ends  string // outcome of the record
 }

@@ -95,7 +95,13 @@ func TestHelpByTheNextTrunk(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			first, second := board(t, "127.0.0.3"), board(t, "127.0.0.4")
-			h := openTrunksIn(t, func(x *timing) { trunkTimes(x); x.Provisional = patience }, nil, by("first", nil, first), by("second", func(c *Carrier) { c.Priority = 2 }, second))
+			h := openTrunksIn(t, func(x *timing) {
+				trunkTimes(x)
+				x.Provisional = patience
+				if code >= 200 {
+					x.Help = patience // it is the refusal that moves the call on, and not the clock
+				}
+			}, nil, by("first", nil, first), by("second", func(c *Carrier) { c.Priority = 2 }, second))
 			began := time.Now()
 			out := h.dialOut(t.Context(), crying("", false))
 			m := first.request("INVITE")
